@@ -1,0 +1,31 @@
+//! Takes the schemes out of `providers/*.json`, so that the module carries them without their vectors and notes.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::{env, fs};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=providers");
+    println!("cargo:rerun-if-changed=build.rs");
+    let mut schemes = BTreeMap::new();
+    for entry in fs::read_dir("providers")? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let name = path.file_stem().and_then(|stem| stem.to_str()).ok_or("a provider's file name is not UTF-8")?;
+        let file: serde_json::Value =
+            serde_json::from_slice(&fs::read(&path)?).map_err(|error| format!("{}: {error}", path.display()))?;
+        let scheme = file.get("scheme").ok_or_else(|| format!("{}: lacks \"scheme\"", path.display()))?;
+        schemes.insert(name.to_owned(), scheme.to_string());
+    }
+    let mut table = String::from("static PROVIDERS: &[(&str, &str)] = &[\n");
+    for (name, scheme) in &schemes {
+        writeln!(table, "    ({name:?}, {scheme:?}),")?;
+    }
+    table.push_str("];\n");
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("providers.rs"), table)?;
+    Ok(())
+}

@@ -1,0 +1,449 @@
+//! The host: the only file that names `proxy_wasm`. It turns callbacks into events and performs [`Step`]s; it
+//! decides nothing.
+//!
+//! Whatever the host does that it should not, nothing goes on: the SDK stops the VM on statuses that it does not
+//! expect, and a stopped VM fails closed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType};
+
+use crate::config::{self, BodyHold, Policy};
+use crate::filter::{BodyBuffer, Exchange};
+use crate::report::{self, Counter};
+use crate::step::{self, Edits, Record, Step};
+use crate::verify::timestamp::UnixTime;
+use crate::verify::{Denial, Occurrence, Request};
+
+// The macro exports `_initialize`, the module's entry point; the SDK needs unsafe code for that.
+#[allow(unsafe_code, missing_docs)]
+mod entry {
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+        proxy_wasm::set_root_context(|_| Box::new(super::Plugin::default()));
+    }}
+}
+
+/// The SDK gives up on maps of more lines than this; so do we, before asking.
+const MAX_HEADERS: usize = 1000;
+/// How often held requests are looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// How long a sender may take to its first byte of body, once the host is known to deliver bodies.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// A secret whose `not_after` is nearer than this counts as expiring.
+const EXPIRING: Duration = Duration::from_secs(7 * 86_400);
+/// How often expiring secrets are counted again.
+const EXPIRY_ROUND: Duration = Duration::from_secs(60);
+/// How many lines may be logged at once, and how many more each second.
+const LOG_BURST: u64 = 50;
+const LOG_PER_SECOND: u64 = 10;
+
+/// The plugin in one VM: one configuration, and what its requests share.
+#[derive(Default)]
+struct Plugin {
+    shared: Option<Rc<Shared>>,
+    expiry_counted: Option<UnixTime>,
+}
+
+/// What the requests of one configuration share.
+struct Shared {
+    policy: Rc<Policy>,
+    counters: RefCell<HashMap<String, u32>>,
+    hot_counters: RefCell<HashMap<(Option<usize>, HotCounter), u32>>,
+    held: RefCell<BTreeMap<u32, HeldHeaders>>,
+    /// Whether the host ever delivered a body after it held headers.
+    delivers: Cell<bool>,
+    log: LogBudget,
+}
+
+/// The counters of a request that passes, by which they are found without making their names.
+#[derive(PartialEq, Eq, Hash)]
+enum HotCounter {
+    Requests(&'static str),
+    Denials(Denial),
+    Matches(Rc<str>),
+    BytesHashed,
+}
+
+/// A request whose headers are held and whose body did not come yet.
+struct HeldHeaders {
+    since: UnixTime,
+    request: Rc<RefCell<Guarded>>,
+}
+
+/// The part of a request that the tick may have to answer.
+struct Guarded {
+    exchange: Exchange,
+    request_id: Vec<u8>,
+}
+
+/// One HTTP request.
+struct Stream {
+    id: u32,
+    shared: Option<Rc<Shared>>,
+    guarded: Option<Rc<RefCell<Guarded>>>,
+}
+
+/// The body in the host's buffer.
+struct HostBody {
+    len: usize,
+}
+
+/// So many log lines, and no more: a flood of forged requests must not become a flood of lines.
+struct LogBudget {
+    left: Cell<u64>,
+    filled: Cell<u64>,
+    suppressed: Cell<u64>,
+}
+
+impl Context for Plugin {}
+
+impl RootContext for Plugin {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let text = self.get_plugin_configuration().unwrap_or_default();
+        match config::load(&text, &|name| std::env::var(name).ok()) {
+            Ok(loaded) => {
+                for warning in &loaded.warnings {
+                    log(LogLevel::Warn, &format!("configuration: {warning}"));
+                }
+                self.start(loaded.policy);
+                true
+            }
+            Err(problems) => {
+                for problem in &problems {
+                    log(LogLevel::Error, &format!("configuration refused: {problem}"));
+                }
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let Some(shared) = self.shared.clone() else { return };
+        let now = now();
+        shared.answer_stalled(now);
+        let due = self.expiry_counted.is_none_or(|last| elapsed(last, now) >= EXPIRY_ROUND);
+        if due {
+            self.expiry_counted = Some(now);
+            shared.count_expiring(now);
+        }
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream { id, shared: self.shared.clone(), guarded: None }))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl Plugin {
+    fn start(&mut self, policy: Policy) {
+        let closed: Vec<_> = policy.sources.iter().filter(|source| source.requirement.is_none()).collect();
+        for source in &closed {
+            let name = &source.name;
+            log(LogLevel::Error, &format!("source {name} is closed and answers 503: a secret is missing"));
+        }
+        let closed = u64::try_from(closed.len()).unwrap_or(u64::MAX);
+        set_gauge(report::SOURCES_CLOSED, closed);
+        let shared = Rc::new(Shared {
+            policy: Rc::new(policy),
+            counters: RefCell::default(),
+            hot_counters: RefCell::default(),
+            held: RefCell::default(),
+            delivers: Cell::new(false),
+            log: LogBudget::new(),
+        });
+        let now = now();
+        shared.count_expiring(now);
+        self.expiry_counted = Some(now);
+        self.shared = Some(shared);
+        self.set_tick_period(TICK);
+    }
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, count: usize, end: bool) -> Action {
+        let Some(shared) = self.shared.clone() else {
+            return answer_without_policy();
+        };
+        let exchange = Exchange::new(Rc::clone(&shared.policy));
+        let mut guarded = Guarded { exchange, request_id: Vec::new() };
+        if count > MAX_HEADERS {
+            let step = guarded.exchange.on_failure(Denial::TooManyHeaders);
+            return shared.perform(step, &[]);
+        }
+        let headers = self.get_http_request_headers_bytes();
+        let request = Request::new(&headers);
+        let now = now();
+        let step = guarded.exchange.on_headers(request, end, now);
+        let request_id = request_id(request);
+        if end || matches!(step, Step::Deny(_)) {
+            self.guarded = Some(Rc::new(RefCell::new(guarded)));
+            return shared.perform(step, request_id);
+        }
+        guarded.request_id = request_id.to_vec();
+        let guarded = Rc::new(RefCell::new(guarded));
+        if step == Step::Hold && shared.policy.body_hold == BodyHold::Filter {
+            let held = HeldHeaders { since: now, request: Rc::clone(&guarded) };
+            shared.held.borrow_mut().insert(self.id, held);
+        }
+        let action = shared.perform(step, request_id);
+        self.guarded = Some(guarded);
+        action
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+        self.on_more(|exchange| exchange.on_body(&HostBody { len: size }, end, now()))
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        let action = self.on_more(|exchange| exchange.on_trailers(&HostBody { len: usize::MAX }, now()));
+        if action == Action::Continue {
+            // An upstream may read trailers as headers.
+            for (name, _) in self.get_http_request_trailers_bytes() {
+                if step::is_reserved(&name) {
+                    self.remove_http_request_trailer(&name);
+                }
+            }
+        }
+        action
+    }
+}
+
+impl Stream {
+    fn on_more(&mut self, event: impl FnOnce(&mut Exchange) -> Step) -> Action {
+        let (Some(shared), Some(guarded)) = (&self.shared, &self.guarded) else {
+            return Action::Pause;
+        };
+        if shared.held.borrow_mut().remove(&self.id).is_some() {
+            shared.delivers.set(true);
+        }
+        let mut guarded = guarded.borrow_mut();
+        let step = event(&mut guarded.exchange);
+        shared.perform(step, &guarded.request_id)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.held.borrow_mut().remove(&self.id);
+        }
+    }
+}
+
+impl Shared {
+    /// Performs a step for the stream whose callback this is. Everything is counted and written down before
+    /// anything goes on.
+    fn perform(&self, step: Step, request_id: &[u8]) -> Action {
+        match step {
+            Step::Hold => Action::Pause,
+            Step::Continue(passage) => {
+                let (edits, record) = passage.into_parts();
+                edit_headers(edits);
+                if let Some(record) = record {
+                    self.report(&record, request_id);
+                }
+                Action::Continue
+            }
+            Step::Deny(record) => {
+                self.report(&record, request_id);
+                let source = record.source.and_then(|position| self.policy.sources.get(position));
+                let reply = report::reply(record.denial().unwrap_or(Denial::HostFailure), source);
+                send(&reply);
+                Action::Pause
+            }
+        }
+    }
+
+    fn report(&self, record: &Record, request_id: &[u8]) {
+        self.count(record);
+        set_filter_state(&report::filter_state(record, &self.policy));
+        if record.denial().is_some()
+            && let Some(suppressed) = self.log.take(now())
+        {
+            let client = property(&["source", "address"]);
+            let line = report::log_line(record, &self.policy, &client, request_id, suppressed);
+            log(LogLevel::Warn, &line.unwrap_or_default());
+        }
+    }
+
+    fn count(&self, record: &Record) {
+        for counter in report::counters(record, &self.policy) {
+            let hot = match &counter {
+                Counter::Requests(outcome) => HotCounter::Requests(outcome),
+                Counter::Denials(denial) => HotCounter::Denials(*denial),
+                Counter::Matches(found) => HotCounter::Matches(Rc::from(found.secret_id())),
+            };
+            let key = (record.source, hot);
+            let known = self.hot_counters.borrow().get(&key).copied();
+            let id = known.unwrap_or_else(|| {
+                let id = self.define(counter.name(record.source, &self.policy));
+                self.hot_counters.borrow_mut().insert(key, id);
+                id
+            });
+            increment(id, 1);
+        }
+        if record.hashed > 0 {
+            let key = (None, HotCounter::BytesHashed);
+            let known = self.hot_counters.borrow().get(&key).copied();
+            let id = known.unwrap_or_else(|| {
+                let id = self.define(report::BYTES_HASHED.to_owned());
+                self.hot_counters.borrow_mut().insert(key, id);
+                id
+            });
+            increment(id, i64::try_from(record.hashed).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Defines a counter once. Their number is bounded: names are made of the configuration and of fixed words.
+    fn define(&self, name: String) -> u32 {
+        *self
+            .counters
+            .borrow_mut()
+            .entry(name)
+            .or_insert_with_key(|name| hostcalls::define_metric(MetricType::Counter, name).unwrap_or_default())
+    }
+
+    /// Answers requests whose headers are held and whose body does not come.
+    fn answer_stalled(&self, now: UnixTime) {
+        let (limit, denial) = if self.delivers.get() {
+            (BODY_TIMEOUT, Denial::BodyTimeout)
+        } else {
+            (self.policy.stall_timeout, Denial::HoldUnsupported)
+        };
+        let stalled: Vec<u32> = self
+            .held
+            .borrow()
+            .iter()
+            .filter(|(_, held)| elapsed(held.since, now) >= limit)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in stalled {
+            let Some(held) = self.held.borrow_mut().remove(&id) else { continue };
+            if hostcalls::set_effective_context(id).is_err() {
+                continue;
+            }
+            let mut guarded = held.request.borrow_mut();
+            let step = guarded.exchange.on_failure(denial);
+            self.perform(step, &guarded.request_id);
+        }
+    }
+
+    fn count_expiring(&self, now: UnixTime) {
+        let secrets = self
+            .policy
+            .sources
+            .iter()
+            .filter_map(|source| source.requirement.as_ref())
+            .flat_map(|requirement| requirement.checks())
+            .flat_map(|check| check.keyring().all());
+        let expiring =
+            secrets.filter(|secret| secret.validity.not_after.is_some_and(|end| elapsed(now, end) < EXPIRING));
+        set_gauge(report::SECRETS_EXPIRING, u64::try_from(expiring.count()).unwrap_or(u64::MAX));
+    }
+}
+
+impl BodyBuffer for HostBody {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn read(&self, start: usize, len: usize) -> Option<Vec<u8>> {
+        hostcalls::get_buffer(BufferType::HttpRequestBody, start, len).ok().flatten()
+    }
+}
+
+impl LogBudget {
+    fn new() -> Self {
+        Self { left: Cell::new(LOG_BURST), filled: Cell::new(0), suppressed: Cell::new(0) }
+    }
+
+    /// Permission for one line, with the number of lines that had none before it.
+    fn take(&self, now: UnixTime) -> Option<u64> {
+        let second = now.as_millis() / 1000;
+        let earned = second.saturating_sub(self.filled.replace(second)).saturating_mul(LOG_PER_SECOND);
+        let left = self.left.get().saturating_add(earned).min(LOG_BURST);
+        match left.checked_sub(1) {
+            Some(left) => {
+                self.left.set(left);
+                Some(self.suppressed.take())
+            }
+            None => {
+                self.left.set(0);
+                self.suppressed.set(self.suppressed.get().saturating_add(1));
+                None
+            }
+        }
+    }
+}
+
+fn answer_without_policy() -> Action {
+    send(&report::reply(Denial::HostFailure, None));
+    Action::Pause
+}
+
+fn send(reply: &report::Reply) {
+    // An error here leaves the request held, which is what a refusal is worth.
+    let _ = hostcalls::send_http_response(reply.status.into(), reply.headers.clone(), Some(report::REFUSAL_BODY));
+}
+
+fn edit_headers(edits: Edits) {
+    for name in &edits.remove {
+        let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
+    }
+    for (name, value) in &edits.set {
+        let _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value));
+    }
+}
+
+fn set_filter_state(text: &str) {
+    let _ = hostcalls::set_property(vec!["hookwarden"], Some(text.as_bytes()));
+}
+
+fn property(path: &[&str]) -> Vec<u8> {
+    hostcalls::get_property(path.to_vec()).ok().flatten().unwrap_or_default()
+}
+
+fn set_gauge(name: &str, value: u64) {
+    if let Ok(id) = hostcalls::define_metric(MetricType::Gauge, name) {
+        let _ = hostcalls::record_metric(id, value);
+    }
+}
+
+fn increment(id: u32, by: i64) {
+    let _ = hostcalls::increment_metric(id, by);
+}
+
+fn log(level: LogLevel, line: &str) {
+    let _ = hostcalls::log(level, line);
+}
+
+/// The time as the host tells it. A host without a clock makes every signed timestamp stale or future.
+fn now() -> UnixTime {
+    let since_epoch = hostcalls::get_current_time()
+        .ok()
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+        .unwrap_or_default();
+    UnixTime::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or_default())
+}
+
+fn elapsed(from: UnixTime, to: UnixTime) -> Duration {
+    Duration::from_millis(to.as_millis().saturating_sub(from.as_millis()))
+}
+
+fn request_id<'a>(request: Request<'a>) -> &'a [u8] {
+    match request.header("x-request-id") {
+        Occurrence::Once(id) => id,
+        Occurrence::Missing | Occurrence::Repeated => b"",
+    }
+}

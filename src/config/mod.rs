@@ -1,0 +1,103 @@
+//! The plugin's JSON, made into a valid [`Policy`].
+//!
+//! What is written and what is valid are two types. Every problem is told in one run, with its JSON path and what
+//! would be right, never with a value. One thing is no problem but closes a source: a secret that the environment
+//! does not have, so that one missing variable does not take every source down.
+
+pub mod check;
+pub mod json;
+pub mod policy;
+pub mod problem;
+pub mod providers;
+mod reader;
+mod scheme;
+mod secret;
+mod source;
+
+use std::time::Duration;
+
+use crate::guard::route::Routes;
+use json::Json;
+pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
+use problem::{Findings, Path, Problem};
+use reader::Node;
+pub use secret::Environment;
+
+/// How long headers may be held without a body, unless configured.
+const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The shortest and the longest such time.
+const STALL_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// A valid configuration, and what should be changed about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub policy: Policy,
+    /// What works and should be changed; and every source that is closed.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a configuration. `environment` gives the value of a variable.
+///
+/// # Errors
+/// Every problem, in the order in which they stand in the text.
+pub fn load(text: &[u8], environment: Environment<'_>) -> Result<Loaded, Vec<Problem>> {
+    let json = Json::parse(text).map_err(|problem| vec![problem])?;
+    let mut findings = Findings::default();
+    let policy = read(&Node { path: Path::root(), json: &json }, environment, &mut findings);
+    match policy {
+        Some(policy) if findings.problems.is_empty() => Ok(Loaded { policy, warnings: findings.warnings }),
+        _ => Err(findings.problems),
+    }
+}
+
+fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Policy> {
+    let holds = [("filter", BodyHold::Filter), ("chain", BodyHold::Chain)];
+    let unmatched_words = [("deny", Unmatched::Deny), ("allow", Unmatched::Allow)];
+    let mut members = node.object(findings)?;
+    let body_hold = match members.take("body_hold") {
+        Some(node) => node.word(&holds, findings),
+        None => Some(BodyHold::Filter),
+    };
+    let unmatched = match members.take("unmatched") {
+        Some(node) => node.word(&unmatched_words, findings),
+        None => Some(Unmatched::Deny),
+    };
+    let stall_timeout = match members.take("stall_timeout") {
+        Some(node) => node.duration(STALL_TIMEOUTS.0, STALL_TIMEOUTS.1, findings),
+        None => Some(DEFAULT_STALL_TIMEOUT),
+    };
+    let sources = members.require("sources", findings).and_then(|node| read_sources(&node, environment, findings));
+    members.finish(findings);
+    let (routes, sources) = sources?;
+    Some(Policy { body_hold: body_hold?, unmatched: unmatched?, stall_timeout: stall_timeout?, routes, sources })
+}
+
+fn read_sources(
+    node: &Node<'_>,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Option<(Routes, Vec<Source>)> {
+    let list = node.list(findings)?;
+    let mut routes = Routes::default();
+    let mut sources: Vec<Source> = Vec::new();
+    let mut names = std::collections::HashSet::new();
+    let mut complete = true;
+    for node in &list {
+        let Some((pattern, source)) = source::read(node, environment, findings) else {
+            complete = false;
+            continue;
+        };
+        if !names.insert(source.name.clone()) {
+            findings.problem(&node.path.member("name"), "is the name of an earlier source; each needs its own");
+        }
+        if routes.add(&pattern, sources.len()).is_err() {
+            findings.problem(
+                &node.path.member("match"),
+                "is the host and path of an earlier source; requests could reach one only",
+            );
+        }
+        sources.push(source);
+    }
+    complete.then_some((routes, sources))
+}

@@ -1,0 +1,203 @@
+//! Secrets as they are configured: from the environment or in place, named, and valid for a time. The only file
+//! that names `time`.
+
+use std::rc::Rc;
+
+use ::time::OffsetDateTime;
+use ::time::format_description::well_known::Rfc3339;
+
+use super::problem::{Findings, Path};
+use super::reader::{Members, Node};
+use crate::verify::scheme::{KeyError, Scheme};
+use crate::verify::secret::{Secret, Validity};
+use crate::verify::timestamp::UnixTime;
+
+/// The longest name of a source or a secret, in bytes.
+pub(super) const MAX_NAME: usize = 64;
+/// Shorter secrets can be guessed, and are an error unless said to be meant.
+const MIN_BYTES: usize = 8;
+/// Shorter secrets are a warning.
+const GOOD_BYTES: usize = 16;
+
+/// The environment of the VM: the value of a variable, if it is set.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A secret as it was written down. No `Debug`: it holds the text.
+pub(super) struct Written {
+    path: Path,
+    id: Rc<str>,
+    text: String,
+    validity: Validity,
+}
+
+/// What became of a configured secret.
+pub(super) enum Found {
+    /// It is there.
+    Written(Written),
+    /// Its environment variable is not set.
+    MissingInEnvironment,
+}
+
+/// Reads a list of secrets. `None` if there was a problem.
+pub(super) fn read_list(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Vec<Found>> {
+    let list = node.list(findings)?;
+    let mut ids: Vec<Rc<str>> = Vec::new();
+    let found: Vec<Option<Found>> = list
+        .iter()
+        .zip(1_usize..)
+        .map(|(node, number)| {
+            let mut members = node.object(findings)?;
+            let id = match members.take("id") {
+                Some(node) => read_name(&node, findings).map(Rc::from),
+                None => Some(Rc::from(number.to_string())),
+            };
+            if let Some(id) = &id {
+                if ids.contains(id) {
+                    findings.problem(&node.path, "has the \"id\" of an earlier secret; each needs its own");
+                }
+                ids.push(id.clone());
+            }
+            read_one(members, id, environment, findings)
+        })
+        .collect();
+    found.into_iter().collect()
+}
+
+fn read_one(
+    mut members: Members<'_>,
+    id: Option<Rc<str>>,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Option<Found> {
+    let short_is_meant = members.take("insecure_short_secret").and_then(|node| node.bool(findings)).unwrap_or(false);
+    let not_before = read_time(members.take("not_before"), findings);
+    let not_after = read_time(members.take("not_after"), findings);
+    let (env, value) = (members.take("env"), members.take("value"));
+    let path = members.path.clone();
+    members.finish(findings);
+    let (path, text) = match (env, value) {
+        (Some(node), None) => {
+            let name = node.text(findings)?;
+            if !is_variable_name(name) {
+                findings.problem(&node.path, "must be the name of an environment variable, such as \"HOOK_SECRET\"");
+                return None;
+            }
+            match environment(name).filter(|text| !text.is_empty()) {
+                Some(text) => (node.path, text),
+                None => {
+                    findings.warning(
+                        &node.path,
+                        "is not set in the VM's environment, so its source is closed (503): set it, and name it in \
+                         vm_config.environment_variables.host_env_keys",
+                    );
+                    return Some(Found::MissingInEnvironment);
+                }
+            }
+        }
+        (None, Some(node)) => (node.path.clone(), node.text(findings)?.to_owned()),
+        _ => {
+            findings.problem(&path, "needs exactly one of \"env\" and \"value\"");
+            return None;
+        }
+    };
+    let validity = Validity { not_before: not_before?, not_after: not_after? };
+    if let (Some(start), Some(end)) = (validity.not_before, validity.not_after)
+        && start > end
+    {
+        findings.problem(&path, "has \"not_before\" later than \"not_after\", so that it is never valid");
+    }
+    is_usable(&text, short_is_meant, &path, findings).then_some(())?;
+    Some(Found::Written(Written { path, id: id?, text, validity }))
+}
+
+/// Whether a text can be meant as a secret. Says what it is not, never what it is.
+fn is_usable(text: &str, short_is_meant: bool, path: &Path, findings: &mut Findings) -> bool {
+    let problem = if text.is_empty() {
+        "is empty; an empty secret would prove nothing"
+    } else if text.trim() != text || text.contains(['\n', '\r']) {
+        "begins or ends with white space, or has a line break in it; paste it again without"
+    } else if looks_unexpanded(text) || text.rsplit_once(':').is_some_and(|(_, password)| looks_unexpanded(password)) {
+        "looks like a placeholder or a reference that nobody expanded; use \"env\" to read an environment variable"
+    } else if text.len() < MIN_BYTES && !short_is_meant {
+        "is shorter than 8 bytes and can be guessed; use a longer one, or say \"insecure_short_secret\": true"
+    } else {
+        if text.len() < GOOD_BYTES {
+            findings.warning(path, "is shorter than 16 bytes; longer secrets cannot be guessed");
+        }
+        return true;
+    };
+    findings.problem(path, problem);
+    false
+}
+
+fn looks_unexpanded(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let placeholders = ["changeme", "change-me", "change_me", "none", "null", "nil", "undefined", "todo", "secret"];
+    let variable = |name: &str| is_variable_name(name);
+    text.is_empty()
+        || placeholders.contains(&lower.as_str())
+        || text.strip_prefix("env:").is_some_and(variable)
+        || text.strip_prefix('$').is_some_and(variable)
+        || (text.starts_with("${") && text.ends_with('}'))
+        || (text.starts_with("{{") && text.ends_with("}}"))
+        || (text.starts_with('<') && text.ends_with('>'))
+}
+
+fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|char: char| char.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Reads a name that goes into metrics and headers.
+pub(super) fn read_name<'a>(node: &Node<'a>, findings: &mut Findings) -> Option<&'a str> {
+    let name = node.text(findings)?;
+    let fits = !name.is_empty()
+        && name.len() <= MAX_NAME
+        && !name.starts_with('_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if !fits {
+        findings.problem(
+            &node.path,
+            "must be 1 to 64 letters, digits, \"-\" and \"_\", not beginning with \"_\": it names metrics and headers",
+        );
+    }
+    fits.then_some(name)
+}
+
+fn read_time(node: Option<Node<'_>>, findings: &mut Findings) -> Option<Option<UnixTime>> {
+    let Some(node) = node else { return Some(None) };
+    let time = OffsetDateTime::parse(node.text(findings)?, &Rfc3339)
+        .ok()
+        .and_then(|time| u64::try_from(time.unix_timestamp()).ok());
+    match time {
+        Some(seconds) => Some(Some(UnixTime::from_secs(seconds))),
+        None => {
+            findings.problem(&node.path, "must be a time such as \"2026-12-31T00:00:00Z\" (RFC 3339)");
+            None
+        }
+    }
+}
+
+impl Written {
+    /// The secret, prepared for `scheme`.
+    pub(super) fn prepare(&self, scheme: &Scheme, findings: &mut Findings) -> Option<Secret> {
+        match scheme.key(&self.text) {
+            Ok(key) => Some(Secret { id: self.id.clone(), key, validity: self.validity }),
+            Err(error) => {
+                let message = match error {
+                    KeyError::NotBase64 => {
+                        "is not base64, and this sender's secrets are; paste the secret as it is shown"
+                    }
+                    KeyError::NotHex => {
+                        "is not hexadecimal, and this sender's secrets are; paste the secret as it is shown"
+                    }
+                    KeyError::Empty => "has nothing behind its prefix",
+                    KeyError::NotUserAndPassword => "has no colon; basic authentication needs user:password",
+                };
+                findings.problem(&self.path, message);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One source as it is configured.
+
+use super::check::{self, Read};
+use super::policy::{Mode, Source};
+use super::problem::Findings;
+use super::reader::{Members, Node};
+use super::secret::{self, Environment};
+use crate::guard::path;
+use crate::guard::route::{HostPattern, PathPattern, Pattern};
+use crate::verify::scheme::Scheme;
+use crate::verify::{Dialects, Group, Requirement};
+
+/// The largest `max_body_bytes`: what a 32-bit VM could count and no webhook comes near.
+const MAX_BODY_BYTES: u64 = 1 << 30;
+
+/// Reads one source and what it matches. `None` if there was a problem.
+pub(super) fn read(
+    node: &Node<'_>,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Option<(Pattern, Source)> {
+    let modes = [("enforce", Mode::Enforce), ("observe", Mode::Observe), ("disabled", Mode::Disabled)];
+    let mut members = node.object(findings)?;
+    let name = members.require("name", findings).and_then(|node| secret::read_name(&node, findings));
+    let pattern = members.require("match", findings).and_then(|node| read_pattern(&node, findings));
+    let verify = members.require("verify", findings);
+    let requirement = verify.as_ref().and_then(|node| read_verify(node, environment, findings));
+    let mode = match members.take("mode") {
+        Some(node) => node.word(&modes, findings),
+        None => Some(Mode::Enforce),
+    };
+    let max_body_bytes = match members.take("max_body_bytes") {
+        Some(node) => node.whole(1, MAX_BODY_BYTES, findings).map(Some),
+        None => Some(None),
+    };
+    let deny_status = match members.take("deny") {
+        Some(node) => read_deny(&node, findings),
+        None => Some(401),
+    };
+    let remove_credentials = match members.take("remove_credentials") {
+        Some(node) => node.bool(findings),
+        None => Some(false),
+    };
+    members.finish(findings);
+    let requirement = requirement?;
+    let schemes = || requirement.iter().flat_map(Requirement::checks).map(check_scheme);
+    let basic_challenge = schemes().any(Scheme::wants_basic_challenge);
+    let mut credential_headers = Vec::new();
+    if remove_credentials? {
+        credential_headers.extend(schemes().map(|scheme| scheme.proof_header().to_owned()));
+        credential_headers.sort();
+        credential_headers.dedup();
+    }
+    let source = Source {
+        name: name?.to_owned(),
+        mode: mode?,
+        max_body_bytes: max_body_bytes?,
+        deny_status: deny_status?,
+        basic_challenge,
+        credential_headers,
+        requirement,
+    };
+    Some((pattern?, source))
+}
+
+fn check_scheme(check: &crate::verify::check::Check) -> &Scheme {
+    check.scheme()
+}
+
+fn read_deny(node: &Node<'_>, findings: &mut Findings) -> Option<u16> {
+    let mut members = node.object(findings)?;
+    let status = members.require("status", findings).and_then(|node| node.whole(400, 599, findings));
+    members.finish(findings);
+    status.and_then(|status| u16::try_from(status).ok())
+}
+
+/// What must be proved: `Some(None)` if a secret is missing in the environment, `None` if there was a problem.
+fn read_verify(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Option<Requirement>> {
+    let groups = match node.json {
+        super::json::Json::List(_) => {
+            let list = node.list(findings)?;
+            list.iter().map(|node| read_group(node, environment, findings)).collect::<Vec<_>>()
+        }
+        _ => vec![read_group(node, environment, findings)],
+    };
+    // First every problem, then whether the source is closed.
+    let groups: Vec<Option<Group>> = groups.into_iter().collect::<Option<_>>()?;
+    Some(groups.into_iter().collect::<Option<Vec<_>>>().and_then(Requirement::new))
+}
+
+/// One check, or `{"any": [...]}`: `Some(None)` if closed.
+fn read_group(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Option<Group>> {
+    let checks = match any_of(node) {
+        None => vec![check::read(node, environment, findings)],
+        Some(()) => {
+            let mut members = node.object(findings)?;
+            let any = members.require("any", findings);
+            members.finish(findings);
+            any?.list(findings)?.iter().map(|node| check::read(node, environment, findings)).collect()
+        }
+    };
+    let checks: Vec<Read> = checks.into_iter().collect::<Option<_>>()?;
+    let any: Option<Vec<Dialects>> = checks
+        .into_iter()
+        .map(|check| match check {
+            Read::Dialects(dialects) => Some(dialects),
+            Read::Closed => None,
+        })
+        .collect();
+    Some(any.map(|any| Group { any }))
+}
+
+fn any_of(node: &Node<'_>) -> Option<()> {
+    match node.json {
+        super::json::Json::Object(members) => members.iter().any(|(key, _)| key == "any").then_some(()),
+        _ => None,
+    }
+}
+
+fn read_pattern(node: &Node<'_>, findings: &mut Findings) -> Option<Pattern> {
+    let mut members = node.object(findings)?;
+    let hosts = match members.take("hosts") {
+        Some(node) => read_hosts(&node, findings),
+        None => Some(Vec::new()),
+    };
+    let path = read_path(&mut members, findings);
+    members.finish(findings);
+    Some(Pattern { hosts: hosts?, path: path? })
+}
+
+fn read_hosts(node: &Node<'_>, findings: &mut Findings) -> Option<Vec<HostPattern>> {
+    let hosts: Vec<_> = node
+        .list(findings)?
+        .iter()
+        .map(|node| {
+            let host = node.text(findings)?.to_ascii_lowercase();
+            let (host, below) = match host.strip_prefix("*.") {
+                Some(domain) => (domain.to_owned(), true),
+                None => (host, false),
+            };
+            let plain =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'[' | b']' | b':');
+            let has_port = host.rsplit_once(':').is_some_and(|(rest, _)| !rest.contains([':', '[']));
+            if host.is_empty() || host.ends_with('.') || has_port || !host.bytes().all(plain) {
+                findings.problem(&node.path, "must be a host without port, or *. and a domain: \"hooks.example.com\"");
+                return None;
+            }
+            Some(if below { HostPattern::Below(host) } else { HostPattern::Exact(host) })
+        })
+        .collect();
+    hosts.into_iter().collect()
+}
+
+fn read_path(members: &mut Members<'_>, findings: &mut Findings) -> Option<PathPattern> {
+    let node = members.require("path", findings)?;
+    let text = node.text(findings)?;
+    let (path, below) = match text.strip_suffix("/*") {
+        Some(prefix) => (format!("{prefix}/"), true),
+        None => (text.to_owned(), false),
+    };
+    if path.contains(['*', '?']) || path::is_ambiguous(path.as_bytes()) {
+        findings.problem(
+            &node.path,
+            "must be a plain path such as \"/hooks/github\", or end in \"/*\": no query, no \"//\", no dot segments, \
+             no escapes that stand for something else",
+        );
+        return None;
+    }
+    let path = path.into_bytes();
+    Some(if below { PathPattern::Below(path) } else { PathPattern::Exact(path) })
+}

@@ -1,0 +1,174 @@
+//! Which source a request is for: host and path, in a time that does not grow with the number of sources.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::path;
+use crate::verify::Denial;
+
+/// What a source matches. An empty list of hosts is any host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// The hosts.
+    pub hosts: Vec<HostPattern>,
+    /// The path.
+    pub path: PathPattern,
+}
+
+/// A host, in lower case and without a port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum HostPattern {
+    /// Exactly this host.
+    Exact(String),
+    /// Every host below this domain, at any depth, but not the domain itself.
+    Below(String),
+}
+
+/// A path without a query.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PathPattern {
+    /// Exactly this path.
+    Exact(Vec<u8>),
+    /// Every path that begins with this one, which ends in a slash.
+    Below(Vec<u8>),
+}
+
+/// The table of all sources' patterns.
+///
+/// The most specific pattern wins: an exact host before a domain, a longer domain before a shorter one, any host
+/// last; within a host an exact path, then the longest prefix. Where a host's own patterns do not match, those of
+/// less specific hosts are asked.
+#[derive(Debug, Default)]
+pub struct Routes {
+    exactly: Table,
+    folded: Table,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    by_host: HashMap<HostPattern, Paths>,
+    any_host: Paths,
+}
+
+#[derive(Debug, Default)]
+struct Paths {
+    exact: HashMap<Vec<u8>, usize>,
+    below: HashMap<Vec<u8>, usize>,
+    /// The lengths of the keys of `below`: the only prefixes worth a look.
+    lengths: BTreeSet<usize>,
+}
+
+/// What no source's policy applies to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrouted {
+    /// Nothing matches, in any reading of the path.
+    Unmatched,
+    /// Some reading of the path is a source's, but not this one for everybody.
+    Ambiguous,
+}
+
+impl From<Unrouted> for Denial {
+    fn from(unrouted: Unrouted) -> Self {
+        match unrouted {
+            Unrouted::Unmatched => Denial::Unmatched,
+            Unrouted::Ambiguous => Denial::AmbiguousPath,
+        }
+    }
+}
+
+impl Routes {
+    /// Adds a pattern for the source at position `source`.
+    ///
+    /// # Errors
+    /// The position of the source that matches the same host and path already.
+    pub fn add(&mut self, pattern: &Pattern, source: usize) -> Result<(), usize> {
+        let folded = match &pattern.path {
+            PathPattern::Exact(path) => PathPattern::Exact(path::fold(path)),
+            PathPattern::Below(path) => PathPattern::Below(path.to_ascii_lowercase()),
+        };
+        // Two sources may differ in the case of a path only; requests for either are ambiguous then, and denied.
+        let _ = self.folded.add(&pattern.hosts, &folded, source);
+        self.exactly.add(&pattern.hosts, &pattern.path, source)
+    }
+
+    /// The source for this authority and path (without query).
+    ///
+    /// # Errors
+    /// [`Unrouted`], where no source may decide.
+    pub fn find(&self, authority: &[u8], path: &[u8]) -> Result<usize, Unrouted> {
+        let host = host_of(authority);
+        if path::is_ambiguous(path) {
+            let touches_a_source =
+                path::readings(path).iter().any(|reading| self.folded.find(&host, reading).is_some());
+            return Err(if touches_a_source { Unrouted::Ambiguous } else { Unrouted::Unmatched });
+        }
+        let found = self.exactly.find(&host, path);
+        let needs_folding = path.iter().any(u8::is_ascii_uppercase) || (path.len() > 1 && path.ends_with(b"/"));
+        if needs_folding {
+            let folded = self.folded.find(&host, &path::fold(path));
+            if folded.is_some() && folded != found {
+                return Err(Unrouted::Ambiguous);
+            }
+        }
+        found.ok_or(Unrouted::Unmatched)
+    }
+}
+
+impl Table {
+    fn add(&mut self, hosts: &[HostPattern], path: &PathPattern, source: usize) -> Result<(), usize> {
+        if hosts.is_empty() {
+            return self.any_host.add(path, source);
+        }
+        hosts.iter().try_for_each(|host| self.by_host.entry(host.clone()).or_default().add(path, source))
+    }
+
+    fn find(&self, host: &str, path: &[u8]) -> Option<usize> {
+        if self.by_host.is_empty() {
+            return self.any_host.find(path);
+        }
+        let exact = self.by_host.get(&HostPattern::Exact(host.to_owned()));
+        let domains = host
+            .match_indices('.')
+            .filter_map(|(position, _)| host.get(position.saturating_add(1)..))
+            .filter_map(|domain| self.by_host.get(&HostPattern::Below(domain.to_owned())));
+        exact.into_iter().chain(domains).chain([&self.any_host]).find_map(|paths| paths.find(path))
+    }
+}
+
+impl Paths {
+    fn add(&mut self, path: &PathPattern, source: usize) -> Result<(), usize> {
+        let (table, path) = match path {
+            PathPattern::Exact(path) => (&mut self.exact, path),
+            PathPattern::Below(path) => {
+                self.lengths.insert(path.len());
+                (&mut self.below, path)
+            }
+        };
+        match table.get(path) {
+            Some(other) => Err(*other),
+            None => {
+                table.insert(path.clone(), source);
+                Ok(())
+            }
+        }
+    }
+
+    fn find(&self, path: &[u8]) -> Option<usize> {
+        self.exact.get(path).copied().or_else(|| {
+            self.lengths
+                .iter()
+                .rev()
+                .filter_map(|length| path.get(..*length))
+                .find_map(|prefix| self.below.get(prefix).copied())
+        })
+    }
+}
+
+/// The host of an authority: lower case, without port, user information and the root's dot.
+fn host_of(authority: &[u8]) -> String {
+    let text = String::from_utf8_lossy(authority).to_ascii_lowercase();
+    let host = match text.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => &text,
+    };
+    host.trim_end_matches('.').to_owned()
+}

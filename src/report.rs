@@ -1,0 +1,195 @@
+//! A denial's other faces: the answer to the caller, the log line, the metric, the access log. One table.
+
+use std::fmt::Write as _;
+
+use crate::config::{Mode, Policy, Source};
+use crate::step::{Outcome, Record};
+use crate::verify::{Denial, check::Match};
+
+/// The body of every refusal.
+pub const REFUSAL_BODY: &[u8] = b"request denied\n";
+/// How long a sender should wait when the fault is not its own, in seconds.
+const RETRY_AFTER: &str = "30";
+/// The source's name in logs and metrics where none matched. No configured name begins with `_`.
+const NO_SOURCE: &str = "_none";
+
+/// The answer to a refused request. It tells the caller nothing but the status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The headers beside the status.
+    pub headers: Vec<(&'static str, &'static str)>,
+}
+
+/// The answer to `denial`. A lack of proof is answered alike, whatever was lacking.
+#[must_use]
+pub fn reply(denial: Denial, source: Option<&Source>) -> Reply {
+    let mut headers = vec![("content-type", "text/plain")];
+    let status = match denial {
+        Denial::Unmatched => 404,
+        Denial::AmbiguousPath | Denial::ContentLengthInvalid | Denial::ContentLengthMismatch => 400,
+        Denial::TooManyHeaders => 431,
+        Denial::BodyTooLarge => 413,
+        Denial::BodyTimeout => 408,
+        Denial::SourceDisabled | Denial::SourceClosed | Denial::HoldUnsupported | Denial::HostFailure => {
+            headers.push(("retry-after", RETRY_AFTER));
+            503
+        }
+        Denial::SecretUnknown
+        | Denial::SecretInactive
+        | Denial::CredentialMissing
+        | Denial::CredentialDuplicated
+        | Denial::CredentialMalformed
+        | Denial::CredentialMismatch
+        | Denial::SignatureMissing
+        | Denial::SignatureDuplicated
+        | Denial::SignatureMalformed
+        | Denial::SignatureExcess
+        | Denial::HeaderMissing
+        | Denial::HeaderDuplicated
+        | Denial::HeaderMalformed
+        | Denial::TimestampMissing
+        | Denial::TimestampDuplicated
+        | Denial::TimestampMalformed
+        | Denial::SignatureMismatch
+        | Denial::TimestampStale
+        | Denial::TimestampFuture => {
+            let status = source.map_or(401, |source| source.deny_status);
+            // RFC 9110, section 15.5.2: a 401 names a challenge.
+            if status == 401 && source.is_some_and(|source| source.basic_challenge) {
+                headers.push(("www-authenticate", "Basic realm=\"hookwarden\""));
+            }
+            status
+        }
+    };
+    Reply { status, headers }
+}
+
+/// The value of filter state `wasm.hookwarden`, for the access log.
+#[must_use]
+pub fn filter_state(record: &Record, policy: &Policy) -> String {
+    let mut text = format!("source={} outcome={}", source_name(record.source, policy), outcome_word(record.outcome));
+    // Writing to a String cannot fail.
+    if let Some(denial) = record.denial() {
+        let _ = write!(text, " code={denial}");
+    }
+    if !record.matches.is_empty() {
+        let _ = write!(text, " key_id={}", secret_ids(record));
+    }
+    text
+}
+
+/// The log line of a refusal: one JSON object. `client` and `request_id` come from outside and are cut down to
+/// what cannot break a line.
+#[must_use]
+pub fn log_line(record: &Record, policy: &Policy, client: &[u8], request_id: &[u8], suppressed: u64) -> Option<String> {
+    let denial = record.denial()?;
+    let source = record.source.and_then(|position| policy.sources.get(position));
+    let mut line = format!(
+        r#"{{"event":"{}","source":"{}","code":"{denial}","status":{},"client":"{}","request_id":"{}""#,
+        outcome_word(record.outcome),
+        source_name(record.source, policy),
+        if matches!(record.outcome, Outcome::Observed(_)) { 0 } else { reply(denial, source).status },
+        harmless(client),
+        harmless(request_id),
+    );
+    if let Some(hint) = hint(denial) {
+        let _ = write!(line, r#","hint":"{hint}""#);
+    }
+    if suppressed > 0 {
+        let _ = write!(line, r#","suppressed":{suppressed}"#);
+    }
+    line.push('}');
+    Some(line)
+}
+
+/// What the operator should look at, where the code alone does not say it.
+fn hint(denial: Denial) -> Option<&'static str> {
+    match denial {
+        Denial::HoldUnsupported => Some(
+            "no body came while headers were held: set allow_on_headers_stop_iteration: true on the plugin, \
+             or put envoy.filters.http.buffer after it and say body_hold: chain",
+        ),
+        Denial::SourceClosed => {
+            Some("a secret is not in the VM's environment: see vm_config.environment_variables.host_env_keys")
+        }
+        Denial::TimestampStale | Denial::TimestampFuture => {
+            Some("a replay, or one of the two clocks is wrong: compare them before the tolerance is widened")
+        }
+        _ => None,
+    }
+}
+
+/// The counters of one record.
+pub fn counters(record: &Record, policy: &Policy) -> Vec<Counter> {
+    let mut counters = vec![Counter::Requests(outcome_word(record.outcome))];
+    counters.extend(record.denial().map(Counter::Denials));
+    counters.extend(record.matches.iter().map(|found| Counter::Matches(found.clone())));
+    debug_assert!(record.source.is_none_or(|source| source < policy.sources.len()));
+    counters
+}
+
+/// A counter of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Requests by outcome.
+    Requests(&'static str),
+    /// Denials by code; those that were only observed are among them.
+    Denials(Denial),
+    /// Matches by the secret's id: is the old one still in use?
+    Matches(Match),
+}
+
+impl Counter {
+    /// The counter's name below a source: `requests.passed`.
+    #[must_use]
+    pub fn name(&self, source: Option<usize>, policy: &Policy) -> String {
+        let source = source_name(source, policy);
+        match self {
+            Counter::Requests(outcome) => format!("hookwarden.source.{source}.requests.{outcome}"),
+            Counter::Denials(denial) => format!("hookwarden.source.{source}.denials.{denial}"),
+            Counter::Matches(found) => format!("hookwarden.source.{source}.matches.{}", found.secret_id()),
+        }
+    }
+}
+
+/// The name of the counter of all bytes of body that were hashed.
+pub const BYTES_HASHED: &str = "hookwarden.bytes_hashed";
+/// The name of the gauge of sources that are closed for want of a secret.
+pub const SOURCES_CLOSED: &str = "hookwarden.sources_closed";
+/// The name of the gauge of secrets whose `not_after` comes within a week.
+pub const SECRETS_EXPIRING: &str = "hookwarden.secrets_expiring";
+
+fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Denied(_) => "denied",
+        Outcome::Observed(_) => "observed",
+        Outcome::Unmatched => "unmatched",
+    }
+}
+
+fn source_name(source: Option<usize>, policy: &Policy) -> &str {
+    source.and_then(|position| policy.sources.get(position)).map_or(NO_SOURCE, |source| &source.name)
+}
+
+fn secret_ids(record: &Record) -> String {
+    record.matches.iter().map(Match::secret_id).collect::<Vec<_>>().join(",")
+}
+
+/// The first 64 characters that can stand in a JSON string and a log line as they are.
+fn harmless(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .take(64)
+        .map(|byte| char::from(*byte))
+        .filter(|char| char.is_ascii_alphanumeric() || "-_.:[]".contains(*char))
+        .collect()
+}
+
+/// Whether a source lets refused requests go on.
+#[must_use]
+pub fn only_observes(source: &Source) -> bool {
+    source.mode == Mode::Observe
+}

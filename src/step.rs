@@ -1,0 +1,141 @@
+//! What the adapter has to do next, as plain data. The only place where "continue" can be made.
+
+use crate::verify::{Denial, Request, Verified, check::Match};
+
+/// The prefix of the headers by which we speak to the upstream. Nobody else may.
+pub const RESERVED_PREFIX: &str = "x-hookwarden-";
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Let go of what is held.
+    Continue(Passage),
+    /// Keep everything: headers, body and trailers.
+    Hold,
+    /// Answer instead of the upstream.
+    Deny(Record),
+}
+
+/// The permission to let something go on, and what goes with it. Every way to get one is a function below.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Passage {
+    edits: Edits,
+    record: Option<Record>,
+}
+
+/// Changes to the request's headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edits {
+    /// Names to remove.
+    pub remove: Vec<String>,
+    /// Headers to set.
+    pub set: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// What was decided about a request, to be counted and logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The position of the source, if one matched.
+    pub source: Option<usize>,
+    /// What was decided.
+    pub outcome: Outcome,
+    /// What matched, a check each.
+    pub matches: Vec<Match>,
+    /// How many bytes of body were hashed.
+    pub hashed: u64,
+}
+
+/// What was decided about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was proved.
+    Passed,
+    /// It was refused.
+    Denied(Denial),
+    /// It would have been refused, and its source observes.
+    Observed(Denial),
+    /// No source matched, and the configuration lets such requests go on.
+    Unmatched,
+}
+
+impl Passage {
+    /// For a proved request. `edits` are those that the headers still need.
+    pub(crate) fn proved(verified: &Verified, source: usize, hashed: u64, edits: Edits) -> Self {
+        let matches = verified.matches().to_vec();
+        Self { edits, record: Some(Record { source: Some(source), outcome: Outcome::Passed, matches, hashed }) }
+    }
+
+    /// For a request that no source wants and the configuration lets go on. It never says who it is from.
+    pub(crate) fn unmatched(forged: Vec<String>) -> Self {
+        let record = Record { source: None, outcome: Outcome::Unmatched, matches: Vec::new(), hashed: 0 };
+        Self { edits: Edits { remove: forged, set: Vec::new() }, record: Some(record) }
+    }
+
+    /// For a request that a source only observes. It never says that it was proved.
+    pub(crate) fn observed(denial: Denial, source: usize, hashed: u64, forged: Vec<String>) -> Self {
+        let outcome = Outcome::Observed(denial);
+        let record = Record { source: Some(source), outcome, matches: Vec::new(), hashed };
+        Self { edits: Edits { remove: forged, set: Vec::new() }, record: Some(record) }
+    }
+
+    /// For headers, ahead of the verdict: where the chain holds whole requests behind us, or where a source only
+    /// observes.
+    pub(crate) fn ahead_of_verdict(edits: Edits) -> Self {
+        Self { edits, record: None }
+    }
+
+    /// For what follows a request that was let go already.
+    pub(crate) fn follows() -> Self {
+        Self { edits: Edits::default(), record: None }
+    }
+
+    /// The changes to the headers, and what to count.
+    #[must_use]
+    pub fn into_parts(self) -> (Edits, Option<Record>) {
+        (self.edits, self.record)
+    }
+}
+
+impl Record {
+    /// The record of a refusal.
+    #[must_use]
+    pub fn denied(source: Option<usize>, denial: Denial, hashed: u64) -> Self {
+        Self { source, outcome: Outcome::Denied(denial), matches: Vec::new(), hashed }
+    }
+
+    /// Why the request was, or would have been, refused.
+    #[must_use]
+    pub fn denial(&self) -> Option<Denial> {
+        match self.outcome {
+            Outcome::Denied(denial) | Outcome::Observed(denial) => Some(denial),
+            Outcome::Passed | Outcome::Unmatched => None,
+        }
+    }
+}
+
+/// The headers that tell the upstream who a proved request is from.
+pub(crate) fn identity(source: &str, verified: Option<&Verified>) -> Vec<(&'static str, Vec<u8>)> {
+    let mut headers = vec![("x-hookwarden-source", source.as_bytes().to_vec())];
+    if let Some(verified) = verified {
+        let ids: Vec<_> = verified.matches().iter().map(Match::secret_id).collect();
+        headers.push(("x-hookwarden-key-id", ids.join(",").into_bytes()));
+        let event_id = verified.matches().iter().find_map(Match::event_id);
+        headers.extend(event_id.map(|id| ("x-hookwarden-event-id", id.to_vec())));
+    }
+    headers
+}
+
+/// The names of headers that only we may send to the upstream, and somebody else did.
+pub(crate) fn forged(request: Request<'_>) -> Vec<String> {
+    request.headers().iter().map(|(name, _)| name).filter(|name| is_reserved(name)).cloned().collect()
+}
+
+/// Whether a header's or trailer's name is one of ours, or becomes one where `_` and `-` are the same.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    name.len() >= RESERVED_PREFIX.len()
+        && name
+            .bytes()
+            .zip(RESERVED_PREFIX.bytes())
+            .all(|(byte, reserved)| byte.eq_ignore_ascii_case(&reserved) || (byte == b'_' && reserved == b'-'))
+}

@@ -1,0 +1,104 @@
+//! Why a request is refused.
+
+macro_rules! denials {
+    ($($(#[doc = $meaning:literal])+ $variant:ident = $code:literal,)+) => {
+        /// Why a request is refused: a flat, stable list.
+        ///
+        /// The [code](Denial::code) is the same text in the log, the metrics, filter state, the documentation and
+        /// the test vectors. A denial carries no text of the request, no secret and no expected tag, so it may be
+        /// printed anywhere inside. The caller never sees it.
+        ///
+        /// The order is the order of specificity: where one of several candidates or checks would have been
+        /// enough, the greatest denial is the one reported.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Denial {
+            $($(#[doc = $meaning])+ $variant,)+
+        }
+
+        impl Denial {
+            /// Every denial, in order.
+            pub const ALL: &'static [Denial] = &[$(Denial::$variant,)+];
+
+            /// The stable code, in `snake_case`.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self { $(Denial::$variant => $code,)+ }
+            }
+
+            /// What it means, in a sentence or two; the table in the documentation is made of these.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Denial::$variant => concat!($($meaning,)+),)+ }
+            }
+        }
+    };
+}
+
+denials! {
+    /// No source matches the host and the path.
+    Unmatched = "unmatched",
+    /// The path can be read in more than one way, and some reading is another source's or nobody's.
+    AmbiguousPath = "ambiguous_path",
+    /// The source's mode is `disabled`.
+    SourceDisabled = "source_disabled",
+    /// A secret of the source is missing in the environment, so that nothing can be proved.
+    SourceClosed = "source_closed",
+    /// More header lines than the filter reads.
+    TooManyHeaders = "too_many_headers",
+    /// `Content-Length` is repeated or is not a number.
+    ContentLengthInvalid = "content_length_invalid",
+    /// The body is shorter or longer than `Content-Length` said.
+    ContentLengthMismatch = "content_length_mismatch",
+    /// The body, declared or counted, is larger than the source's `max_body_bytes`.
+    BodyTooLarge = "body_too_large",
+    /// The sender began a request and sent no body for a long time.
+    BodyTimeout = "body_timeout",
+    /// Headers were held and the host never delivered the body: `allow_on_headers_stop_iteration` is missing.
+    HoldUnsupported = "hold_unsupported",
+    /// The host answered a call in a way that leaves the decision open.
+    HostFailure = "host_failure",
+    /// `secrets_by` has no entry for what the request names.
+    SecretUnknown = "secret_unknown",
+    /// Every secret is before its `not_before` or after its `not_after`.
+    SecretInactive = "secret_inactive",
+    /// The credential's header is missing.
+    CredentialMissing = "credential_missing",
+    /// The credential's header stands more than once.
+    CredentialDuplicated = "credential_duplicated",
+    /// The credential is not of the form that the scheme asks for.
+    CredentialMalformed = "credential_malformed",
+    /// The credential matches no secret.
+    CredentialMismatch = "credential_mismatch",
+    /// The signature's header is missing, or holds no entry of the scheme's version.
+    SignatureMissing = "signature_missing",
+    /// The signature's header stands more than once.
+    SignatureDuplicated = "signature_duplicated",
+    /// No candidate is of the form, encoding and length that the scheme asks for.
+    SignatureMalformed = "signature_malformed",
+    /// More candidates in one request than the filter tries.
+    SignatureExcess = "signature_excess",
+    /// A header that is part of the signed content is missing.
+    HeaderMissing = "header_missing",
+    /// A header that is part of the signed content stands more than once.
+    HeaderDuplicated = "header_duplicated",
+    /// A header that is part of the signed content has a value that would let signed bytes move.
+    HeaderMalformed = "header_malformed",
+    /// The signed timestamp is missing.
+    TimestampMissing = "timestamp_missing",
+    /// The signed timestamp stands more than once.
+    TimestampDuplicated = "timestamp_duplicated",
+    /// The signed timestamp is not plain digits of the right length.
+    TimestampMalformed = "timestamp_malformed",
+    /// No candidate is the signature of this request under any secret.
+    SignatureMismatch = "signature_mismatch",
+    /// The signature is right and its timestamp is further in the past than the tolerance.
+    TimestampStale = "timestamp_stale",
+    /// The signature is right and its timestamp is further in the future than the tolerance.
+    TimestampFuture = "timestamp_future",
+}
+
+impl std::fmt::Display for Denial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code())
+    }
+}

@@ -1,0 +1,59 @@
+//! How a sender writes bytes as text, read strictly. The only file that names `base64` and `hex`.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// Padded, canonical: no stray bits, no white space, nothing missing (RFC 4648, sections 3.2 to 3.5).
+const STRICT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_allow_trailing_bits(false)
+    .with_decode_padding_mode(DecodePaddingMode::RequireCanonical);
+/// For secrets that people paste: padding may be missing; everything else is as strict.
+const PASTED: GeneralPurposeConfig = STRICT.with_decode_padding_mode(DecodePaddingMode::Indifferent);
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, STRICT);
+const BASE64_PASTED: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, PASTED);
+
+/// The text form of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Hexadecimal digits, either case.
+    Hex,
+    /// Hexadecimal digits, lower case only: for senders whose receivers compare text.
+    HexLower,
+    /// Base64, standard alphabet, padded and canonical.
+    Base64,
+}
+
+impl Encoding {
+    /// Decodes `text`, or `None` if it is not canonical.
+    ///
+    /// Not constant-time: it reads what the request presents, which is no secret.
+    #[must_use]
+    pub fn decode(self, text: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Encoding::Hex => hex::decode(text).ok(),
+            Encoding::HexLower if text.iter().any(u8::is_ascii_uppercase) => None,
+            Encoding::HexLower => hex::decode(text).ok(),
+            Encoding::Base64 => decode_base64(text),
+        }
+    }
+}
+
+/// Decodes padded, canonical base64 of the standard alphabet.
+#[must_use]
+pub fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
+    BASE64.decode(text).ok()
+}
+
+/// Decodes base64 of the standard alphabet whose padding may have been lost in pasting.
+#[must_use]
+pub fn decode_pasted_base64(text: &[u8]) -> Option<Vec<u8>> {
+    BASE64_PASTED.decode(text).ok()
+}
+
+/// Decodes hexadecimal digits of either case.
+#[must_use]
+pub fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
+    hex::decode(text).ok()
+}

@@ -1,0 +1,161 @@
+//! What a source demands: checks that must all hold, each of which may have alternatives.
+
+use super::check::{Check, Match, Progress, Rereading, Running};
+use super::timestamp::UnixTime;
+use super::{Denial, HeldBody, Request};
+
+/// Every group must hold.
+#[derive(Debug)]
+pub struct Requirement {
+    groups: Vec<Group>,
+}
+
+/// One of these is enough. Never empty.
+#[derive(Debug)]
+pub struct Group {
+    /// The checks of which one is enough.
+    pub any: Vec<Dialects>,
+}
+
+/// Ways in which one sender writes its proof. The first whose header the request has decides alone: a right
+/// proof in one dialect never rescues a wrong one in another. Never empty.
+#[derive(Debug)]
+pub struct Dialects {
+    /// The checks, in order of precedence.
+    pub checks: Vec<Check>,
+}
+
+/// Proof that a request satisfied a requirement. Nothing but [`Proof::finish`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    matches: Vec<Match>,
+}
+
+impl Verified {
+    /// What matched, a check each.
+    #[must_use]
+    pub fn matches(&self) -> &[Match] {
+        &self.matches
+    }
+}
+
+/// One request on its way through a requirement.
+pub struct Proof {
+    groups: Vec<GroupProof>,
+}
+
+enum GroupProof {
+    Matched(Match),
+    Running { checks: Vec<(usize, usize, Running)>, worst: Option<Denial> },
+}
+
+impl Requirement {
+    /// A requirement; `None` if there is nothing in it, for that would let everything through.
+    #[must_use]
+    pub fn new(groups: Vec<Group>) -> Option<Self> {
+        let empty = groups.is_empty()
+            || groups.iter().any(|group| group.any.is_empty() || group.any.iter().any(|any| any.checks.is_empty()));
+        (!empty).then_some(Self { groups })
+    }
+
+    /// Every check, whether or not another would be enough.
+    pub fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.groups.iter().flat_map(|group| &group.any).flat_map(|dialects| &dialects.checks)
+    }
+
+    /// Takes from the headers all that the checks need of them.
+    ///
+    /// # Errors
+    /// The denial of the first group that can no longer hold.
+    pub fn begin(&self, request: Request<'_>, now: UnixTime, rereading: Rereading) -> Result<Proof, Denial> {
+        self.groups
+            .iter()
+            .map(|group| group.begin(request, now, rereading))
+            .collect::<Result<_, _>>()
+            .map(|groups| Proof { groups })
+    }
+}
+
+impl Group {
+    fn begin(&self, request: Request<'_>, now: UnixTime, rereading: Rereading) -> Result<GroupProof, Denial> {
+        let mut checks = Vec::new();
+        let mut worst = None;
+        for (position, dialects) in self.any.iter().enumerate() {
+            let (dialect, check) = dialects.select(request)?;
+            match check.begin(request, now, rereading) {
+                Ok(Progress::Matched(found)) => return Ok(GroupProof::Matched(found)),
+                Ok(Progress::Running(running)) => checks.push((position, dialect, running)),
+                Err(denial) => worst = worst.max(Some(denial)),
+            }
+        }
+        match worst {
+            Some(denial) if checks.is_empty() => Err(denial),
+            worst => Ok(GroupProof::Running { checks, worst }),
+        }
+    }
+
+    fn finish(
+        &self,
+        checks: Vec<(usize, usize, Running)>,
+        mut worst: Option<Denial>,
+        body: &dyn HeldBody,
+        now: UnixTime,
+    ) -> Result<Match, Denial> {
+        for (position, dialect, running) in checks {
+            let check = self.any.get(position).and_then(|dialects| dialects.checks.get(dialect));
+            match check.ok_or(Denial::HostFailure)?.finish(running, body, now) {
+                Ok(found) => return Ok(found),
+                Err(denial) => worst = worst.max(Some(denial)),
+            }
+        }
+        Err(worst.unwrap_or(Denial::HostFailure))
+    }
+}
+
+impl Dialects {
+    fn select(&self, request: Request<'_>) -> Result<(usize, &Check), Denial> {
+        let mut checks = self.checks.iter().enumerate();
+        checks
+            .clone()
+            .find(|(_, check)| check.is_presented(request))
+            .or_else(|| checks.next())
+            .ok_or(Denial::HostFailure)
+    }
+}
+
+impl Proof {
+    /// Whether anything still waits for the body.
+    #[must_use]
+    pub fn needs_body(&self) -> bool {
+        self.groups.iter().any(|group| matches!(group, GroupProof::Running { .. }))
+    }
+
+    /// Feeds more of the body.
+    pub fn update(&mut self, bytes: &[u8]) {
+        for group in &mut self.groups {
+            if let GroupProof::Running { checks, .. } = group {
+                checks.iter_mut().for_each(|(_, _, running)| running.update(bytes));
+            }
+        }
+    }
+
+    /// Decides, once the whole body was fed to [`update`](Self::update). `body` is read again only where the
+    /// first secret did not match.
+    ///
+    /// # Errors
+    /// The denial of the first group that does not hold; within a group, the most specific one.
+    pub fn finish(self, requirement: &Requirement, body: &dyn HeldBody, now: UnixTime) -> Result<Verified, Denial> {
+        if self.groups.is_empty() || self.groups.len() != requirement.groups.len() {
+            return Err(Denial::HostFailure);
+        }
+        self.groups
+            .into_iter()
+            .zip(&requirement.groups)
+            .map(|(proof, group)| match proof {
+                GroupProof::Matched(found) => Ok(found),
+                GroupProof::Running { checks, worst } => group.finish(checks, worst, body, now),
+            })
+            .collect::<Result<_, _>>()
+            .map(|matches| Verified { matches })
+    }
+}
