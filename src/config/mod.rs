@@ -84,13 +84,15 @@ fn read_sources(
     let mut names = std::collections::HashSet::new();
     let mut complete = true;
     for node in &list {
+        if let Some(name) = written_name(node)
+            && !names.insert(name)
+        {
+            findings.problem(&node.path.member("name"), "is the name of an earlier source; each needs its own");
+        }
         let Some((pattern, source)) = source::read(node, environment, findings) else {
             complete = false;
             continue;
         };
-        if !names.insert(source.name.clone()) {
-            findings.problem(&node.path.member("name"), "is the name of an earlier source; each needs its own");
-        }
         if routes.add(&pattern, sources.len()).is_err() {
             findings.problem(
                 &node.path.member("match"),
@@ -100,4 +102,13 @@ fn read_sources(
         sources.push(source);
     }
     complete.then_some((routes, sources))
+}
+
+/// The name of a source that may be wrong in other ways.
+fn written_name<'a>(node: &Node<'a>) -> Option<&'a str> {
+    let Json::Object(members) = node.json else { return None };
+    members.iter().find_map(|(key, value)| match value {
+        Json::Text(name) if key == "name" => Some(name.as_str()),
+        _ => None,
+    })
 }
