@@ -340,13 +340,8 @@ impl Shared {
     }
 
     fn count_expiring(&self, now: UnixTime) {
-        let secrets = self
-            .policy
-            .sources
-            .iter()
-            .filter_map(|source| source.requirement.as_ref())
-            .flat_map(|requirement| requirement.checks())
-            .flat_map(|check| check.keyring().all());
+        let requirements = self.policy.sources.iter().filter_map(|source| source.requirement.as_ref());
+        let secrets = requirements.flat_map(|requirement| requirement.secrets());
         let expiring =
             secrets.filter(|secret| secret.validity.not_after.is_some_and(|end| elapsed(now, end) < EXPIRING));
         set_gauge(report::SECRETS_EXPIRING, u64::try_from(expiring.count()).unwrap_or(u64::MAX));

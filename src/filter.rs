@@ -195,7 +195,10 @@ impl Exchange {
     /// Refuses a request that waits for its body.
     fn give_up(&mut self, denial: Denial) -> Step {
         match std::mem::replace(&mut self.state, State::Refused) {
-            State::Proving(Proving { source, seen, .. }) => self.turn_away(source, denial, count(seen), Vec::new()),
+            State::Proving(Proving { source, seen, proof, .. }) => {
+                let hashed = if proof.needs_body() { count(seen) } else { 0 };
+                self.turn_away(source, denial, hashed, Vec::new())
+            }
             _ => self.refuse(None, denial, 0),
         }
     }

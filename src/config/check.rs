@@ -86,7 +86,7 @@ fn unknown_provider(name: &str) -> Cow<'static, str> {
     let near = |known: &&str| !lower.is_empty() && (known.starts_with(&lower) || lower.starts_with(*known));
     match providers::names().find(near) {
         Some(nearest) => format!("is not a provider we ship; did you mean \"{nearest}\"?").into(),
-        None => "is not a provider we ship; see docs/senders.md, or describe it as \"scheme\"".into(),
+        None => "is not a provider we ship; see the table of senders in README.md, or describe it as \"scheme\"".into(),
     }
 }
 

@@ -62,7 +62,7 @@ struct Paths {
 pub enum Unrouted {
     /// Nothing matches, in any reading of the path.
     Unmatched,
-    /// Some reading of the path is a source's, but not this one for everybody.
+    /// Two readers could take the host or the path for different ones, and some reading is a source's.
     Ambiguous,
 }
 
@@ -95,7 +95,7 @@ impl Routes {
     /// # Errors
     /// [`Unrouted`], where no source may decide.
     pub fn find(&self, authority: &[u8], path: &[u8]) -> Result<usize, Unrouted> {
-        let host = host_of(authority);
+        let Some(host) = host_of(authority) else { return Err(Unrouted::Ambiguous) };
         if path::is_ambiguous(path) {
             let touches_a_source =
                 path::readings(path).iter().any(|reading| self.folded.find(&host, reading).is_some());
@@ -163,12 +163,21 @@ impl Paths {
     }
 }
 
-/// The host of an authority: lower case, without port, user information and the root's dot.
-fn host_of(authority: &[u8]) -> String {
-    let text = String::from_utf8_lossy(authority).to_ascii_lowercase();
-    let host = match text.rsplit_once(':') {
+/// The host of an authority: lower case, without user information, port, and the root's dot. `None` if what is left
+/// is no host that every reader would take for the same (RFC 3986, section 3.2).
+fn host_of(authority: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(authority).ok()?.to_ascii_lowercase();
+    let host_and_port = text.rsplit_once('@').map_or(text.as_str(), |(_, host)| host);
+    let host = match host_and_port.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => &text,
+        _ => host_and_port,
     };
-    host.trim_end_matches('.').to_owned()
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let literal = |inner: &str| inner.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+    let plain = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => literal(inner),
+        None => host.bytes().all(name) && !host.ends_with('.'),
+    };
+    plain.then(|| host.to_owned())
 }

@@ -37,7 +37,7 @@ macro_rules! denials {
 denials! {
     /// No source matches the host and the path.
     Unmatched = "unmatched",
-    /// The path can be read in more than one way, and some reading is another source's or nobody's.
+    /// The host or the path can be read in more than one way, and some reading is another source's.
     AmbiguousPath = "ambiguous_path",
     /// The source's mode is `disabled`.
     SourceDisabled = "source_disabled",

@@ -1,6 +1,7 @@
 //! What a source demands: checks that must all hold, each of which may have alternatives.
 
 use super::check::{Check, Match, Progress, Rereading, Running};
+use super::secret::Secret;
 use super::timestamp::UnixTime;
 use super::{Denial, HeldBody, Request};
 
@@ -61,6 +62,12 @@ impl Requirement {
     /// Every check, whether or not another would be enough.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
         self.groups.iter().flat_map(|group| &group.any).flat_map(|dialects| &dialects.checks)
+    }
+
+    /// Every configured secret once, though each dialect of a sender prepares it anew.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let first_dialects = self.groups.iter().flat_map(|group| &group.any).filter_map(|any| any.checks.first());
+        first_dialects.flat_map(|check| check.keyring().all())
     }
 
     /// Takes from the headers all that the checks need of them.
