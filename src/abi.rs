@@ -282,7 +282,7 @@ impl Shared {
             let hot = match &counter {
                 Counter::Requests(outcome) => HotCounter::Requests(outcome),
                 Counter::Denials(denial) => HotCounter::Denials(*denial),
-                Counter::Matches(found) => HotCounter::Matches(Rc::from(found.secret_id())),
+                Counter::Matches(found) => HotCounter::Matches(found.shared_secret_id()),
             };
             let key = (record.source, hot);
             let known = self.hot_counters.borrow().get(&key).copied();

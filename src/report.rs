@@ -49,6 +49,19 @@ pub fn reply(denial: Denial, source: Option<&Source>) -> Reply {
         | Denial::HeaderMissing
         | Denial::HeaderDuplicated
         | Denial::HeaderMalformed
+        | Denial::FieldMissing
+        | Denial::FieldDuplicated
+        | Denial::FieldMalformed
+        | Denial::ContentType
+        | Denial::BodyMalformed
+        | Denial::TokenMalformed
+        | Denial::TokenAlgorithm
+        | Denial::CoverageMissing
+        | Denial::RequireMismatch
+        | Denial::DigestMismatch
+        | Denial::TokenClaim
+        | Denial::TokenExpired
+        | Denial::TokenEarly
         | Denial::TimestampMissing
         | Denial::TimestampDuplicated
         | Denial::TimestampMalformed

@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::json::Json;
 use super::problem::Findings;
 use super::providers;
 use super::reader::{Members, Node};
-use super::scheme::{self, With};
-use super::secret::{self, Environment, Found, Written};
+use super::scheme::{self, Context, Dialect};
+use super::secret::{self, Environment, Found, Kind, Written};
+use super::weakness;
+use super::with::With;
 use crate::verify::Dialects;
 use crate::verify::check::Check;
 use crate::verify::keyring::{Keyring, Secrets, Selector};
-use crate::verify::message::is_header_name;
+use crate::verify::request::is_header_name;
 use crate::verify::scheme::Scheme;
 
 /// What became of a configured check.
@@ -39,41 +40,55 @@ pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut
     };
     let with_node = members.take("with");
     let with = With::read(with_node.as_ref(), findings);
-    let schemes = read_schemes(&mut members, &with, tolerance.flatten(), findings);
-    let keyring = read_keyring(&mut members, environment, findings);
+    let (secrets, keys) = (members.take("secrets"), members.take("keys"));
+    let by = members.take("secrets_by");
+    let context = Context { with: &with, tolerance: tolerance.flatten(), public_keys: keys.is_some() };
+    let provider = read_provider(&mut members, context, findings);
+    let path = members.path.clone();
     members.finish(findings);
-    let (schemes, keyring) = (schemes?, keyring?);
+    let shape = provider.as_ref().and_then(|provider| provider.shape.as_ref());
+    let keyring = match (secrets, keys, by) {
+        (Some(node), None, None) => read_list(&node, Kind::Secret(shape), environment, findings),
+        (None, Some(node), None) => read_list(&node, Kind::PublicKey, environment, findings),
+        (None, None, Some(node)) => read_chosen(&node, shape, environment, findings),
+        _ => {
+            findings.problem(&path, "needs exactly one of \"secrets\", \"secrets_by\" and \"keys\"");
+            None
+        }
+    };
+    let (provider, keyring) = (provider?, keyring?);
     with.finish(with_node.as_ref(), findings);
+    let schemes = provider.dialects;
     if let Some(node) = tolerance_node
-        && !schemes.iter().any(signs_timestamp)
+        && !schemes.iter().any(|(scheme, _)| scheme.tolerance().is_some())
     {
         findings.problem(&node.path, "has no effect: this sender signs no timestamp");
     }
     tolerance?;
+    if let Some((scheme, _)) = schemes.first() {
+        weakness::warn(scheme, &path, findings);
+    }
     prepare(schemes, &keyring, findings)
 }
 
-fn signs_timestamp(scheme: &Scheme) -> bool {
-    matches!(scheme, Scheme::Mac(scheme) if scheme.timestamp.is_some())
+/// A sender: how it proves itself, and what its secrets look like.
+struct Provider {
+    dialects: Vec<Dialect>,
+    shape: Option<providers::Shape>,
 }
 
-fn read_schemes(
-    members: &mut Members<'_>,
-    with: &With<'_>,
-    tolerance: Option<std::time::Duration>,
-    findings: &mut Findings,
-) -> Option<Vec<Scheme>> {
+fn read_provider(members: &mut Members<'_>, context: Context<'_>, findings: &mut Findings) -> Option<Provider> {
     match (members.take("provider"), members.take("scheme")) {
         (Some(node), None) => {
             let name = node.text(findings)?;
-            let Some(text) = providers::scheme(name) else {
+            let Some(file) = providers::find(name) else {
                 findings.problem(&node.path, unknown_provider(name));
                 return None;
             };
-            let json = Json::parse(text.as_bytes()).ok()?;
-            scheme::read(&Node { path: node.path.clone(), json: &json }, with, tolerance, findings)
+            let scheme = Node { path: node.path.clone(), json: &file.scheme };
+            Some(Provider { dialects: scheme::read(&scheme, context, findings)?, shape: Some(file.shape) })
         }
-        (None, Some(node)) => scheme::read(&node, with, tolerance, findings),
+        (None, Some(node)) => Some(Provider { dialects: scheme::read(&node, context, findings)?, shape: None }),
         _ => {
             findings.problem(&members.path, "needs exactly one of \"provider\" and \"scheme\"");
             None
@@ -86,29 +101,26 @@ fn unknown_provider(name: &str) -> Cow<'static, str> {
     let near = |known: &&str| !lower.is_empty() && (known.starts_with(&lower) || lower.starts_with(*known));
     match providers::names().find(near) {
         Some(nearest) => format!("is not a provider we ship; did you mean \"{nearest}\"?").into(),
-        None => "is not a provider we ship; see the table of senders in README.md, or describe it as \"scheme\"".into(),
+        None => "is not a provider we ship; see docs/senders.md, or describe it as \"scheme\"".into(),
     }
 }
 
-fn read_keyring(
-    members: &mut Members<'_>,
+fn read_list(
+    node: &Node<'_>,
+    kind: Kind<'_>,
     environment: Environment<'_>,
     findings: &mut Findings,
 ) -> Option<WrittenKeyring> {
-    match (members.take("secrets"), members.take("secrets_by")) {
-        (Some(node), None) => Some(match written(secret::read_list(&node, environment, findings)?) {
-            Some(list) => WrittenKeyring::One(list),
-            None => WrittenKeyring::Closed,
-        }),
-        (None, Some(node)) => read_chosen(&node, environment, findings),
-        _ => {
-            findings.problem(&members.path, "needs exactly one of \"secrets\" and \"secrets_by\"");
-            None
-        }
-    }
+    let found = secret::read_list(node, kind, environment, findings)?;
+    Some(written(found).map_or(WrittenKeyring::Closed, WrittenKeyring::One))
 }
 
-fn read_chosen(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<WrittenKeyring> {
+fn read_chosen(
+    node: &Node<'_>,
+    shape: Option<&providers::Shape>,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Option<WrittenKeyring> {
     let mut members = node.object(findings)?;
     let selector = match (members.take("header"), members.take("path_segment")) {
         (Some(node), None) => match node.text(findings) {
@@ -132,7 +144,9 @@ fn read_chosen(node: &Node<'_>, environment: Environment<'_>, findings: &mut Fin
         let lists: Vec<_> = members
             .rest()
             .into_iter()
-            .map(|(name, node)| Some((name.to_owned(), secret::read_list(&node, environment, findings)?)))
+            .map(|(name, node)| {
+                Some((name.to_owned(), secret::read_list(&node, Kind::Secret(shape), environment, findings)?))
+            })
             .collect();
         if lists.is_empty() {
             findings.problem(&node.path, "is empty; list the secrets of at least one name");
@@ -156,9 +170,9 @@ fn written(found: Vec<Found>) -> Option<Vec<Written>> {
         .collect()
 }
 
-fn prepare(schemes: Vec<Scheme>, keyring: &WrittenKeyring, findings: &mut Findings) -> Option<Read> {
+fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, findings: &mut Findings) -> Option<Read> {
     let mut checks = Vec::new();
-    for scheme in schemes {
+    for (scheme, when) in schemes {
         let keyring = match keyring {
             WrittenKeyring::Closed => return Some(Read::Closed),
             WrittenKeyring::One(list) => Keyring::one(prepare_list(list, &scheme, findings)?),
@@ -170,7 +184,7 @@ fn prepare(schemes: Vec<Scheme>, keyring: &WrittenKeyring, findings: &mut Findin
                 Keyring::chosen(selector.clone(), lists.into_iter().collect::<Option<_>>()?)
             }
         };
-        checks.push(Check::new(scheme, keyring));
+        checks.push(Check::new(scheme, when, keyring));
     }
     Some(Read::Dialects(Dialects { checks }))
 }

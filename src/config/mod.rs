@@ -5,7 +5,6 @@
 //! does not have, so that one missing variable does not take every source down.
 
 pub mod check;
-pub mod json;
 pub mod policy;
 pub mod problem;
 pub mod providers;
@@ -13,11 +12,13 @@ mod reader;
 mod scheme;
 mod secret;
 mod source;
+mod weakness;
+mod with;
 
 use std::time::Duration;
 
 use crate::guard::route::Routes;
-use json::Json;
+use crate::verify::json::Json;
 pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
 use problem::{Findings, Path, Problem};
 use reader::Node;
@@ -42,7 +43,10 @@ pub struct Loaded {
 /// # Errors
 /// Every problem, in the order in which they stand in the text.
 pub fn load(text: &[u8], environment: Environment<'_>) -> Result<Loaded, Vec<Problem>> {
-    let json = Json::parse(text).map_err(|problem| vec![problem])?;
+    let json = Json::parse(text).map_err(|error| {
+        let message = format!("not JSON: line {}, column {}: {}", error.line, error.column, error.message);
+        vec![Problem { path: Path::root(), message }]
+    })?;
     let mut findings = Findings::default();
     let policy = read(&Node { path: Path::root(), json: &json }, environment, &mut findings);
     match policy {

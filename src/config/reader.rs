@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::json::Json;
 use super::problem::{Findings, Path};
+use crate::verify::json::Json;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -72,8 +72,10 @@ impl<'a> Node<'a> {
     /// The value as a whole number within `min` and `max`.
     pub fn whole(&self, min: u64, max: u64, findings: &mut Findings) -> Option<u64> {
         match self.json {
-            Json::Whole(value) if (min..=max).contains(value) => Some(*value),
-            Json::Whole(_) | Json::Number => {
+            Json::Number(text) => {
+                if let Some(value) = whole(text).filter(|value| (min..=max).contains(value)) {
+                    return Some(value);
+                }
                 findings.problem(&self.path, format!("must be a whole number from {min} to {max}"));
                 None
             }
@@ -146,6 +148,12 @@ impl<'a> Members<'a> {
             findings.problem(&self.path.member(key), message);
         }
     }
+}
+
+/// A number without a fraction. A configuration that went through a protobuf Struct has doubles: `1048576.0`.
+fn whole(text: &str) -> Option<u64> {
+    let value: f64 = text.parse().ok()?;
+    text.parse().ok().or_else(|| format!("{value:.0}").parse().ok().filter(|_| value >= 0.0 && value.fract() == 0.0))
 }
 
 /// Whether two words differ by case, by hyphens, or by one letter added, lost or changed.

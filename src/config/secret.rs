@@ -1,16 +1,14 @@
-//! Secrets as they are configured: from the environment or in place, named, and valid for a time. The only file
-//! that names `time`.
+//! Secrets as they are configured: from the environment or in place, named, and valid for a time.
 
 use std::rc::Rc;
 
-use ::time::OffsetDateTime;
-use ::time::format_description::well_known::Rfc3339;
-
 use super::problem::{Findings, Path};
+use super::providers::Shape;
 use super::reader::{Members, Node};
+use crate::verify::public_key::PublicKeyError;
 use crate::verify::scheme::{KeyError, Scheme};
 use crate::verify::secret::{Secret, Validity};
-use crate::verify::timestamp::UnixTime;
+use crate::verify::timestamp::{UnixTime, parse_rfc3339};
 
 /// The longest name of a source or a secret, in bytes.
 pub(super) const MAX_NAME: usize = 64;
@@ -30,6 +28,15 @@ pub(super) struct Written {
     validity: Validity,
 }
 
+/// What a list holds.
+#[derive(Clone, Copy)]
+pub(super) enum Kind<'a> {
+    /// Secrets, and what the sender's look like if that is known.
+    Secret(Option<&'a Shape>),
+    /// Public keys, which are nobody's secret.
+    PublicKey,
+}
+
 /// What became of a configured secret.
 pub(super) enum Found {
     /// It is there.
@@ -39,7 +46,12 @@ pub(super) enum Found {
 }
 
 /// Reads a list of secrets. `None` if there was a problem.
-pub(super) fn read_list(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Vec<Found>> {
+pub(super) fn read_list(
+    node: &Node<'_>,
+    kind: Kind<'_>,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Option<Vec<Found>> {
     let list = node.list(findings)?;
     let mut ids: Vec<Rc<str>> = Vec::new();
     let found: Vec<Option<Found>> = list
@@ -57,7 +69,7 @@ pub(super) fn read_list(node: &Node<'_>, environment: Environment<'_>, findings:
                 }
                 ids.push(id.clone());
             }
-            read_one(members, id, environment, findings)
+            read_one(members, id, kind, environment, findings)
         })
         .collect();
     found.into_iter().collect()
@@ -66,6 +78,7 @@ pub(super) fn read_list(node: &Node<'_>, environment: Environment<'_>, findings:
 fn read_one(
     mut members: Members<'_>,
     id: Option<Rc<str>>,
+    kind: Kind<'_>,
     environment: Environment<'_>,
     findings: &mut Findings,
 ) -> Option<Found> {
@@ -106,7 +119,11 @@ fn read_one(
     {
         findings.problem(&path, "has \"not_before\" later than \"not_after\", so that it is never valid");
     }
-    is_usable(&text, short_is_meant, &path, findings).then_some(())?;
+    let usable = match kind {
+        Kind::Secret(shape) => is_usable(&text, short_is_meant, &path, findings) && fits(&text, shape, &path, findings),
+        Kind::PublicKey => true,
+    };
+    usable.then_some(())?;
     Some(Found::Written(Written { path, id: id?, text, validity }))
 }
 
@@ -128,6 +145,22 @@ fn is_usable(text: &str, short_is_meant: bool, path: &Path, findings: &mut Findi
     };
     findings.problem(path, problem);
     false
+}
+
+/// Whether a text can be the sender's kind of secret, where it is known what that looks like.
+fn fits(text: &str, shape: Option<&Shape>, path: &Path, findings: &mut Findings) -> bool {
+    let Some(shape) = shape else { return true };
+    if let Some(wrong) = shape.not.iter().find(|wrong| text.starts_with(*wrong)) {
+        findings.problem(
+            path,
+            format!("begins with \"{wrong}\" and is another kind of key of this sender; use its webhook secret"),
+        );
+        return false;
+    }
+    if let Some(prefix) = shape.prefix.as_ref().filter(|prefix| !text.starts_with(*prefix)) {
+        findings.warning(path, format!("does not begin with \"{prefix}\" as this sender's webhook secrets do"));
+    }
+    true
 }
 
 fn looks_unexpanded(text: &str) -> bool {
@@ -167,11 +200,8 @@ pub(super) fn read_name<'a>(node: &Node<'a>, findings: &mut Findings) -> Option<
 
 fn read_time(node: Option<Node<'_>>, findings: &mut Findings) -> Option<Option<UnixTime>> {
     let Some(node) = node else { return Some(None) };
-    let time = OffsetDateTime::parse(node.text(findings)?, &Rfc3339)
-        .ok()
-        .and_then(|time| u64::try_from(time.unix_timestamp()).ok());
-    match time {
-        Some(seconds) => Some(Some(UnixTime::from_secs(seconds))),
+    match parse_rfc3339(node.text(findings)?) {
+        Some(time) => Some(Some(time)),
         None => {
             findings.problem(&node.path, "must be a time such as \"2026-12-31T00:00:00Z\" (RFC 3339)");
             None
@@ -193,11 +223,26 @@ impl Written {
                         "is not hexadecimal, and this sender's secrets are; paste the secret as it is shown"
                     }
                     KeyError::Empty => "has nothing behind its prefix",
+                    KeyError::Composed => {
+                        "has letters beyond ASCII, which this sender decomposes (NFKD) before it signs; paste it decomposed"
+                    }
+                    KeyError::Public(error) => public_key_problem(error),
                     KeyError::NotUserAndPassword => "has no colon; basic authentication needs user:password",
                 };
                 findings.problem(&self.path, message);
                 None
             }
         }
+    }
+}
+
+fn public_key_problem(error: PublicKeyError) -> &'static str {
+    match error {
+        PublicKeyError::NotAKey => {
+            "is no public key: use PEM, the base64 of its SPKI, the raw key in hex or base64, a certificate, or a JWK"
+        }
+        PublicKeyError::WrongKind => "is a key of another kind than this scheme's algorithm needs",
+        PublicKeyError::PrivateKey => "is a private key; keep it away from here and use the public one",
+        _ => "is a key that is too weak, or damaged",
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn read(
     let basic_challenge = schemes().any(Scheme::wants_basic_challenge);
     let mut credential_headers = Vec::new();
     if remove_credentials? {
-        credential_headers.extend(schemes().map(|scheme| scheme.proof_header().to_owned()));
+        credential_headers.extend(schemes().flat_map(Scheme::proof_headers).map(str::to_owned));
         credential_headers.sort();
         credential_headers.dedup();
     }
@@ -77,7 +77,7 @@ fn read_deny(node: &Node<'_>, findings: &mut Findings) -> Option<u16> {
 /// What must be proved: `Some(None)` if a secret is missing in the environment, `None` if there was a problem.
 fn read_verify(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Option<Requirement>> {
     let groups = match node.json {
-        super::json::Json::List(_) => {
+        crate::verify::json::Json::List(_) => {
             let list = node.list(findings)?;
             list.iter().map(|node| read_group(node, environment, findings)).collect::<Vec<_>>()
         }
@@ -112,7 +112,7 @@ fn read_group(node: &Node<'_>, environment: Environment<'_>, findings: &mut Find
 
 fn any_of(node: &Node<'_>) -> Option<()> {
     match node.json {
-        super::json::Json::Object(members) => members.iter().any(|(key, _)| key == "any").then_some(()),
+        crate::verify::json::Json::Object(members) => members.iter().any(|(key, _)| key == "any").then_some(()),
         _ => None,
     }
 }

@@ -37,12 +37,15 @@ pub fn fold(path: &[u8]) -> Vec<u8> {
     folded
 }
 
-/// Every folded reading of `path` that some reader could arrive at: escapes decoded no, one, or two times, cut at
-/// NUL, backslashes as slashes, parameters dropped, empty segments dropped, dot segments resolved, each or not.
+/// Every folded reading of `path` that some reader could arrive at: escapes decoded no, one, or two times, path
+/// parameters dropped before, between or after, cut at NUL, backslashes as slashes, empty segments dropped, dot
+/// segments resolved, each or not.
 #[must_use]
 pub fn readings(path: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut readings = BTreeSet::from([path.to_vec()]);
-    for step in [decode, decode, cut_at_controls, slash_backslashes, drop_parameters, drop_empty, resolve_dots] {
+    let decoded = [drop_parameters, decode, drop_parameters, decode];
+    let tidied = [cut_at_controls, slash_backslashes, drop_parameters, drop_empty, resolve_dots];
+    for step in decoded.into_iter().chain(tidied) {
         let further: Vec<_> = readings.iter().map(|reading| step(reading)).collect();
         readings.extend(further);
     }

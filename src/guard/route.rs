@@ -32,6 +32,9 @@ pub enum PathPattern {
     Below(Vec<u8>),
 }
 
+/// The longest ambiguous path whose readings are looked up, in bytes. Each reading costs a copy of it.
+const MAX_READ: usize = 1024;
+
 /// The table of all sources' patterns.
 ///
 /// The most specific pattern wins: an exact host before a domain, a longer domain before a shorter one, any host
@@ -87,6 +90,10 @@ impl Routes {
         };
         // Two sources may differ in the case of a path only; requests for either are ambiguous then, and denied.
         let _ = self.folded.add(&pattern.hosts, &folded, source);
+        if let PathPattern::Below(path) = &folded {
+            // A disguise of the prefix itself folds to the prefix without its slash.
+            let _ = self.folded.add(&pattern.hosts, &PathPattern::Exact(path::fold(path)), source);
+        }
         self.exactly.add(&pattern.hosts, &pattern.path, source)
     }
 
@@ -97,6 +104,9 @@ impl Routes {
     pub fn find(&self, authority: &[u8], path: &[u8]) -> Result<usize, Unrouted> {
         let Some(host) = host_of(authority) else { return Err(Unrouted::Ambiguous) };
         if path::is_ambiguous(path) {
+            if path.len() > MAX_READ {
+                return Err(Unrouted::Ambiguous);
+            }
             let touches_a_source =
                 path::readings(path).iter().any(|reading| self.folded.find(&host, reading).is_some());
             return Err(if touches_a_source { Unrouted::Ambiguous } else { Unrouted::Unmatched });

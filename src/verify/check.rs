@@ -2,20 +2,34 @@
 
 use std::rc::Rc;
 
+use super::content::Content;
+use super::expression::{Expression, Facts};
+use super::jwt::SignedToken;
 use super::keyring::{Keyring, Secrets};
-use super::mac::Mac;
-use super::message::Frame;
-use super::scheme::{MacScheme, Scheme, TimestampPlace, TimestampRule, TokenScheme};
-use super::secret::{Key, Secret};
-use super::timestamp::{Timestamp, UnixTime};
-use super::token;
-use super::{Denial, HeldBody, Occurrence, Request};
+use super::message::Message;
+use super::scheme::Scheme;
+use super::signed::{Found, Streaming};
+use super::timestamp::UnixTime;
+use super::{Denial, HeaderLine, HeldBody, Request};
+
+/// The longest body that is kept for a scheme that needs it whole, in bytes. Envoy's own limit is lower.
+const MAX_WHOLE_BODY: usize = 16 * 1024 * 1024;
 
 /// A scheme and the secrets that may prove it.
 #[derive(Debug)]
 pub struct Check {
     scheme: Scheme,
+    when: Option<Condition>,
     keyring: Keyring,
+}
+
+/// When a dialect speaks, where the presence of its proof does not tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// When the value is there.
+    Present(Expression),
+    /// When both are equal.
+    Equal(Message, Message),
 }
 
 /// Whether the host will hand out the body a second time.
@@ -41,6 +55,12 @@ impl Match {
         &self.secret_id
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_secret_id(&self) -> Rc<str> {
+        Rc::clone(&self.secret_id)
+    }
+
     /// The event's id, where the signature covers it.
     #[must_use]
     pub fn event_id(&self) -> Option<&[u8]> {
@@ -56,22 +76,24 @@ pub(super) enum Progress {
     Running(Running),
 }
 
-/// A message authentication code on its way through the body.
+/// A check that waits for the body.
 pub(super) struct Running {
     list: usize,
-    frame: Frame,
-    candidates: Vec<Vec<u8>>,
-    timestamp: Option<Timestamp>,
-    event_id: Option<Vec<u8>>,
-    /// The secrets tried while the body streams: their positions, and how far they are.
-    macs: Vec<(usize, Mac)>,
+    state: State,
+}
+
+enum State {
+    /// The body streams through it.
+    Streaming(Streaming),
+    /// It needs the body whole, and the head with it.
+    Whole { head: Vec<HeaderLine>, token: Option<SignedToken>, copy: Option<Vec<u8>> },
 }
 
 impl Check {
     /// A check of `scheme` against `keyring`, whose keys were made by that scheme.
     #[must_use]
-    pub fn new(scheme: Scheme, keyring: Keyring) -> Self {
-        Self { scheme, keyring }
+    pub fn new(scheme: Scheme, when: Option<Condition>, keyring: Keyring) -> Self {
+        Self { scheme, when, keyring }
     }
 
     /// The scheme.
@@ -86,154 +108,132 @@ impl Check {
         &self.keyring
     }
 
-    /// Whether the request has the header that this check's proof is in.
-    pub(super) fn is_presented(&self, request: Request<'_>) -> bool {
-        request.header(self.scheme.proof_header()) != Occurrence::Missing
-    }
-
-    /// Takes from the headers all that the check needs of them.
-    pub(super) fn begin(&self, request: Request<'_>, now: UnixTime, rereading: Rereading) -> Result<Progress, Denial> {
-        match &self.scheme {
-            Scheme::Token(scheme) => self.match_token(scheme, request, now).map(Progress::Matched),
-            Scheme::Mac(scheme) => {
-                let mut running = self.run(scheme, request, now, rereading)?;
-                if scheme.message.covers_body() {
-                    Ok(Progress::Running(running))
-                } else {
-                    running.update(b"");
-                    self.finish(running, &[].as_slice(), now).map(Progress::Matched)
-                }
+    /// Whether the request speaks this dialect.
+    pub(super) fn speaks(&self, request: Request<'_>) -> bool {
+        let facts = Facts { request: Some(request), ..Facts::default() };
+        match &self.when {
+            None => self.scheme.is_presented(request),
+            Some(Condition::Present(value)) => value.value(&facts).is_ok(),
+            Some(Condition::Equal(left, right)) => {
+                matches!((left.render(&facts), right.render(&facts)), (Ok(left), Ok(right)) if left == right)
             }
         }
     }
 
-    fn match_token(&self, scheme: &TokenScheme, request: Request<'_>, now: UnixTime) -> Result<Match, Denial> {
-        let value = match request.header(&scheme.header) {
-            Occurrence::Missing => return Err(Denial::CredentialMissing),
-            Occurrence::Repeated => return Err(Denial::CredentialDuplicated),
-            Occurrence::Once(value) => value,
-        };
-        let presented = scheme.form.credential(value).ok_or(Denial::CredentialMalformed)?;
-        let active = self.keyring.list(self.keyring.select(request)?)?.active(now)?;
-        let tokens = active.iter().filter_map(|(_, secret)| match &secret.key {
-            Key::Token(digest) => Some(digest),
-            Key::Mac(_) => None,
-        });
-        token::position_of(&presented, tokens)
-            .and_then(|position| active.get(position))
-            .map(|(_, secret)| Match { secret_id: secret.id.clone(), event_id: None })
-            .ok_or(Denial::CredentialMismatch)
+    /// Takes from the headers all that the check needs of them.
+    pub(super) fn begin(&self, request: Request<'_>, now: UnixTime, rereading: Rereading) -> Result<Progress, Denial> {
+        let list = self.keyring.select(request)?;
+        let secrets = self.keyring.list(list)?;
+        let facts = Facts { request: Some(request), ..Facts::default() };
+        let mut token = None;
+        match &self.scheme {
+            Scheme::Signature(scheme) if scheme.streams() => {
+                let streaming = scheme.begin(secrets, request, now, rereading)?;
+                if !scheme.needs_body() {
+                    return self.matched(secrets, scheme.finish(streaming, secrets, &[].as_slice(), now)?);
+                }
+                return Ok(Progress::Running(Running { list, state: State::Streaming(streaming) }));
+            }
+            Scheme::Signature(scheme) => {
+                if !scheme.signature.place.needs_body() {
+                    // What is missing in the head is refused before the body is waited for.
+                    scheme.signature.place.values(&facts)?;
+                }
+                if !scheme.needs_body() {
+                    let content = Content::new(b"", b"");
+                    return self.matched(secrets, scheme.verify(secrets, request, &content, now)?);
+                }
+            }
+            Scheme::Credential(scheme) => {
+                if !scheme.needs_body() {
+                    return self.matched(secrets, (scheme.verify(secrets, &facts, now)?, None));
+                }
+            }
+            Scheme::Jwt(scheme) => {
+                token = scheme.authenticate(secrets, &facts, now)?;
+                if let (Some(token), false) = (&token, scheme.needs_body()) {
+                    return self.matched(secrets, scheme.check_claims(token, &facts)?);
+                }
+            }
+            Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {}
+        }
+        let copy = (rereading == Rereading::Impossible).then(Vec::new);
+        let head = request.headers().to_vec();
+        Ok(Progress::Running(Running { list, state: State::Whole { head, token, copy } }))
     }
 
-    fn run(
-        &self,
-        scheme: &MacScheme,
-        request: Request<'_>,
-        now: UnixTime,
-        rereading: Rereading,
-    ) -> Result<Running, Denial> {
-        let candidates = scheme.signature.candidates(request, scheme.algorithm.tag_len())?;
-        let text = scheme.timestamp.as_ref().map(|rule| timestamp_text(rule, scheme, request)).transpose()?;
-        let timestamp = match (&scheme.timestamp, text) {
-            (Some(rule), Some(text)) => Some(rule.unit.parse(text)?),
-            _ => None,
-        };
-        let frame = scheme.message.frame(request, text)?;
-        let list = self.keyring.select(request)?;
-        let tried_at_once = match rereading {
-            Rereading::Possible => 1,
-            Rereading::Impossible => usize::MAX,
-        };
-        let active = self.keyring.list(list)?.active(now)?;
-        let macs = active.iter().take(tried_at_once).filter_map(|(position, secret)| start(*position, secret, &frame));
-        let event_id = scheme.event_id.as_deref().and_then(|name| match request.header(name) {
-            Occurrence::Once(id) if scheme.message.covers_header(name) => Some(id.to_vec()),
-            _ => None,
-        });
-        Ok(Running { list, macs: macs.collect(), frame, candidates, timestamp, event_id })
+    fn matched(&self, secrets: &Secrets, found: Found) -> Result<Progress, Denial> {
+        self.proved(secrets, found).map(Progress::Matched)
+    }
+
+    fn proved(&self, secrets: &Secrets, (position, event_id): Found) -> Result<Match, Denial> {
+        secrets.matched(position);
+        let secret = secrets.all().get(position).ok_or(Denial::HostFailure)?;
+        Ok(Match { secret_id: Rc::clone(&secret.id), event_id })
     }
 
     /// Decides, once the whole body was fed to [`Running::update`].
     pub(super) fn finish(&self, running: Running, body: &dyn HeldBody, now: UnixTime) -> Result<Match, Denial> {
-        let Running { list, frame, candidates, timestamp, event_id, macs } = running;
-        let secrets = self.keyring.list(list)?;
-        let tried: Vec<usize> = macs.iter().map(|(position, _)| *position).collect();
-        let position = match first_match(macs, &frame, &candidates) {
-            Some(position) => position,
-            None => try_others(secrets, &tried, &frame, &candidates, body, now)?,
+        let secrets = self.keyring.list(running.list)?;
+        let found = match (&self.scheme, running.state) {
+            (Scheme::Signature(scheme), State::Streaming(streaming)) => scheme.finish(streaming, secrets, body, now)?,
+            (_, State::Streaming(_)) => return Err(Denial::HostFailure),
+            (scheme, State::Whole { head, token, copy }) => {
+                let whole = match copy {
+                    Some(copy) => copy,
+                    None => whole_body(body)?,
+                };
+                let request = Request::new(&head);
+                let content = Content::new(&whole, request.media_type());
+                finish_whole(scheme, secrets, request, &content, token, now)?
+            }
         };
-        if let (Scheme::Mac(MacScheme { timestamp: Some(rule), .. }), Some(timestamp)) = (&self.scheme, timestamp) {
-            timestamp.within(rule.tolerance, now)?;
-        }
-        secrets.matched(position);
-        let secret = secrets.all().get(position).ok_or(Denial::HostFailure)?;
-        Ok(Match { secret_id: secret.id.clone(), event_id })
+        self.proved(secrets, found)
     }
+}
+
+fn finish_whole(
+    scheme: &Scheme,
+    secrets: &Secrets,
+    request: Request<'_>,
+    content: &Content<'_>,
+    token: Option<SignedToken>,
+    now: UnixTime,
+) -> Result<Found, Denial> {
+    let facts = Facts { request: Some(request), content: Some(content), ..Facts::default() };
+    match scheme {
+        Scheme::Signature(scheme) => scheme.verify(secrets, request, content, now),
+        Scheme::Credential(scheme) => Ok((scheme.verify(secrets, &facts, now)?, None)),
+        Scheme::Jwt(scheme) => {
+            let token = match token {
+                Some(token) => token,
+                None => scheme.authenticate(secrets, &facts, now)?.ok_or(Denial::HostFailure)?,
+            };
+            scheme.check_claims(&token, &facts)
+        }
+        Scheme::MessageSignature(scheme) => scheme.verify(secrets, request, content, now),
+        Scheme::HttpSignature(scheme) => scheme.verify(secrets, request, content, now),
+    }
+}
+
+fn whole_body(body: &dyn HeldBody) -> Result<Vec<u8>, Denial> {
+    let mut whole = Vec::new();
+    body.replay(&mut |bytes| {
+        if whole.len() <= MAX_WHOLE_BODY {
+            whole.extend_from_slice(bytes);
+        }
+    })?;
+    if whole.len() > MAX_WHOLE_BODY { Err(Denial::BodyTooLarge) } else { Ok(whole) }
 }
 
 impl Running {
     /// Feeds more of the body.
     pub(super) fn update(&mut self, bytes: &[u8]) {
-        for (_, mac) in &mut self.macs {
-            mac.update(bytes);
-        }
-    }
-}
-
-fn start(position: usize, secret: &Secret, frame: &Frame) -> Option<(usize, Mac)> {
-    match &secret.key {
-        Key::Mac(key) => {
-            let mut mac = key.begin();
-            mac.update(&frame.before);
-            Some((position, mac))
-        }
-        Key::Token(_) => None,
-    }
-}
-
-fn first_match(macs: Vec<(usize, Mac)>, frame: &Frame, candidates: &[Vec<u8>]) -> Option<usize> {
-    macs.into_iter().find_map(|(position, mut mac)| {
-        mac.update(&frame.after);
-        mac.matches_any(candidates).then_some(position)
-    })
-}
-
-/// Tries the secrets that did not see the body yet, all in one more pass over it.
-fn try_others(
-    secrets: &Secrets,
-    tried: &[usize],
-    frame: &Frame,
-    candidates: &[Vec<u8>],
-    body: &dyn HeldBody,
-    now: UnixTime,
-) -> Result<usize, Denial> {
-    let mut macs: Vec<_> = secrets
-        .active(now)?
-        .into_iter()
-        .filter(|(position, _)| !tried.contains(position))
-        .filter_map(|(position, secret)| start(position, secret, frame))
-        .collect();
-    if !macs.is_empty() {
-        body.replay(&mut |bytes| macs.iter_mut().for_each(|(_, mac)| mac.update(bytes)))?;
-    }
-    first_match(macs, frame, candidates).ok_or(Denial::SignatureMismatch)
-}
-
-fn timestamp_text<'a>(rule: &TimestampRule, scheme: &MacScheme, request: Request<'a>) -> Result<&'a [u8], Denial> {
-    match &rule.place {
-        TimestampPlace::Header(name) => match request.header(name) {
-            Occurrence::Once(text) => Ok(text),
-            Occurrence::Missing => Err(Denial::TimestampMissing),
-            Occurrence::Repeated => Err(Denial::TimestampDuplicated),
-        },
-        TimestampPlace::Entry(prefix) => {
-            let mut found =
-                scheme.signature.entries(request)?.filter_map(|entry| entry.strip_prefix(prefix.as_bytes()));
-            match (found.next(), found.next()) {
-                (None, _) => Err(Denial::TimestampMissing),
-                (Some(text), None) => Ok(text),
-                (Some(_), Some(_)) => Err(Denial::TimestampDuplicated),
-            }
+        match &mut self.state {
+            State::Streaming(streaming) => streaming.update(bytes),
+            // Above the limit the copy stops growing one piece too late, and the proof fails as it must.
+            State::Whole { copy: Some(copy), .. } if copy.len() <= MAX_WHOLE_BODY => copy.extend_from_slice(bytes),
+            State::Whole { .. } => {}
         }
     }
 }

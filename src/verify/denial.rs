@@ -83,6 +83,22 @@ denials! {
     HeaderDuplicated = "header_duplicated",
     /// A header that is part of the signed content has a value that would let signed bytes move.
     HeaderMalformed = "header_malformed",
+    /// A query, form or JSON value that the scheme needs is missing.
+    FieldMissing = "field_missing",
+    /// A query, form or JSON value that the scheme needs stands more than once.
+    FieldDuplicated = "field_duplicated",
+    /// A query, form or JSON value that the scheme needs is not of the form that the scheme asks for.
+    FieldMalformed = "field_malformed",
+    /// The body's type is not one that the scheme can read.
+    ContentType = "content_type",
+    /// The body is not the JSON or form that the scheme reads, has a key twice, or is too large or deep for it.
+    BodyMalformed = "body_malformed",
+    /// The token is not a JSON Web Token of the form that the scheme asks for.
+    TokenMalformed = "token_malformed",
+    /// The token's algorithm is not one that the scheme takes.
+    TokenAlgorithm = "token_algorithm",
+    /// The signature does not cover what it must: the body, the method, or the target.
+    CoverageMissing = "coverage_missing",
     /// The signed timestamp is missing.
     TimestampMissing = "timestamp_missing",
     /// The signed timestamp stands more than once.
@@ -91,6 +107,16 @@ denials! {
     TimestampMalformed = "timestamp_malformed",
     /// No candidate is the signature of this request under any secret.
     SignatureMismatch = "signature_mismatch",
+    /// Two values that the scheme wants equal are not.
+    RequireMismatch = "require_mismatch",
+    /// The signed digest is not that of the body.
+    DigestMismatch = "digest_mismatch",
+    /// A signed claim of the token is missing or is not what it must be.
+    TokenClaim = "token_claim",
+    /// The token is right and over, or older than it may be.
+    TokenExpired = "token_expired",
+    /// The token is right and not valid yet, or issued in the future.
+    TokenEarly = "token_early",
     /// The signature is right and its timestamp is further in the past than the tolerance.
     TimestampStale = "timestamp_stale",
     /// The signature is right and its timestamp is further in the future than the tolerance.

@@ -8,11 +8,16 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 const STRICT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(false)
     .with_decode_padding_mode(DecodePaddingMode::RequireCanonical);
-/// For secrets that people paste: padding may be missing; everything else is as strict.
-const PASTED: GeneralPurposeConfig = STRICT.with_decode_padding_mode(DecodePaddingMode::Indifferent);
+/// For secrets that people paste, where nobody attacks: padding may be missing, and bits that do not count be set.
+const PASTED: GeneralPurposeConfig =
+    STRICT.with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, STRICT);
 const BASE64_PASTED: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, PASTED);
+
+/// Without padding, canonical.
+const UNPADDED: GeneralPurposeConfig = STRICT.with_decode_padding_mode(DecodePaddingMode::RequireNone);
+const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, UNPADDED);
 
 /// The text form of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +26,14 @@ pub enum Encoding {
     Hex,
     /// Hexadecimal digits, lower case only: for senders whose receivers compare text.
     HexLower,
+    /// Hexadecimal digits, upper case only.
+    HexUpper,
     /// Base64, standard alphabet, padded and canonical.
     Base64,
+    /// Base64, URL-safe alphabet, without padding, canonical.
+    Base64Url,
+    /// [`Base64`](Self::Base64) with its signs percent-encoded.
+    PercentBase64,
 }
 
 impl Encoding {
@@ -32,12 +43,32 @@ impl Encoding {
     #[must_use]
     pub fn decode(self, text: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Encoding::Hex => hex::decode(text).ok(),
             Encoding::HexLower if text.iter().any(u8::is_ascii_uppercase) => None,
-            Encoding::HexLower => hex::decode(text).ok(),
+            Encoding::HexUpper if text.iter().any(u8::is_ascii_lowercase) => None,
+            Encoding::Hex | Encoding::HexLower | Encoding::HexUpper => decode_hex(text),
             Encoding::Base64 => decode_base64(text),
+            Encoding::Base64Url => decode_base64_url(text),
+            Encoding::PercentBase64 => super::form::decode(text, false).and_then(|text| decode_base64(&text)),
         }
     }
+}
+
+/// Decodes unpadded, canonical base64 of the URL-safe alphabet (RFC 7515, section 2).
+#[must_use]
+pub fn decode_base64_url(text: &[u8]) -> Option<Vec<u8>> {
+    BASE64_URL.decode(text).ok()
+}
+
+/// Encodes as padded base64 of the standard alphabet.
+#[must_use]
+pub fn encode_base64(bytes: &[u8]) -> Vec<u8> {
+    BASE64.encode(bytes).into_bytes()
+}
+
+/// Encodes as lower-case hexadecimal digits.
+#[must_use]
+pub fn encode_hex(bytes: &[u8]) -> Vec<u8> {
+    hex::encode(bytes).into_bytes()
 }
 
 /// Decodes padded, canonical base64 of the standard alphabet.

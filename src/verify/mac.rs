@@ -1,94 +1,139 @@
-//! Message authentication codes. The only file that names `hmac`, `sha1` and `sha2`.
+//! Hashes and message authentication codes. The only file that names `hmac`, `md-5`, `sha1` and `sha2`.
 
 use hmac::digest::{CtOutput, KeyInit as _};
 use hmac::{Hmac, Mac as _};
-use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
+use md5::Md5;
+pub(super) use sha1::Sha1;
+use sha2::{Digest as _, Sha384};
+pub(super) use sha2::{Sha256, Sha512};
 
-/// A keyed hash that a scheme can name.
+/// A hash that a scheme can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// HMAC-SHA1 (RFC 2104). Not broken as a MAC, but nothing new should use it.
-    HmacSha1,
-    /// HMAC-SHA256 (RFC 2104, FIPS 180-4).
-    HmacSha256,
+pub enum HashAlgorithm {
+    /// MD5 (RFC 1321). Broken; there for the senders that have nothing else.
+    Md5,
+    /// SHA-1 (FIPS 180-4). Broken for signatures, not as a MAC; nothing new should use it.
+    Sha1,
+    /// SHA-256 (FIPS 180-4).
+    Sha256,
+    /// SHA-384 (FIPS 180-4).
+    Sha384,
+    /// SHA-512 (FIPS 180-4).
+    Sha512,
 }
 
-impl Algorithm {
-    /// The length of a tag in bytes. A tag of any other length is malformed: truncation is never accepted.
+impl HashAlgorithm {
+    /// The length of a digest, and of an HMAC tag, in bytes. A tag of any other length is malformed: truncation is
+    /// never accepted.
     #[must_use]
-    pub fn tag_len(self) -> usize {
+    pub fn digest_len(self) -> usize {
         match self {
-            Algorithm::HmacSha1 => 20,
-            Algorithm::HmacSha256 => 32,
+            HashAlgorithm::Md5 => 16,
+            HashAlgorithm::Sha1 => 20,
+            HashAlgorithm::Sha256 => 32,
+            HashAlgorithm::Sha384 => 48,
+            HashAlgorithm::Sha512 => 64,
         }
     }
+
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn digest(self, bytes: &[u8]) -> Vec<u8> {
+        let mut hasher = Hasher::new(self);
+        hasher.update(bytes);
+        hasher.finish()
+    }
 }
+
+/// For each hash a variant, and the same few calls on all of them.
+macro_rules! for_each_hash {
+    ($($variant:ident $hash:ty),+ $(,)?) => {
+        #[derive(Clone)]
+        enum HashState {
+            $($variant($hash),)+
+        }
+
+        #[derive(Clone)]
+        enum MacState {
+            $($variant(Hmac<$hash>),)+
+        }
+
+        impl Hasher {
+            /// Begins a digest.
+            #[must_use]
+            pub fn new(algorithm: HashAlgorithm) -> Self {
+                Self(match algorithm { $(HashAlgorithm::$variant => HashState::$variant(<$hash>::new()),)+ })
+            }
+
+            /// Feeds more.
+            pub fn update(&mut self, bytes: &[u8]) {
+                match &mut self.0 { $(HashState::$variant(hash) => hash.update(bytes),)+ }
+            }
+
+            /// The digest of all that was fed.
+            #[must_use]
+            pub fn finish(self) -> Vec<u8> {
+                match self.0 { $(HashState::$variant(hash) => hash.finalize().to_vec(),)+ }
+            }
+        }
+
+        impl MacKey {
+            /// Prepares `key`, of any length (RFC 2104, section 2).
+            #[must_use]
+            pub fn new(algorithm: HashAlgorithm, key: &[u8]) -> Option<Self> {
+                Some(Self(match algorithm {
+                    $(HashAlgorithm::$variant => MacState::$variant(Hmac::new_from_slice(key).ok()?),)+
+                }))
+            }
+        }
+
+        impl Mac {
+            /// Feeds more of the signed content.
+            pub fn update(&mut self, bytes: &[u8]) {
+                match &mut self.0 { $(MacState::$variant(mac) => mac.update(bytes),)+ }
+            }
+
+            /// Whether any of `candidates` is the tag.
+            ///
+            /// Each comparison is constant-time in the content of both sides. Its time depends on the number and
+            /// the lengths of the candidates, which the sender of the request knows.
+            #[must_use]
+            pub fn matches_any(self, candidates: &[Vec<u8>]) -> bool {
+                match self.0 {
+                    $(MacState::$variant(mac) => {
+                        let tag = mac.finalize();
+                        candidates
+                            .iter()
+                            .filter_map(|candidate| candidate.as_slice().try_into().ok())
+                            .fold(false, |found, bytes: hmac::digest::Output<Hmac<$hash>>| {
+                                (tag == CtOutput::new(bytes)) | found
+                            })
+                    })+
+                }
+            }
+        }
+    };
+}
+
+/// A running digest.
+#[derive(Clone)]
+pub struct Hasher(HashState);
 
 /// A key with its two pads already hashed, so that a request pays for its own bytes only.
 ///
-/// Holds a secret: no `Clone`, and `Debug` names the algorithm at most.
-pub struct MacKey(State);
+/// Holds a secret: no `Clone`, and `Debug` shows nothing of it.
+pub struct MacKey(MacState);
 
 /// A running code over what was fed so far.
-pub struct Mac(State);
+pub struct Mac(MacState);
 
-#[derive(Clone)]
-enum State {
-    Sha1(Hmac<Sha1>),
-    Sha256(Hmac<Sha256>),
-}
+for_each_hash!(Md5 Md5, Sha1 Sha1, Sha256 Sha256, Sha384 Sha384, Sha512 Sha512);
 
 impl MacKey {
-    /// Prepares `key`, of any length (RFC 2104, section 2).
-    #[must_use]
-    pub fn new(algorithm: Algorithm, key: &[u8]) -> Option<Self> {
-        Some(Self(match algorithm {
-            Algorithm::HmacSha1 => State::Sha1(Hmac::new_from_slice(key).ok()?),
-            Algorithm::HmacSha256 => State::Sha256(Hmac::new_from_slice(key).ok()?),
-        }))
-    }
-
     /// Begins a code under this key.
     #[must_use]
     pub fn begin(&self) -> Mac {
         Mac(self.0.clone())
-    }
-}
-
-impl Mac {
-    /// Feeds more of the signed content.
-    pub fn update(&mut self, bytes: &[u8]) {
-        match &mut self.0 {
-            State::Sha1(mac) => mac.update(bytes),
-            State::Sha256(mac) => mac.update(bytes),
-        }
-    }
-
-    /// Whether any of `candidates` is the tag.
-    ///
-    /// Each comparison is constant-time in the content of both sides. Its time depends on the number and the
-    /// lengths of the candidates, which the sender of the request knows.
-    #[must_use]
-    pub fn matches_any(self, candidates: &[Vec<u8>]) -> bool {
-        match self.0 {
-            State::Sha1(mac) => {
-                let tag = mac.finalize();
-                candidates
-                    .iter()
-                    .filter_map(|candidate| candidate.as_slice().try_into().ok())
-                    .fold(false, |found, bytes: hmac::digest::Output<Hmac<Sha1>>| (tag == CtOutput::new(bytes)) | found)
-            }
-            State::Sha256(mac) => {
-                let tag = mac.finalize();
-                candidates
-                    .iter()
-                    .filter_map(|candidate| candidate.as_slice().try_into().ok())
-                    .fold(false, |found, bytes: hmac::digest::Output<Hmac<Sha256>>| {
-                        (tag == CtOutput::new(bytes)) | found
-                    })
-            }
-        }
     }
 }
 
@@ -107,5 +152,11 @@ impl std::fmt::Debug for MacKey {
 impl std::fmt::Debug for Mac {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Mac(..)")
+    }
+}
+
+impl std::fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hasher(..)")
     }
 }

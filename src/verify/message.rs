@@ -1,32 +1,29 @@
-//! The signed content: a template whose parts are fed to the code one after the other, never joined.
+//! The signed content: a template of literal text and values.
 
-use super::{Denial, Occurrence, Request};
+use super::Denial;
+use super::expression::{Expression, ExpressionError, Facts, With};
 
-/// A piece of the signed content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// These bytes.
-    Literal(Vec<u8>),
-    /// The body, byte by byte as it was sent.
-    Body,
-    /// The timestamp's text, as it was sent.
-    Timestamp,
-    /// The value of the header of this name, which must stand exactly once.
-    Header(String),
-    /// The method, as it was sent.
-    Method,
-}
-
-/// The signed content of a scheme. The body stands in it once at most, which is what lets it stream.
+/// The signed content of a scheme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    before: Vec<Part>,
-    body: bool,
-    after: Vec<Part>,
+    segments: Vec<Segment>,
 }
 
-/// The parts around the body of one request. They are copied, because the host cannot give the headers again
-/// once it let them go.
+/// A piece of a template. Between `[[` and `]]` it vanishes if a value in it is absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Segment {
+    optional: bool,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(Vec<u8>),
+    Value(Expression),
+}
+
+/// The parts around the body of one request, where that is all there is: they are fed to a code one after the
+/// other, and the body streams between them.
 #[derive(Debug)]
 pub struct Frame {
     /// What is signed before the body.
@@ -38,152 +35,237 @@ pub struct Frame {
 /// A template that no message can be made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateError {
-    /// A `{` without its `}`, or a `}` without its `{`.
+    /// A `{` without its `}`, a `}` without its `{`, a `[[` without its `]]`.
     Unbalanced,
-    /// A name that is not one of the template language.
-    UnknownName(String),
-    /// `{body}` more than once.
-    BodyTwice,
+    /// A value that cannot be read.
+    Expression(ExpressionError),
     /// Nothing at all would be signed.
     Empty,
 }
 
 impl Message {
-    /// Reads a template: literal text with `{body}`, `{timestamp}`, `{method}` and `{header:Name}`; `{{` and `}}`
-    /// stand for the braces themselves.
+    /// Reads a template: text, `{expression}`, `[[optional]]`; `{{` and `}}` stand for the braces themselves.
     ///
     /// # Errors
-    /// [`TemplateError`], which never quotes more than a name between braces.
-    pub fn parse(template: &str) -> Result<Self, TemplateError> {
-        let mut message = Self { before: Vec::new(), body: false, after: Vec::new() };
-        let mut literal = String::new();
-        let mut rest = template.chars().peekable();
-        while let Some(char) = rest.next() {
-            match char {
-                '{' | '}' if rest.peek() == Some(&char) => {
-                    rest.next();
-                    literal.push(char);
+    /// [`TemplateError`].
+    pub fn parse(template: &str, with: With<'_>) -> Result<Self, TemplateError> {
+        let mut reader = Reader::default();
+        let mut rest = template;
+        while let Some(char) = rest.chars().next() {
+            let tail = rest.get(char.len_utf8()..).unwrap_or_default();
+            rest = match char {
+                '{' | '}' if tail.starts_with(char) => {
+                    reader.literal.push(char);
+                    tail.get(1..).unwrap_or_default()
                 }
                 '{' => {
-                    let name: String = rest.by_ref().take_while(|char| *char != '}').collect();
-                    // `take_while` swallows the brace; without one the template is at its end.
-                    if rest.peek().is_none() && !template.ends_with('}') {
-                        return Err(TemplateError::Unbalanced);
-                    }
-                    message.push_literal(&mut literal);
-                    message.push(Part::named(&name)?)?;
+                    let (expression, behind) = tail.split_once('}').ok_or(TemplateError::Unbalanced)?;
+                    reader.value(Expression::parse(expression, with).map_err(TemplateError::Expression)?);
+                    behind
                 }
                 '}' => return Err(TemplateError::Unbalanced),
-                other => literal.push(other),
-            }
+                '[' | ']' if tail.starts_with(char) => {
+                    reader.segment(char == '[')?;
+                    tail.get(1..).unwrap_or_default()
+                }
+                other => {
+                    reader.literal.push(other);
+                    tail
+                }
+            };
         }
-        message.push_literal(&mut literal);
-        if message.before.is_empty() && !message.body {
-            return Err(TemplateError::Empty);
-        }
-        Ok(message)
+        reader.finish()
     }
 
-    fn push_literal(&mut self, literal: &mut String) {
-        if !literal.is_empty() {
-            let side = if self.body { &mut self.after } else { &mut self.before };
-            side.push(Part::Literal(std::mem::take(literal).into_bytes()));
-        }
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.segments.iter().flat_map(|segment| &segment.parts)
     }
 
-    fn push(&mut self, part: Part) -> Result<(), TemplateError> {
-        match part {
-            Part::Body if self.body => return Err(TemplateError::BodyTwice),
-            Part::Body => self.body = true,
-            other if self.body => self.after.push(other),
-            other => self.before.push(other),
-        }
-        Ok(())
+    /// The values in it.
+    pub fn values(&self) -> impl Iterator<Item = &Expression> {
+        self.parts().filter_map(|part| match part {
+            Part::Value(expression) => Some(expression),
+            Part::Literal(_) => None,
+        })
     }
 
-    /// Whether the body is part of what is signed.
+    /// The text, if it has no values.
+    #[must_use]
+    pub fn literal(&self) -> Option<Vec<u8>> {
+        self.parts()
+            .map(|part| match part {
+                Part::Literal(text) => Some(text.as_slice()),
+                Part::Value(expression) => expression.literal(),
+            })
+            .collect::<Option<Vec<_>>>()
+            .map(|texts| texts.concat())
+    }
+
+    /// Whether the whole body, byte by byte, or a digest of it, is part of what is signed.
     #[must_use]
     pub fn covers_body(&self) -> bool {
-        self.body
+        self.values().any(|value| value.is_raw_body() || value.covers_whole_body())
+    }
+
+    /// Whether anything of it can be read only when the body is complete.
+    #[must_use]
+    pub fn needs_body(&self) -> bool {
+        self.values().any(Expression::needs_body)
+    }
+
+    /// Whether it differs by secret.
+    #[must_use]
+    pub fn needs_secret(&self) -> bool {
+        self.values().any(Expression::needs_secret)
+    }
+
+    /// Whether a value of no fixed form stands directly before another, so that bytes can move between the two.
+    /// The timestamp's form is fixed.
+    #[must_use]
+    pub fn has_open_boundary(&self) -> bool {
+        let parts: Vec<_> = self.parts().collect();
+        parts.windows(2).any(|pair| match pair {
+            [Part::Value(left), Part::Value(right)] => left.is_short() && !right.is_timestamp(),
+            _ => false,
+        })
     }
 
     /// Whether the timestamp is part of what is signed.
     #[must_use]
     pub fn covers_timestamp(&self) -> bool {
-        self.before.iter().chain(&self.after).any(|part| *part == Part::Timestamp)
+        self.values().any(Expression::is_timestamp)
     }
 
-    /// Whether the header `name` is part of what is signed.
+    /// Whether `value` is part of what is signed, by itself or within the body.
     #[must_use]
-    pub fn covers_header(&self, name: &str) -> bool {
-        self.before
-            .iter()
-            .chain(&self.after)
-            .any(|part| matches!(part, Part::Header(covered) if covered.eq_ignore_ascii_case(name)))
+    pub fn covers(&self, value: &Expression) -> bool {
+        (value.needs_body() && self.values().any(Expression::is_raw_body)) || self.values().any(|part| part == value)
     }
 
-    /// The parts of this request around its body. `timestamp` is the timestamp's text, if the scheme has one.
+    /// Whether it can be fed to a code while the body streams: the body stands in it once, as it was sent and
+    /// always, and the rest is in the head.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        let bodies = self.values().filter(|value| value.is_raw_body()).count();
+        let optional_body = self.segments.iter().filter(|segment| segment.optional).flat_map(|segment| &segment.parts);
+        let optional_body = optional_body.filter(|part| matches!(part, Part::Value(value) if value.needs_body()));
+        bodies <= 1
+            && self.values().filter(|value| value.needs_body()).count() == bodies
+            && optional_body.count() == 0
+            && !self.needs_secret()
+    }
+
+    /// The parts of one request around its body.
     ///
     /// # Errors
-    /// A denial if a part is missing, repeated, or could be read as two parts.
-    pub fn frame(&self, request: Request<'_>, timestamp: Option<&[u8]>) -> Result<Frame, Denial> {
-        Ok(Frame { before: render(&self.before, request, timestamp)?, after: render(&self.after, request, timestamp)? })
+    /// A denial if a part is missing, repeated, or could give bytes to its neighbour.
+    pub fn frame(&self, facts: &Facts<'_>) -> Result<Frame, Denial> {
+        let (mut before, mut after, mut behind) = (Vec::new(), Vec::new(), false);
+        for segment in &self.segments {
+            let cut = segment.parts.iter().position(|part| matches!(part, Part::Value(value) if value.is_raw_body()));
+            match cut.and_then(|cut| segment.parts.split_at_checked(cut)) {
+                Some((front, back)) => {
+                    before.extend(render(front, facts)?);
+                    after.extend(render(back.get(1..).unwrap_or_default(), facts)?);
+                    behind = true;
+                }
+                None => {
+                    let side = if behind { &mut after } else { &mut before };
+                    side.extend(segment.render(facts)?);
+                }
+            }
+        }
+        Ok(Frame { before, after })
+    }
+
+    /// The whole content, for schemes that cannot stream.
+    ///
+    /// # Errors
+    /// As [`frame`](Self::frame).
+    pub fn render(&self, facts: &Facts<'_>) -> Result<Vec<u8>, Denial> {
+        self.segments.iter().map(|segment| segment.render(facts)).collect::<Result<Vec<_>, _>>().map(|all| all.concat())
     }
 }
 
-impl Part {
-    fn named(name: &str) -> Result<Self, TemplateError> {
-        match name {
-            "body" => Ok(Part::Body),
-            "timestamp" => Ok(Part::Timestamp),
-            "method" => Ok(Part::Method),
-            _ => match name.strip_prefix("header:") {
-                Some(header) if is_header_name(header) => Ok(Part::Header(header.to_owned())),
-                _ => Err(TemplateError::UnknownName(name.to_owned())),
-            },
+impl Segment {
+    fn render(&self, facts: &Facts<'_>) -> Result<Vec<u8>, Denial> {
+        match render(&self.parts, facts) {
+            Err(Denial::HeaderMissing | Denial::FieldMissing) if self.optional => Ok(Vec::new()),
+            other => other,
         }
     }
 }
 
-fn render(parts: &[Part], request: Request<'_>, timestamp: Option<&[u8]>) -> Result<Vec<u8>, Denial> {
+fn render(parts: &[Part], facts: &Facts<'_>) -> Result<Vec<u8>, Denial> {
     let mut bytes = Vec::new();
     let mut parts = parts.iter().peekable();
     while let Some(part) = parts.next() {
         match part {
             Part::Literal(literal) => bytes.extend_from_slice(literal),
-            Part::Timestamp => bytes.extend_from_slice(timestamp.ok_or(Denial::TimestampMissing)?),
-            Part::Method => bytes.extend_from_slice(once(request, ":method")?),
-            Part::Header(name) => {
-                let value = once(request, name)?;
+            Part::Value(expression) => {
+                let value = expression.value(facts)?;
                 // A value that holds the separator behind it could give bytes to its neighbour and keep the
                 // signature: `a.b` + `.` + `c` is `a` + `.` + `b.c`.
                 if let Some(Part::Literal(separator)) = parts.peek()
-                    && contains(value, separator)
+                    && expression.is_short()
+                    && contains(&value, separator)
                 {
                     return Err(Denial::HeaderMalformed);
                 }
-                bytes.extend_from_slice(value);
+                bytes.extend_from_slice(&value);
             }
-            Part::Body => {}
         }
     }
     Ok(bytes)
 }
 
-fn once<'a>(request: Request<'a>, name: &str) -> Result<&'a [u8], Denial> {
-    match request.header(name) {
-        Occurrence::Once(value) if !value.is_empty() => Ok(value),
-        Occurrence::Once(_) | Occurrence::Missing => Err(Denial::HeaderMissing),
-        Occurrence::Repeated => Err(Denial::HeaderDuplicated),
-    }
-}
-
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    haystack.windows(needle.len().max(1)).any(|window| window == needle)
 }
 
-/// Whether `name` is a header name (RFC 9110, section 5.1: a token).
-#[must_use]
-pub fn is_header_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+#[derive(Default)]
+struct Reader {
+    segments: Vec<Segment>,
+    parts: Vec<Part>,
+    literal: String,
+    optional: bool,
+}
+
+impl Reader {
+    fn flush_literal(&mut self) {
+        if !self.literal.is_empty() {
+            self.parts.push(Part::Literal(std::mem::take(&mut self.literal).into_bytes()));
+        }
+    }
+
+    fn value(&mut self, expression: Expression) {
+        self.flush_literal();
+        self.parts.push(Part::Value(expression));
+    }
+
+    fn flush_segment(&mut self) {
+        self.flush_literal();
+        if !self.parts.is_empty() {
+            let parts = std::mem::take(&mut self.parts);
+            self.segments.push(Segment { optional: self.optional, parts });
+        }
+    }
+
+    fn segment(&mut self, opens: bool) -> Result<(), TemplateError> {
+        if opens == self.optional {
+            return Err(TemplateError::Unbalanced);
+        }
+        self.flush_segment();
+        self.optional = opens;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Message, TemplateError> {
+        self.flush_segment();
+        match (self.optional, self.segments.is_empty()) {
+            (true, _) => Err(TemplateError::Unbalanced),
+            (_, true) => Err(TemplateError::Empty),
+            _ => Ok(Message { segments: self.segments }),
+        }
+    }
 }

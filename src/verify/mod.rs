@@ -3,17 +3,32 @@
 //! Pure: no host, no clock, no environment. A success is a [`Verified`], which only [`Proof::finish`] makes; a
 //! failure is a [`Denial`], which carries nothing of the request and nothing of a secret.
 
+mod builtin;
 pub mod check;
+pub mod content;
+mod credential;
 mod denial;
 pub mod encoding;
+pub mod expression;
+pub mod form;
+pub mod http_scheme;
+pub mod http_signature;
+pub mod json;
+pub mod jwt;
 pub mod keyring;
 pub mod mac;
 pub mod message;
-mod request;
+pub mod message_signature;
+pub mod multipart;
+mod percent;
+pub mod public_key;
+pub mod request;
 mod requirement;
 pub mod scheme;
 pub mod secret;
 pub mod signature;
+mod signed;
+mod structured_field;
 pub mod timestamp;
 pub mod token;
 

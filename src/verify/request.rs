@@ -44,22 +44,41 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The method as sent; empty if the request has none.
+    #[must_use]
+    pub fn method(self) -> &'a [u8] {
+        self.single(":method")
+    }
+
+    /// Path and query as sent; empty if the request has none.
+    #[must_use]
+    pub fn target(self) -> &'a [u8] {
+        self.single(":path")
+    }
+
+    fn single(self, name: &str) -> &'a [u8] {
+        match self.header(name) {
+            Occurrence::Once(value) => value,
+            Occurrence::Missing | Occurrence::Repeated => b"",
+        }
+    }
+
     /// The path without the query; empty if the request has none.
     #[must_use]
     pub fn path(self) -> &'a [u8] {
-        match self.header(":path") {
-            Occurrence::Once(target) => target.split(|byte| *byte == b'?').next().unwrap_or_default(),
-            Occurrence::Missing | Occurrence::Repeated => b"",
-        }
+        self.target().split(|byte| *byte == b'?').next().unwrap_or_default()
+    }
+
+    /// The value of `Content-Type`; empty if the request has none or several.
+    #[must_use]
+    pub fn media_type(self) -> &'a [u8] {
+        self.single("content-type")
     }
 
     /// The authority (host and port) as sent; empty if the request has none.
     #[must_use]
     pub fn authority(self) -> &'a [u8] {
-        match self.header(":authority") {
-            Occurrence::Once(authority) => authority,
-            Occurrence::Missing | Occurrence::Repeated => b"",
-        }
+        self.single(":authority")
     }
 }
 
@@ -78,4 +97,10 @@ impl HeldBody for &[u8] {
         sink(self);
         Ok(())
     }
+}
+
+/// Whether `name` is a header name (RFC 9110, section 5.1: a token).
+#[must_use]
+pub fn is_header_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

@@ -122,11 +122,7 @@ impl Group {
 impl Dialects {
     fn select(&self, request: Request<'_>) -> Result<(usize, &Check), Denial> {
         let mut checks = self.checks.iter().enumerate();
-        checks
-            .clone()
-            .find(|(_, check)| check.is_presented(request))
-            .or_else(|| checks.next())
-            .ok_or(Denial::HostFailure)
+        checks.clone().find(|(_, check)| check.speaks(request)).or_else(|| checks.next()).ok_or(Denial::HostFailure)
     }
 }
 

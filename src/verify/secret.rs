@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
+use super::jwt::JwtAlgorithm;
 use super::mac::MacKey;
+use super::public_key::PublicKey;
 use super::timestamp::UnixTime;
 use super::token::TokenDigest;
 
@@ -15,6 +17,35 @@ pub enum Key {
     Mac(MacKey),
     /// The digest of a token.
     Token(TokenDigest),
+    /// As it is, for schemes that hash it together with the content.
+    Text(SecretText),
+    /// A sender's public key.
+    Public(PublicKey),
+    /// For each algorithm that a token may name, the key that goes with it and no other.
+    Jwt(Vec<(JwtAlgorithm, Key)>),
+}
+
+/// The text of a secret. `Debug` shows nothing of it.
+pub struct SecretText(Vec<u8>);
+
+impl SecretText {
+    /// Keeps a secret.
+    #[must_use]
+    pub fn new(text: &[u8]) -> Self {
+        Self(text.to_vec())
+    }
+
+    /// The bytes, for a hash and nothing else.
+    #[must_use]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText(..)")
+    }
 }
 
 /// A secret, its name, and when it is valid.

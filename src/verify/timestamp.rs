@@ -1,6 +1,9 @@
-//! When the sender says it signed, and whether that is recent.
+//! When the sender says it signed, and whether that is recent. The only file that names `time`.
 
 use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::Denial;
 
@@ -28,54 +31,77 @@ impl UnixTime {
     }
 }
 
-/// The unit in which a sender writes its timestamp.
+/// How a sender writes its timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Seconds since the epoch: ten digits, from 2001 to 2286.
     Seconds,
     /// Milliseconds since the epoch: thirteen digits.
     Milliseconds,
+    /// Either of the two; the number of digits tells which.
+    SecondsOrMilliseconds,
+    /// Seconds since the epoch with a fraction: ten digits, a point, at least one digit; or without a fraction.
+    Fraction,
+    /// RFC 3339, such as `2026-11-21T10:00:00.123Z`.
+    Iso8601,
 }
 
+/// How many digits a timestamp in seconds has today.
+const SECONDS_DIGITS: usize = 10;
+/// How many digits a timestamp in milliseconds has today.
+const MILLISECONDS_DIGITS: usize = 13;
+
 impl Unit {
-    fn digits(self) -> usize {
-        match self {
-            Unit::Seconds => 10,
-            Unit::Milliseconds => 13,
-        }
-    }
-
-    fn in_millis(self) -> u64 {
-        match self {
-            Unit::Seconds => 1000,
-            Unit::Milliseconds => 1,
-        }
-    }
-
-    /// Reads a timestamp: digits only, and exactly as many as the unit has today.
+    /// Reads a timestamp, strictly.
     ///
-    /// No sign, no fraction, no white space, no leading zero, no other length. The fixed length also keeps signed
-    /// bytes where they are: where a sender puts nothing between the timestamp and the body, a digit could
-    /// otherwise move from one to the other under the same signature.
+    /// Numbers are digits only, and exactly as many as the unit has today: no sign, no white space, no leading
+    /// zero, no other length. The fixed length also keeps signed bytes where they are: where a sender puts nothing
+    /// between the timestamp and the body, a digit could otherwise move from one to the other under the same
+    /// signature.
     ///
     /// # Errors
     /// [`Denial::TimestampMalformed`].
     pub fn parse(self, text: &[u8]) -> Result<Timestamp, Denial> {
-        let plain = text.len() == self.digits() && text.iter().all(u8::is_ascii_digit) && text.first() != Some(&b'0');
-        std::str::from_utf8(text)
-            .ok()
-            .filter(|_| plain)
-            .and_then(|digits| digits.parse().ok())
-            .map(|value| Timestamp { value, unit: self })
-            .ok_or(Denial::TimestampMalformed)
+        let seconds = |text: &[u8]| digits(text, SECONDS_DIGITS).map(|value| Timestamp { value, in_millis: 1000 });
+        let millis = |text: &[u8]| digits(text, MILLISECONDS_DIGITS).map(|value| Timestamp { value, in_millis: 1 });
+        match self {
+            Unit::Seconds => seconds(text),
+            Unit::Milliseconds => millis(text),
+            Unit::SecondsOrMilliseconds => seconds(text).or_else(|| millis(text)),
+            Unit::Fraction => match text.split_at_checked(SECONDS_DIGITS) {
+                Some((whole, [b'.', fraction @ ..])) => {
+                    let plain = (1..=9).contains(&fraction.len()) && fraction.iter().all(u8::is_ascii_digit);
+                    seconds(whole).filter(|_| plain)
+                }
+                _ => seconds(text),
+            },
+            Unit::Iso8601 => std::str::from_utf8(text)
+                .ok()
+                .and_then(parse_rfc3339)
+                .map(|time| Timestamp { value: time.as_millis(), in_millis: 1 }),
+        }
+        .ok_or(Denial::TimestampMalformed)
     }
+}
+
+fn digits(text: &[u8], len: usize) -> Option<u64> {
+    let plain = text.len() == len && text.iter().all(u8::is_ascii_digit) && text.first() != Some(&b'0');
+    std::str::from_utf8(text).ok().filter(|_| plain)?.parse().ok()
+}
+
+/// Reads a time of RFC 3339, from 1970 on; what is finer than a millisecond is dropped.
+#[must_use]
+pub fn parse_rfc3339(text: &str) -> Option<UnixTime> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let seconds = u64::try_from(time.unix_timestamp()).ok()?;
+    Some(UnixTime::from_millis(seconds.checked_mul(1000)?.checked_add(time.millisecond().into())?))
 }
 
 /// A signed timestamp. Says nothing until its signature was found right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp {
     value: u64,
-    unit: Unit,
+    in_millis: u64,
 }
 
 impl Timestamp {
@@ -86,9 +112,9 @@ impl Timestamp {
     /// # Errors
     /// [`Denial::TimestampStale`] or [`Denial::TimestampFuture`].
     pub fn within(self, tolerance: Duration, now: UnixTime) -> Result<(), Denial> {
-        let unit = self.unit.in_millis();
-        let now = now.as_millis().checked_div(unit).unwrap_or_default();
-        let tolerance = u64::try_from(tolerance.as_millis()).unwrap_or(u64::MAX).checked_div(unit).unwrap_or_default();
+        let now = now.as_millis().checked_div(self.in_millis).unwrap_or_default();
+        let tolerance = u64::try_from(tolerance.as_millis()).unwrap_or(u64::MAX);
+        let tolerance = tolerance.checked_div(self.in_millis).unwrap_or_default();
         if now.saturating_sub(self.value) > tolerance {
             Err(Denial::TimestampStale)
         } else if self.value.saturating_sub(now) > tolerance {

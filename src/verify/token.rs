@@ -35,3 +35,11 @@ pub fn position_of<'a>(presented: &[u8], accepted: impl Iterator<Item = &'a Toke
     }
     (found != u32::MAX).then(|| usize::try_from(found).ok()).flatten()
 }
+
+/// Whether `tag` is any of `candidates`.
+///
+/// Constant-time in the content of both; the time depends on their number and lengths.
+#[must_use]
+pub fn is_any_of(tag: &[u8], candidates: &[Vec<u8>]) -> bool {
+    candidates.iter().fold(false, |found, candidate| bool::from(tag.ct_eq(candidate)) | found)
+}

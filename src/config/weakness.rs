@@ -1,0 +1,57 @@
+//! What a scheme does not protect. The configuration says so once, for every check that uses it.
+
+use super::problem::{Findings, Path};
+use crate::verify::mac::HashAlgorithm;
+use crate::verify::message::Message;
+use crate::verify::public_key::PublicAlgorithm;
+use crate::verify::scheme::{Scheme, SignatureAlgorithm, SignatureScheme};
+
+/// Warns of every weakness of `scheme`.
+pub(super) fn warn(scheme: &Scheme, path: &Path, findings: &mut Findings) {
+    let weaknesses = match scheme {
+        Scheme::Signature(scheme) => of_signature(scheme),
+        Scheme::Credential(_) => {
+            vec!["the credential is all there is: whoever sees one request can send any other, at any time"]
+        }
+        Scheme::Jwt(scheme) => {
+            let mut weaknesses = Vec::new();
+            if !scheme.needs_body() {
+                weaknesses.push("the token does not cover the body: whoever sees one can send another body with it");
+            }
+            if scheme.timeless {
+                weaknesses.push("the token has no time: a request can be sent again for ever");
+            }
+            weaknesses
+        }
+        Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => Vec::new(),
+    };
+    for weakness in weaknesses {
+        findings.warning(path, weakness);
+    }
+}
+
+fn of_signature(scheme: &SignatureScheme) -> Vec<&'static str> {
+    let mut weaknesses = Vec::new();
+    let digested = scheme.require.iter().any(|(left, right)| left.covers_body() || right.covers_body());
+    if !digested && !scheme.messages.iter().all(Message::covers_body) {
+        weaknesses.push("the signature does not cover the whole body: what it leaves out, anybody can change");
+    }
+    if scheme.timestamp.is_none() {
+        weaknesses.push("the sender signs no time: a request can be sent again for ever");
+    }
+    match scheme.algorithm {
+        SignatureAlgorithm::Hmac(HashAlgorithm::Sha1 | HashAlgorithm::Md5)
+        | SignatureAlgorithm::Hash(HashAlgorithm::Sha1 | HashAlgorithm::Md5)
+        | SignatureAlgorithm::Public(PublicAlgorithm::RsaPkcs1Sha1 | PublicAlgorithm::EcdsaP256Sha1Der) => {
+            weaknesses.push("the algorithm rests on SHA-1 or MD5; use the sender's stronger one if it has one");
+        }
+        SignatureAlgorithm::Hash(_) => {
+            weaknesses.push("a plain hash of secret and content is weaker than a keyed one");
+        }
+        _ => {}
+    }
+    if scheme.messages.iter().any(Message::has_open_boundary) {
+        weaknesses.push("two signed values stand side by side: bytes can move between them under one signature");
+    }
+    weaknesses
+}
