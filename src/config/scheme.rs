@@ -189,7 +189,7 @@ fn read_signature(mut members: Members<'_>, context: Context<'_>, findings: &mut
 /// What only the members together tell.
 fn check_signature(scheme: &SignatureScheme, path: &Path, findings: &mut Findings) -> bool {
     let signs = |message: &Message| match &scheme.timestamp {
-        Some(rule) => message.covers_timestamp() || message.covers(&rule.at),
+        Some(rule) => message.covers_timestamp() || message.covers(&rule.at) || message.lists_headers(),
         None => !message.covers_timestamp(),
     };
     let holds_secret = scheme.messages.iter().any(Message::needs_secret);

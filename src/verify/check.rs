@@ -111,6 +111,16 @@ impl Check {
     /// Whether the request speaks this dialect.
     pub(super) fn speaks(&self, request: Request<'_>) -> bool {
         let facts = Facts { request: Some(request), ..Facts::default() };
+        let values = match &self.scheme {
+            Scheme::Signature(scheme) if !scheme.signature.place.needs_body() => scheme.signature.place.values(&facts),
+            _ => Ok(Vec::new()),
+        };
+        let values = values.unwrap_or_default();
+        let sets = match &self.scheme {
+            Scheme::Signature(scheme) => scheme.signature.sets(&values),
+            _ => Vec::new(),
+        };
+        let facts = Facts { entries: sets.first().map(Vec::as_slice).unwrap_or_default(), ..facts };
         match &self.when {
             None => self.scheme.is_presented(request),
             Some(Condition::Present(value)) => value.value(&facts).is_ok(),

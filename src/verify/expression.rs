@@ -62,6 +62,7 @@ enum Filter {
     Hex,
     Base64,
     Base64Decode,
+    Base64UrlDecode,
     PercentDecode,
     Json(JsonPath),
     Sorted,
@@ -163,6 +164,45 @@ impl Expression {
     #[must_use]
     pub fn is_short(&self) -> bool {
         matches!(self.root, Root::Header(_) | Root::Query(_) | Root::Entry(_)) && self.filters.is_empty()
+    }
+
+    /// Whether a signature over this value covers `other` too: it is the same, or `other` is taken out of it.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let same_root = self.root == other.root && (self.filters.is_empty() || self.filters == other.filters);
+        let in_body = self.is_raw_body() && other.needs_body();
+        let in_sns = match (&self.root, other.as_json()) {
+            (Root::Builtin(Builtin::Sns, _), Some(path)) => {
+                let signed = ["Message", "MessageId", "Timestamp", "TopicArn", "Type"];
+                signed.into_iter().any(|name| JsonPath::parse(name).as_ref() == Some(path))
+            }
+            _ => false,
+        };
+        same_root || in_body || in_sns
+    }
+
+    /// Whether it is a list of headers that the request names.
+    #[must_use]
+    pub fn lists_headers(&self) -> bool {
+        self.list_separator().is_some()
+    }
+
+    fn list_separator(&self) -> Option<u8> {
+        self.filters.iter().find_map(|filter| match filter {
+            Filter::HeaderValues => Some(b' '),
+            Filter::HeaderPairs => Some(b','),
+            _ => None,
+        })
+    }
+
+    /// Whether the header that `other` reads is among those that this list names.
+    #[must_use]
+    pub fn lists(&self, other: &Self, facts: &Facts<'_>) -> bool {
+        let (Some(separator), Some(name)) = (self.list_separator(), other.as_header()) else { return false };
+        let names = Self { root: self.root.clone(), optional: false, filters: Vec::new() }.value(facts);
+        names.is_ok_and(|names| {
+            names.split(|byte| *byte == separator).any(|listed| listed.eq_ignore_ascii_case(name.as_bytes()))
+        })
     }
 
     /// Whether it can be read only when the body is complete.
@@ -355,6 +395,7 @@ impl Filter {
             "hex" => Filter::Hex,
             "base64" => Filter::Base64,
             "base64_decode" => Filter::Base64Decode,
+            "base64url_decode" => Filter::Base64UrlDecode,
             "percent_decode" => Filter::PercentDecode,
             "sorted" => Filter::Sorted,
             "sorted_query" => Filter::SortedQuery,
@@ -386,6 +427,7 @@ impl Filter {
             Filter::Hex => encoding::encode_hex(&bytes),
             Filter::Base64 => encoding::encode_base64(&bytes),
             Filter::Base64Decode => encoding::decode_base64(&bytes).ok_or(Denial::FieldMalformed)?,
+            Filter::Base64UrlDecode => encoding::decode_base64_url(&bytes).ok_or(Denial::FieldMalformed)?,
             Filter::PercentDecode => form::decode(&bytes, false).ok_or(Denial::FieldMalformed)?,
             Filter::Json(path) => json_text(&content::parse_json(&bytes)?, path)?,
             Filter::WithoutQuery => bytes.split(|byte| *byte == b'?').next().unwrap_or_default().to_vec(),

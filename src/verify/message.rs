@@ -136,10 +136,22 @@ impl Message {
         self.values().any(Expression::is_timestamp)
     }
 
-    /// Whether `value` is part of what is signed, by itself or within the body.
+    /// Whether `value` is part of what is signed: by itself, within the body, or within what a value holds.
     #[must_use]
     pub fn covers(&self, value: &Expression) -> bool {
-        (value.needs_body() && self.values().any(Expression::is_raw_body)) || self.values().any(|part| part == value)
+        self.values().any(|part| part.covers(value))
+    }
+
+    /// Whether a value of it is a list of headers that the request names, so that it may cover any of them.
+    #[must_use]
+    pub fn lists_headers(&self) -> bool {
+        self.values().any(Expression::lists_headers)
+    }
+
+    /// Whether the header that `value` reads is among those that this request lists.
+    #[must_use]
+    pub fn lists(&self, value: &Expression, facts: &Facts<'_>) -> bool {
+        self.values().any(|part| part.lists(value, facts))
     }
 
     /// Whether it can be fed to a code while the body streams: the body stands in it once, as it was sent and

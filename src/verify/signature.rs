@@ -8,8 +8,10 @@ use super::{Denial, Occurrence, Request};
 
 /// The longest proof that is read, in bytes. Ten Svix entries, the most a known sender writes, take 480.
 const MAX_BYTES: usize = 8 * 1024;
-/// The most candidates that are tried, which a stranger chooses. `DocuSign` writes up to a hundred.
-const MAX_CANDIDATES: usize = 100;
+/// The most candidates that are tried, which a stranger chooses. The most that a known sender writes is ten.
+const MAX_CANDIDATES: usize = 16;
+/// The same for numbered headers: `DocuSign` signs with each of up to a hundred keys.
+const MAX_NUMBERED: usize = 100;
 
 /// Where the signatures are and how they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +135,7 @@ impl Location {
     /// A denial if there is no candidate of that form, or if there are too many.
     pub fn candidates(&self, entries: &[&[u8]], tag_len: Option<usize>) -> Result<Vec<Vec<u8>>, Denial> {
         let mut candidates = Vec::new();
+        let limit = if matches!(self.place, Place::Family(_)) { MAX_NUMBERED } else { MAX_CANDIDATES };
         let mut seen: usize = 0;
         for entry in entries.iter().skip(usize::from(self.after_first)) {
             let text = match entry.strip_prefix(self.prefix.as_bytes()) {
@@ -141,7 +144,7 @@ impl Location {
                 None => continue,
             };
             seen = seen.saturating_add(1);
-            if seen > MAX_CANDIDATES {
+            if seen > limit {
                 return Err(Denial::SignatureExcess);
             }
             let fits = |tag: &Vec<u8>| !tag.is_empty() && tag_len.is_none_or(|len| tag.len() == len);

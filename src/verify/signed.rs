@@ -15,7 +15,7 @@ use super::secret::{Key, Secret};
 use super::signature;
 use super::timestamp::{Timestamp, UnixTime};
 use super::token;
-use super::{Denial, HeldBody, Request};
+use super::{Denial, HeldBody, Occurrence, Request};
 
 /// The most signatures of a public key that are tried: each costs up to a millisecond, and a stranger chooses.
 const MAX_PUBLIC_TRIES: usize = 8;
@@ -91,7 +91,6 @@ impl SignatureScheme {
         rereading: Rereading,
     ) -> Result<Streaming, Denial> {
         let facts = Facts { request: Some(request), ..Facts::default() };
-        self.check_required(&facts)?;
         let active = secrets.active(now)?;
         let tried_at_once = match rereading {
             Rereading::Possible => 1,
@@ -187,7 +186,6 @@ impl SignatureScheme {
     }
 
     fn verify_one(&self, secrets: &Secrets, facts: &Facts<'_>, now: UnixTime) -> Result<Found, Denial> {
-        self.check_required(facts)?;
         let tries = self.attempts(facts, |facts, candidates, timestamp, message| {
             let position = self.whole_match(secrets, facts, &candidates, message, now)?;
             Ok((position, timestamp))
@@ -219,13 +217,14 @@ impl SignatureScheme {
                 if self.tag_len().is_none() && candidates.len() > MAX_PUBLIC_TRIES {
                     return Err(Denial::SignatureExcess);
                 }
-                let text =
-                    self.timestamp.as_ref().map(|rule| rule.at.value(&facts).map_err(as_timestamp)).transpose()?;
+                let text = self.timestamp.as_ref().map(|rule| timestamp_text(&rule.at, &facts)).transpose()?;
+                self.check_required(&facts)?;
                 let timestamp = match (&self.timestamp, &text) {
                     (Some(rule), Some(text)) => Some(rule.unit.parse(text)?),
                     _ => None,
                 };
                 let facts = Facts { timestamp: text.as_deref(), ..facts };
+                self.check_listed(&facts)?;
                 self.messages
                     .iter()
                     .map(|message| make(&facts, candidates.clone(), timestamp, message))
@@ -315,9 +314,20 @@ impl SignatureScheme {
         Ok(())
     }
 
+    /// Where the request itself lists the headers that it signs, the timestamp's must be among them.
+    fn check_listed(&self, facts: &Facts<'_>) -> Result<(), Denial> {
+        let covered = |rule: &super::scheme::TimestampRule, message: &super::message::Message| {
+            message.covers_timestamp() || message.covers(&rule.at) || message.lists(&rule.at, facts)
+        };
+        match &self.timestamp {
+            Some(rule) if !self.messages.iter().all(|message| covered(rule, message)) => Err(Denial::CoverageMissing),
+            _ => Ok(()),
+        }
+    }
+
     fn covered_event_id(&self, facts: &Facts<'_>) -> Option<Vec<u8>> {
         let id: &Expression = self.event_id.as_ref()?;
-        self.messages.iter().all(|message| message.covers(id)).then(|| id.value(facts).ok()).flatten()
+        self.messages.iter().all(|message| message.covers(id) || message.lists(id, facts)).then(|| id.value(facts).ok()).flatten()
     }
 }
 
@@ -352,6 +362,18 @@ fn first_match(macs: Vec<(usize, Mac)>, frame: &Frame, candidates: &[Vec<u8>]) -
         mac.update(&frame.after);
         mac.matches_any(candidates).then_some(position)
     })
+}
+
+/// The timestamp's text, which may be empty: that is malformed, not missing.
+fn timestamp_text(at: &Expression, facts: &Facts<'_>) -> Result<Vec<u8>, Denial> {
+    match (at.as_header(), facts.request) {
+        (Some(name), Some(request)) => match request.header(name) {
+            Occurrence::Once(text) => Ok(text.to_vec()),
+            Occurrence::Missing => Err(Denial::TimestampMissing),
+            Occurrence::Repeated => Err(Denial::TimestampDuplicated),
+        },
+        _ => at.value(facts).map_err(as_timestamp),
+    }
 }
 
 /// What the lack of a value means where the value is the timestamp.
