@@ -116,10 +116,12 @@ impl Json {
         }
     }
 
-    /// A plain value as text: text itself, a number as written, `true` or `false`.
+    /// A plain value as text: text itself, a number as written, `true` or `false`. A number with an exponent has
+    /// none: the parser does not keep how it was written, and no sender signs one.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
+            Json::Number(text) if text.contains(['e', 'E']) => None,
             Json::Text(text) | Json::Number(text) => Some(text),
             Json::Bool(true) => Some("true"),
             Json::Bool(false) => Some("false"),
@@ -232,7 +234,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
         let mut members = Vec::new();
         while let Some(key) = access.next_key::<String>()? {
             if key == NUMBER_TOKEN && members.is_empty() {
-                return access.next_value::<String>().map(Json::Number);
+                // A body can hold the token as a key, too; what it says then must at least look like a number.
+                let text = access.next_value::<String>()?;
+                let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+                return if plain { Ok(Json::Number(text)) } else { Err(A::Error::custom("no number")) };
             }
             members.push((key, access.next_value_seed(seed)?));
         }
