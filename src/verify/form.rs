@@ -2,8 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
-/// A name and its value, decoded.
-pub type Pair = (Vec<u8>, Vec<u8>);
+pub use super::percent::Pair;
 
 /// The most fields that are read. Bounds time and memory; no known sender writes more than a few dozen.
 const MAX_FIELDS: usize = 1000;

@@ -3,7 +3,7 @@
 //! Pure: no host, no clock, no environment. A success is a [`Verified`], which only [`Proof::finish`] makes; a
 //! failure is a [`Denial`], which carries nothing of the request and nothing of a secret.
 
-mod builtin;
+pub mod builtin;
 pub mod check;
 pub mod content;
 mod credential;
@@ -20,7 +20,7 @@ pub mod mac;
 pub mod message;
 pub mod message_signature;
 pub mod multipart;
-mod percent;
+pub mod percent;
 pub mod public_key;
 pub mod request;
 mod requirement;
@@ -28,7 +28,7 @@ pub mod scheme;
 pub mod secret;
 pub mod signature;
 mod signed;
-mod structured_field;
+pub mod structured_field;
 pub mod timestamp;
 pub mod token;
 

@@ -235,12 +235,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// RFC 9651, section 4.2.4, without decimals.
+    /// RFC 9651, section 4.2.4. The dot of a decimal is left over, and fits nothing.
     fn integer(&mut self) -> Result<i64, FieldError> {
         let start = self.rest;
         self.eat('-');
         let digits = self.take(|byte| byte.is_ascii_digit());
-        if digits.is_empty() || digits.len() > MAX_DIGITS || self.peek() == Some(b'.') {
+        if digits.is_empty() || digits.len() > MAX_DIGITS {
             return Err(FieldError::Malformed);
         }
         self.since(start).parse().map_err(|_| FieldError::Malformed)
