@@ -433,6 +433,250 @@ impl Filter {
             Filter::WithoutQuery => bytes.split(|byte| *byte == b'?').next().unwrap_or_default().to_vec(),
             Filter::WithPort => with_port(&bytes),
             Filter::WithoutPort => without_port(&bytes),
+            Filter::HeaderValues => listed_headers(&bytes, b' ', facts, |_, value| value.to_vec())?.join(&b'.'),
+            Filter::HeaderPairs => Some(b','),
+            _ => None,
+        })
+    }
+
+    /// Whether the header that `other` reads is among those that this list names.
+    #[must_use]
+    pub fn lists(&self, other: &Self, facts: &Facts<'_>) -> bool {
+        let (Some(separator), Some(name)) = (self.list_separator(), other.as_header()) else { return false };
+        let names = Self { root: self.root.clone(), optional: false, filters: Vec::new() }.value(facts);
+        names.is_ok_and(|names| {
+            names.split(|byte| *byte == separator).any(|listed| listed.eq_ignore_ascii_case(name.as_bytes()))
+        })
+    }
+
+    /// Whether it can be read only when the body is complete.
+    #[must_use]
+    pub fn needs_body(&self) -> bool {
+        matches!(self.root, Root::Body | Root::Form(_) | Root::FormFields | Root::Json(_))
+            || matches!(
+                self.root,
+                Root::Builtin(Builtin::Sns | Builtin::PhpSerialize | Builtin::PlivoV3 | Builtin::Unisender, _)
+            )
+    }
+
+    /// Whether it holds the secret, so that the content differs by secret.
+    #[must_use]
+    pub fn needs_secret(&self) -> bool {
+        matches!(self.root, Root::Secret | Root::Builtin(Builtin::Unisender, _))
+    }
+
+    /// The text, if it is one that no request changes.
+    #[must_use]
+    pub fn literal(&self) -> Option<&[u8]> {
+        match &self.root {
+            Root::Literal(text) if self.filters.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The header that it reads, where that is all it does.
+    #[must_use]
+    pub fn as_header(&self) -> Option<&str> {
+        match &self.root {
+            Root::Header(name) if self.filters.is_empty() => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The JSON path that it reads, where that is all it does.
+    #[must_use]
+    pub fn as_json(&self) -> Option<&JsonPath> {
+        match &self.root {
+            Root::Json(path) if self.filters.is_empty() => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The value; empty if it is absent and optional.
+    ///
+    /// # Errors
+    /// A denial if it is absent, repeated or malformed, or not there yet.
+    pub fn value(&self, facts: &Facts<'_>) -> Result<Vec<u8>, Denial> {
+        let value = match self.root.value(facts) {
+            Err(Denial::HeaderMissing | Denial::FieldMissing | Denial::TimestampMissing) if self.optional => {
+                return Ok(Vec::new());
+            }
+            other => other?,
+        };
+        match self.filters.iter().try_fold(value, |value, filter| filter.apply(value, facts))? {
+            Value::Bytes(bytes) => Ok(bytes),
+            Value::Fields(_) => Err(Denial::BodyMalformed),
+        }
+    }
+}
+
+impl Root {
+    fn parse(text: &str, with: With<'_>) -> Result<Self, ExpressionError> {
+        let value = |name: &str| with(name).ok_or_else(|| ExpressionError::MissingValue(name.to_owned()));
+        if let Some((kind, name)) = text.split_once(':') {
+            let named = |root: fn(String) -> Root| {
+                if name.is_empty() { Err(ExpressionError::BadName) } else { Ok(root(name.to_owned())) }
+            };
+            return match kind {
+                "header" if is_header_name(name) => Ok(Root::Header(name.to_ascii_lowercase())),
+                "header" => Err(ExpressionError::BadName),
+                "query" => named(Root::Query),
+                "form" => named(Root::Form),
+                "entry" if name == "@0" => Ok(Root::FirstEntry),
+                "entry" => named(Root::Entry),
+                "json" => JsonPath::parse(name).map(Root::Json).ok_or(ExpressionError::BadName),
+                "with" => value(name).map(|value| Root::Literal(value.into_bytes())),
+                _ => Err(ExpressionError::UnknownRoot),
+            };
+        }
+        let builtin = |builtin| Ok(Root::Builtin(builtin, Vec::new()));
+        match text {
+            "body" => Ok(Root::Body),
+            "timestamp" => Ok(Root::Timestamp),
+            "secret" => Ok(Root::Secret),
+            "method" => Ok(Root::Method),
+            "target" => Ok(Root::Target),
+            "path" => Ok(Root::Path),
+            "url" => value("public_url").map(|url| Root::Url(url.into_bytes())),
+            "query" => Ok(Root::QueryFields),
+            "form" => Ok(Root::FormFields),
+            "sns" => builtin(Builtin::Sns),
+            "php_serialize" => builtin(Builtin::PhpSerialize),
+            "plivo_v3" => value("public_url").map(|url| Root::Builtin(Builtin::PlivoV3, url.into_bytes())),
+            "contentful_path" => builtin(Builtin::ContentfulPath),
+            "qsh" => builtin(Builtin::Qsh),
+            "unisender" => builtin(Builtin::Unisender),
+            _ => Err(ExpressionError::UnknownRoot),
+        }
+    }
+
+    fn value(&self, facts: &Facts<'_>) -> Result<Value, Denial> {
+        let bytes = match self {
+            Root::Literal(text) => text.clone(),
+            Root::Body => content(facts)?.body().to_vec(),
+            Root::Timestamp => facts.timestamp.ok_or(Denial::TimestampMissing)?.to_vec(),
+            Root::Secret => facts.secret.ok_or(Denial::HostFailure)?.to_vec(),
+            Root::Method => once(request(facts)?, ":method")?.to_vec(),
+            Root::Target => target(facts)?.to_vec(),
+            Root::Path => request(facts)?.path().to_vec(),
+            Root::Url(base) => [base.as_slice(), target(facts)?].concat(),
+            Root::Header(name) => once(request(facts)?, name)?.to_vec(),
+            Root::Query(name) => unique(&query(facts)?, name)?,
+            Root::QueryFields => return query(facts).map(Value::Fields),
+            Root::Form(name) => unique(content(facts)?.fields()?, name)?,
+            Root::FormFields => return content(facts)?.fields().map(|fields| Value::Fields(fields.to_vec())),
+            Root::Json(path) => {
+                let root = facts.element.map_or_else(|| content(facts)?.json(), Ok)?;
+                json_text(root, path)?
+            }
+            Root::Entry(prefix) => {
+                let mut found = facts.entries.iter().filter_map(|entry| entry.strip_prefix(prefix.as_bytes()));
+                match (found.next(), found.next()) {
+                    (Some(entry), None) => entry.to_vec(),
+                    (None, _) => return Err(Denial::FieldMissing),
+                    (Some(_), Some(_)) => return Err(Denial::FieldDuplicated),
+                }
+            }
+            Root::FirstEntry => facts.entries.first().ok_or(Denial::FieldMissing)?.to_vec(),
+            Root::Builtin(which, argument) => which.value(argument, facts)?,
+        };
+        Ok(Value::Bytes(bytes))
+    }
+}
+
+impl Builtin {
+    fn value(self, argument: &[u8], facts: &Facts<'_>) -> Result<Vec<u8>, Denial> {
+        match self {
+            Builtin::Sns => {
+                let json = content(facts)?.json()?;
+                let member = |name: &str| {
+                    let path = JsonPath::parse(name)?;
+                    match json.at(&path) {
+                        Some(Json::Text(text)) => Some(text.clone()),
+                        _ => None,
+                    }
+                };
+                builtin::sns(&member).ok_or(Denial::FieldMissing)
+            }
+            Builtin::PhpSerialize => {
+                let fields = content(facts)?.fields()?;
+                if fields.iter().any(|(name, _)| fields.iter().filter(|(other, _)| other == name).count() > 1) {
+                    return Err(Denial::FieldDuplicated);
+                }
+                Ok(builtin::php_serialize(fields, b"p_signature"))
+            }
+            Builtin::PlivoV3 => {
+                let request = request(facts)?;
+                let url = [argument, target(facts)?].concat();
+                Ok(builtin::plivo_v3(once(request, ":method")?, &url, content(facts)?.fields()?))
+            }
+            Builtin::ContentfulPath => Ok(builtin::contentful_path(target(facts)?)),
+            Builtin::Qsh => Ok(builtin::qsh(once(request(facts)?, ":method")?, target(facts)?)),
+            Builtin::Unisender => {
+                let content = content(facts)?;
+                content.json()?;
+                let secret = facts.secret.ok_or(Denial::HostFailure)?;
+                builtin::unisender(content.body(), secret).ok_or(Denial::BodyMalformed)
+            }
+        }
+    }
+}
+
+impl Filter {
+    fn parse(text: &str) -> Result<Self, ExpressionError> {
+        if let Some(path) = text.strip_prefix("json:") {
+            return JsonPath::parse(path).map(Filter::Json).ok_or(ExpressionError::BadName);
+        }
+        Ok(match text {
+            "lower" => Filter::Lower,
+            "upper" => Filter::Upper,
+            "trim" => Filter::Trim,
+            "md5" => Filter::Hash(HashAlgorithm::Md5),
+            "sha1" => Filter::Hash(HashAlgorithm::Sha1),
+            "sha256" => Filter::Hash(HashAlgorithm::Sha256),
+            "sha512" => Filter::Hash(HashAlgorithm::Sha512),
+            "crc32" => Filter::Crc32,
+            "hex" => Filter::Hex,
+            "base64" => Filter::Base64,
+            "base64_decode" => Filter::Base64Decode,
+            "base64url_decode" => Filter::Base64UrlDecode,
+            "percent_decode" => Filter::PercentDecode,
+            "sorted" => Filter::Sorted,
+            "sorted_query" => Filter::SortedQuery,
+            "without_query" => Filter::WithoutQuery,
+            "with_port" => Filter::WithPort,
+            "without_port" => Filter::WithoutPort,
+            "header_values" => Filter::HeaderValues,
+            "header_pairs" => Filter::HeaderPairs,
+            "hubspot_decode" => Filter::HubspotDecode,
+            _ => return Err(ExpressionError::UnknownFilter),
+        })
+    }
+
+    fn apply(&self, value: Value, facts: &Facts<'_>) -> Result<Value, Denial> {
+        let bytes = match (self, value) {
+            (Filter::Sorted, Value::Fields(fields)) => return Ok(Value::Bytes(form::sorted_and_glued(&fields))),
+            (Filter::SortedQuery, Value::Fields(fields)) => {
+                return form::sorted_query(&fields).map(Value::Bytes).ok_or(Denial::BodyMalformed);
+            }
+            (_, Value::Fields(_)) => return Err(Denial::BodyMalformed),
+            (_, Value::Bytes(bytes)) => bytes,
+        };
+        Ok(Value::Bytes(match self {
+            Filter::Lower => bytes.to_ascii_lowercase(),
+            Filter::Upper => bytes.to_ascii_uppercase(),
+            Filter::Trim => bytes.trim_ascii().to_vec(),
+            Filter::Hash(algorithm) => algorithm.digest(&bytes),
+            Filter::Crc32 => crc32fast::hash(&bytes).to_string().into_bytes(),
+            Filter::Hex => encoding::encode_hex(&bytes),
+            Filter::Base64 => encoding::encode_base64(&bytes),
+            Filter::Base64Decode => encoding::decode_base64(&bytes).ok_or(Denial::FieldMalformed)?,
+            Filter::Base64UrlDecode => encoding::decode_base64_url(&bytes).ok_or(Denial::FieldMalformed)?,
+            Filter::PercentDecode => form::decode(&bytes, false).ok_or(Denial::FieldMalformed)?,
+            Filter::Json(path) => json_text(&content::parse_json(&bytes)?, path)?,
+            Filter::WithoutQuery => bytes.split(|byte| *byte == b'?').next().unwrap_or_default().to_vec(),
+            Filter::WithPort => with_port(&bytes),
+            Filter::WithoutPort => without_port(&bytes),
             Filter::HeaderValues => {
                 let values = listed_headers(&bytes, b' ', facts, |_, value| value.to_vec())?;
                 // Joined by a point, a value with a point in it could give bytes to its neighbour.
