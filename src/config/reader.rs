@@ -43,7 +43,7 @@ impl<'a> Node<'a> {
     pub fn list(&self, findings: &mut Findings) -> Option<Vec<Node<'a>>> {
         match self.json {
             Json::List(list) if list.is_empty() => {
-                findings.problem(&self.path, "is empty; leave it out, or list at least one");
+                findings.problem(&self.path, "is empty; list at least one");
                 None
             }
             Json::List(list) => {

@@ -243,6 +243,9 @@ fn read_location(node: &Node<'_>, context: Context<'_>, findings: &mut Findings)
 
 fn read_headers(node: &Node<'_>, context: Context<'_>, findings: &mut Findings) -> Option<Place> {
     let Json::Text(text) = node.json else {
+        if !matches!(node.json, Json::List(_)) {
+            return node.expected("text or a list", findings);
+        }
         let names: Vec<_> = node.list(findings)?.iter().map(|node| read_header(node, context, findings)).collect();
         return names.into_iter().collect::<Option<_>>().map(Place::Headers);
     };
@@ -338,7 +341,7 @@ fn expression_problem(error: &ExpressionError) -> String {
         ExpressionError::UnknownFilter => "names an unknown filter behind \"|\"; see docs/schemes.md".to_owned(),
         ExpressionError::BadName => "lacks a name behind the colon, or has one that cannot be".to_owned(),
         ExpressionError::MissingValue(name) => {
-            format!("needs the configured value \"{name}\": add it to \"with\"")
+            format!("needs a configured value: add \"with\": {{ \"{name}\": … }} to the check")
         }
     }
 }

@@ -113,8 +113,7 @@ fn read_one(
             return None;
         }
     };
-    let validity = Validity { not_before: not_before?, not_after: not_after? };
-    if let (Some(start), Some(end)) = (validity.not_before, validity.not_after)
+    if let (Some(Some(start)), Some(Some(end))) = (not_before, not_after)
         && start > end
     {
         findings.problem(&path, "has \"not_before\" later than \"not_after\", so that it is never valid");
@@ -124,6 +123,7 @@ fn read_one(
         Kind::PublicKey => true,
     };
     usable.then_some(())?;
+    let validity = Validity { not_before: not_before?, not_after: not_after? };
     Some(Found::Written(Written { path, id: id?, text, validity }))
 }
 

@@ -140,7 +140,8 @@ fn read_hosts(node: &Node<'_>, findings: &mut Findings) -> Option<Vec<HostPatter
             };
             let plain =
                 |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'[' | b']' | b':');
-            let has_port = host.rsplit_once(':').is_some_and(|(rest, _)| !rest.contains([':', '[']));
+            let literal = host.starts_with('[') && host.ends_with(']');
+            let has_port = !literal && host.contains(':');
             if host.is_empty() || host.ends_with('.') || has_port || !host.bytes().all(plain) {
                 findings.problem(&node.path, "must be a host without port, or *. and a domain: \"hooks.example.com\"");
                 return None;

@@ -28,7 +28,8 @@ impl<'a> With<'a> {
                     );
                 }
                 if text.is_empty() {
-                    findings.problem(&value.path, "is empty");
+                    findings
+                        .problem(&value.path, "is empty; give it the value that the scheme asks for, or leave it out");
                 }
                 with.values.insert(name, text);
             }

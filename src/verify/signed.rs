@@ -235,10 +235,7 @@ impl SignatureScheme {
                 Err(denial) => worst = worst.max(Some(denial)),
             }
         }
-        match worst {
-            Some(denial) if made.is_empty() => Err(denial),
-            _ => Ok(made),
-        }
+        if made.is_empty() { Err(worst.unwrap_or(Denial::SignatureMissing)) } else { Ok(made) }
     }
 
     fn whole_match(
@@ -326,8 +323,11 @@ impl SignatureScheme {
     }
 
     fn covered_event_id(&self, facts: &Facts<'_>) -> Option<Vec<u8>> {
-        let id: &Expression = self.event_id.as_ref()?;
-        self.messages.iter().all(|message| message.covers(id) || message.lists(id, facts)).then(|| id.value(facts).ok()).flatten()
+        let at: &Expression = self.event_id.as_ref()?;
+        let id = at.value(facts).ok()?;
+        // Listed values are joined by a point: an id with a point in it may have a byte of its neighbour's.
+        let listed = |message: &super::message::Message| message.lists(at, facts) && !id.contains(&b'.');
+        self.messages.iter().all(|message| message.covers(at) || listed(message)).then_some(id)
     }
 }
 
