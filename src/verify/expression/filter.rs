@@ -1,0 +1,162 @@
+//! What is done to a value.
+
+use super::root::{json_text, listed_headers};
+use super::{ExpressionError, Facts, Value};
+use crate::verify::json::JsonPath;
+use crate::verify::mac::HashAlgorithm;
+use crate::verify::{Denial, content, encoding, form};
+
+/// What is done to a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Filter {
+    Lower,
+    Upper,
+    Trim,
+    Hash(HashAlgorithm),
+    Crc32,
+    Hex,
+    Base64,
+    Base64Decode,
+    Base64UrlDecode,
+    PercentDecode,
+    Json(JsonPath),
+    Sorted,
+    SortedQuery,
+    WithoutQuery,
+    WithPort,
+    WithoutPort,
+    HeaderValues,
+    HeaderPairs,
+    HubspotDecode,
+}
+
+impl Filter {
+    pub(super) fn parse(text: &str) -> Result<Self, ExpressionError> {
+        if let Some(path) = text.strip_prefix("json:") {
+            return JsonPath::parse(path).map(Filter::Json).ok_or(ExpressionError::BadName);
+        }
+        Ok(match text {
+            "lower" => Filter::Lower,
+            "upper" => Filter::Upper,
+            "trim" => Filter::Trim,
+            "md5" => Filter::Hash(HashAlgorithm::Md5),
+            "sha1" => Filter::Hash(HashAlgorithm::Sha1),
+            "sha256" => Filter::Hash(HashAlgorithm::Sha256),
+            "sha512" => Filter::Hash(HashAlgorithm::Sha512),
+            "crc32" => Filter::Crc32,
+            "hex" => Filter::Hex,
+            "base64" => Filter::Base64,
+            "base64_decode" => Filter::Base64Decode,
+            "base64url_decode" => Filter::Base64UrlDecode,
+            "percent_decode" => Filter::PercentDecode,
+            "sorted" => Filter::Sorted,
+            "sorted_query" => Filter::SortedQuery,
+            "without_query" => Filter::WithoutQuery,
+            "with_port" => Filter::WithPort,
+            "without_port" => Filter::WithoutPort,
+            "header_values" => Filter::HeaderValues,
+            "header_pairs" => Filter::HeaderPairs,
+            "hubspot_decode" => Filter::HubspotDecode,
+            _ => return Err(ExpressionError::UnknownFilter),
+        })
+    }
+
+    pub(super) fn apply(&self, value: Value, facts: &Facts<'_>) -> Result<Value, Denial> {
+        let bytes = match (self, value) {
+            (Filter::Sorted, Value::Fields(fields)) => return Ok(Value::Bytes(form::sorted_and_glued(&fields))),
+            (Filter::SortedQuery, Value::Fields(fields)) => {
+                return form::sorted_query(&fields).map(Value::Bytes).ok_or(Denial::BodyMalformed);
+            }
+            (_, Value::Fields(_)) => return Err(Denial::BodyMalformed),
+            (_, Value::Bytes(bytes)) => bytes,
+        };
+        Ok(Value::Bytes(match self {
+            Filter::Lower => bytes.to_ascii_lowercase(),
+            Filter::Upper => bytes.to_ascii_uppercase(),
+            Filter::Trim => bytes.trim_ascii().to_vec(),
+            Filter::Hash(algorithm) => algorithm.digest(&bytes),
+            Filter::Crc32 => crc32fast::hash(&bytes).to_string().into_bytes(),
+            Filter::Hex => encoding::encode_hex(&bytes),
+            Filter::Base64 => encoding::encode_base64(&bytes),
+            Filter::Base64Decode => encoding::decode_base64(&bytes).ok_or(Denial::FieldMalformed)?,
+            Filter::Base64UrlDecode => encoding::decode_base64_url(&bytes).ok_or(Denial::FieldMalformed)?,
+            Filter::PercentDecode => form::decode(&bytes, false).ok_or(Denial::FieldMalformed)?,
+            Filter::Json(path) => json_text(&content::parse_json(&bytes)?, path)?,
+            Filter::WithoutQuery => bytes.split(|byte| *byte == b'?').next().unwrap_or_default().to_vec(),
+            Filter::WithPort => with_port(&bytes),
+            Filter::WithoutPort => without_port(&bytes),
+            Filter::HeaderValues => listed_headers(&bytes, b' ', facts, |_, value| value.to_vec())?.join(&b'.'),
+            Filter::HeaderPairs => {
+                listed_headers(&bytes, b',', facts, |name, value| [name, b":", value].concat())?.join(&b';')
+            }
+            Filter::HubspotDecode => hubspot_decode(&bytes),
+            Filter::Sorted | Filter::SortedQuery => return Err(Denial::BodyMalformed),
+        }))
+    }
+}
+
+/// Resolves the escapes that HubSpot resolves before it signs a URL, and no others.
+pub(super) fn hubspot_decode(url: &[u8]) -> Vec<u8> {
+    const RESOLVED: &[(&[u8], u8)] = &[
+        (b"3A", b':'),
+        (b"2F", b'/'),
+        (b"3F", b'?'),
+        (b"40", b'@'),
+        (b"21", b'!'),
+        (b"24", b'$'),
+        (b"27", b'\''),
+        (b"28", b'('),
+        (b"29", b')'),
+        (b"2A", b'*'),
+        (b"2C", b','),
+        (b"3B", b';'),
+    ];
+    let mut resolved = Vec::with_capacity(url.len());
+    let mut rest = url;
+    while let Some((first, tail)) = rest.split_first() {
+        let escape = tail.split_at_checked(2).filter(|_| *first == b'%');
+        let found = escape.and_then(|(digits, behind)| {
+            let (_, byte) = RESOLVED.iter().find(|(code, _)| digits.eq_ignore_ascii_case(code))?;
+            Some((*byte, behind))
+        });
+        let (byte, behind) = found.unwrap_or((*first, tail));
+        resolved.push(byte);
+        rest = behind;
+    }
+    resolved
+}
+
+/// The scheme and authority of a URL, and the rest.
+pub(super) fn split_url(url: &[u8]) -> Option<(&[u8], &[u8])> {
+    let scheme = url.windows(3).position(|window| window == b"://")?.checked_add(3)?;
+    let path =
+        url.iter().skip(scheme).position(|byte| matches!(*byte, b'/' | b'?')).map(|at| at.saturating_add(scheme));
+    url.split_at_checked(path.unwrap_or(url.len()))
+}
+
+pub(super) fn has_port(origin: &[u8]) -> bool {
+    let host = origin.rsplit(|byte| matches!(*byte, b'/' | b'@')).next().unwrap_or_default();
+    host.rsplit(|byte| *byte == b']').next().unwrap_or_default().contains(&b':')
+}
+
+/// A URL with the standard port of its scheme, if it has none.
+pub(super) fn with_port(url: &[u8]) -> Vec<u8> {
+    match split_url(url) {
+        Some((origin, rest)) if !has_port(origin) => {
+            let port: &[u8] = if origin.starts_with(b"https:") { b":443" } else { b":80" };
+            [origin, port, rest].concat()
+        }
+        _ => url.to_vec(),
+    }
+}
+
+/// A URL without its port.
+pub(super) fn without_port(url: &[u8]) -> Vec<u8> {
+    match split_url(url) {
+        Some((origin, rest)) if has_port(origin) => {
+            let end = origin.iter().rposition(|byte| *byte == b':').unwrap_or(origin.len());
+            [origin.get(..end).unwrap_or(origin), rest].concat()
+        }
+        _ => url.to_vec(),
+    }
+}
