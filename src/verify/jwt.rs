@@ -142,6 +142,7 @@ impl JwtScheme {
         let token = match (&self.token, facts.content) {
             (Some(at), None) if at.needs_body() => return Ok(None),
             (None, None) => return Ok(None),
+            (None, Some(content)) if content.body().is_empty() => return Err(Denial::SignatureMissing),
             (None, Some(content)) => content.body().trim_ascii_end().to_vec(),
             (Some(at), _) => at.value(facts).map_err(signature::as_signature)?,
         };
