@@ -54,20 +54,22 @@ struct Plugin {
 struct Shared {
     policy: Rc<Policy>,
     counters: RefCell<HashMap<String, u32>>,
-    hot_counters: RefCell<HashMap<(Option<usize>, HotCounter), u32>>,
+    /// For no source, and then for each: the counters it used, by which they are found without making their names.
+    hot_counters: RefCell<Vec<Vec<(HotCounter, u32)>>>,
+    /// Bytes hashed since the last tick, which counts them.
+    hashed: Cell<u64>,
     held: RefCell<BTreeMap<u32, HeldHeaders>>,
     /// Whether the host ever delivered a body after it held headers.
     delivers: Cell<bool>,
     log: LogBudget,
 }
 
-/// The counters of a request that passes, by which they are found without making their names.
-#[derive(PartialEq, Eq, Hash)]
+/// A counter of a source.
+#[derive(PartialEq, Eq)]
 enum HotCounter {
     Requests(&'static str),
     Denials(Denial),
     Matches(Rc<str>),
-    BytesHashed,
 }
 
 /// A request whose headers are held and whose body did not come yet.
@@ -127,6 +129,7 @@ impl RootContext for Plugin {
         let Some(shared) = self.shared.clone() else { return };
         let now = now();
         shared.answer_stalled(now);
+        shared.count_hashed();
         let due = self.expiry_counted.is_none_or(|last| elapsed(last, now) >= EXPIRY_ROUND);
         if due {
             self.expiry_counted = Some(now);
@@ -156,6 +159,7 @@ impl Plugin {
             policy: Rc::new(policy),
             counters: RefCell::default(),
             hot_counters: RefCell::default(),
+            hashed: Cell::new(0),
             held: RefCell::default(),
             delivers: Cell::new(false),
             log: LogBudget::new(),
@@ -278,31 +282,31 @@ impl Shared {
     }
 
     fn count(&self, record: &Record) {
-        for counter in report::counters(record, &self.policy) {
-            let hot = match &counter {
-                Counter::Requests(outcome) => HotCounter::Requests(outcome),
-                Counter::Denials(denial) => HotCounter::Denials(*denial),
-                Counter::Matches(found) => HotCounter::Matches(found.shared_secret_id()),
-            };
-            let key = (record.source, hot);
-            let known = self.hot_counters.borrow().get(&key).copied();
+        let source = record.source;
+        let place = source.map_or(0, |source| source.saturating_add(1));
+        let mut all = self.hot_counters.borrow_mut();
+        if all.len() <= place {
+            all.resize_with(place.saturating_add(1), Vec::new);
+        }
+        let Some(counters) = all.get_mut(place) else { return };
+        let mut add = |hot: HotCounter, name: &dyn Fn() -> String| {
+            let known = counters.iter().find(|(counter, _)| *counter == hot).map(|(_, id)| *id);
             let id = known.unwrap_or_else(|| {
-                let id = self.define(counter.name(record.source, &self.policy));
-                self.hot_counters.borrow_mut().insert(key, id);
+                let id = self.define(name());
+                counters.push((hot, id));
                 id
             });
             increment(id, 1);
+        };
+        for counter in report::counters(record, &self.policy) {
+            let name = || counter.name(source, &self.policy);
+            match &counter {
+                Counter::Requests(outcome) => add(HotCounter::Requests(outcome), &name),
+                Counter::Denials(denial) => add(HotCounter::Denials(*denial), &name),
+                Counter::Matches(found) => add(HotCounter::Matches(found.shared_secret_id()), &name),
+            }
         }
-        if record.hashed > 0 {
-            let key = (None, HotCounter::BytesHashed);
-            let known = self.hot_counters.borrow().get(&key).copied();
-            let id = known.unwrap_or_else(|| {
-                let id = self.define(report::BYTES_HASHED.to_owned());
-                self.hot_counters.borrow_mut().insert(key, id);
-                id
-            });
-            increment(id, i64::try_from(record.hashed).unwrap_or(i64::MAX));
-        }
+        self.hashed.set(self.hashed.get().saturating_add(record.hashed));
     }
 
     /// Defines a counter once. Their number is bounded: names are made of the configuration and of fixed words.
@@ -336,6 +340,13 @@ impl Shared {
             let mut guarded = held.request.borrow_mut();
             let step = guarded.exchange.on_failure(denial);
             self.perform(step, &guarded.request_id);
+        }
+    }
+
+    fn count_hashed(&self) {
+        let hashed = self.hashed.take();
+        if hashed > 0 {
+            increment(self.define(report::BYTES_HASHED.to_owned()), i64::try_from(hashed).unwrap_or(i64::MAX));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::config::{Mode, Policy, Source};
+use crate::config::{Policy, Source};
 use crate::step::{Outcome, Record};
 use crate::verify::{Denial, check::Match};
 
@@ -82,13 +82,17 @@ pub fn reply(denial: Denial, source: Option<&Source>) -> Reply {
 /// The value of filter state `wasm.hookwarden`, for the access log.
 #[must_use]
 pub fn filter_state(record: &Record, policy: &Policy) -> String {
-    let mut text = format!("source={} outcome={}", source_name(record.source, policy), outcome_word(record.outcome));
-    // Writing to a String cannot fail.
-    if let Some(denial) = record.denial() {
-        let _ = write!(text, " code={denial}");
+    let mut text = String::with_capacity(96);
+    for piece in ["source=", source_name(record.source, policy), " outcome=", outcome_word(record.outcome)] {
+        text.push_str(piece);
     }
-    if !record.matches.is_empty() {
-        let _ = write!(text, " key_id={}", secret_ids(record));
+    if let Some(denial) = record.denial() {
+        text.push_str(" code=");
+        text.push_str(denial.code());
+    }
+    for (position, found) in record.matches.iter().enumerate() {
+        text.push_str(if position == 0 { " key_id=" } else { "," });
+        text.push_str(found.secret_id());
     }
     text
 }
@@ -187,10 +191,6 @@ fn source_name(source: Option<usize>, policy: &Policy) -> &str {
     source.and_then(|position| policy.sources.get(position)).map_or(NO_SOURCE, |source| &source.name)
 }
 
-fn secret_ids(record: &Record) -> String {
-    record.matches.iter().map(Match::secret_id).collect::<Vec<_>>().join(",")
-}
-
 /// The first 64 characters that can stand in a JSON string and a log line as they are.
 fn harmless(bytes: &[u8]) -> String {
     bytes
@@ -199,10 +199,4 @@ fn harmless(bytes: &[u8]) -> String {
         .map(|byte| char::from(*byte))
         .filter(|char| char.is_ascii_alphanumeric() || "-_.:[]".contains(*char))
         .collect()
-}
-
-/// Whether a source lets refused requests go on.
-#[must_use]
-pub fn only_observes(source: &Source) -> bool {
-    source.mode == Mode::Observe
 }

@@ -102,7 +102,8 @@ impl Routes {
     /// # Errors
     /// [`Unrouted`], where no source may decide.
     pub fn find(&self, authority: &[u8], path: &[u8]) -> Result<usize, Unrouted> {
-        let Some(host) = host_of(authority) else { return Err(Unrouted::Ambiguous) };
+        let host = if self.exactly.by_host.is_empty() { Some(String::new()) } else { host_of(authority) };
+        let Some(host) = host else { return Err(Unrouted::Ambiguous) };
         if path::is_ambiguous(path) {
             if path.len() > MAX_READ {
                 return Err(Unrouted::Ambiguous);

@@ -57,10 +57,12 @@ impl Secrets {
     /// # Errors
     /// [`Denial::SecretInactive`] if none is.
     pub fn active(&self, now: UnixTime) -> Result<Vec<(usize, &Secret)>, Denial> {
-        let last = self.last_match.get();
         let mut active: Vec<_> =
             self.list.iter().enumerate().filter(|(_, secret)| secret.validity.contains(now)).collect();
-        active.sort_by_key(|(position, _)| *position != last);
+        let last = self.last_match.get();
+        if let Some(first) = active.iter().position(|(position, _)| *position == last) {
+            active.get_mut(..=first).unwrap_or_default().rotate_right(1);
+        }
         if active.is_empty() { Err(Denial::SecretInactive) } else { Ok(active) }
     }
 

@@ -1,22 +1,21 @@
-//! Public keys and the signatures they verify. The only files that name `p256`, `ed25519_dalek`, `rsa` and `spki`.
+//! Public keys, and the signatures that they verify.
 //!
 //! All of it handles public data: the key, the signed content and the signature are known to whoever sent the
 //! request. Nothing here is constant-time, and nothing needs to be. No private key is ever accepted.
 
+mod der;
+mod ed25519_key;
 mod jwk;
-mod parse;
+mod p256_key;
+mod rsa_key;
+mod text;
 
-use ed25519_dalek::Signature as Ed25519Signature;
-use p256::ecdsa::Signature as P256Signature;
-use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
-use rsa::traits::PublicKeyParts as _;
-use rsa::{Pkcs1v15Sign, Pss, RsaPublicKey};
+use ed25519_key::Ed25519Key;
+use p256_key::P256Key;
+use rsa_key::RsaKey;
+use text::Parts;
 
-use super::mac::{HashAlgorithm, Sha1, Sha256, Sha512};
-
-/// The salt of RSASSA-PSS in bytes, one length a hash: RFC 9421, section 3.3.1 (SHA-512), and RFC 7518, section 3.5.
-const PSS_SHA256_SALT: usize = 32;
-const PSS_SHA512_SALT: usize = 64;
+use super::mac::HashAlgorithm;
 
 /// A signature algorithm that a scheme can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +40,6 @@ pub enum PublicAlgorithm {
     RsaPssSha512,
 }
 
-/// What a key must be to serve an algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Family {
-    Ed25519,
-    P256,
-    Rsa,
-}
-
 impl PublicAlgorithm {
     /// The hash whose digest [`PublicKey::verifies`] takes; `None` where it takes the whole message.
     #[must_use]
@@ -63,21 +54,25 @@ impl PublicAlgorithm {
         }
     }
 
-    fn family(self) -> Family {
+    /// The kind of key that it needs.
+    fn kind(self) -> Kind {
         match self {
-            Self::Ed25519 => Family::Ed25519,
-            Self::EcdsaP256Sha256Der | Self::EcdsaP256Sha1Der | Self::EcdsaP256Sha256Raw => Family::P256,
-            Self::RsaPkcs1Sha1
-            | Self::RsaPkcs1Sha256
-            | Self::RsaPkcs1Sha512
-            | Self::RsaPssSha256
-            | Self::RsaPssSha512 => Family::Rsa,
+            Self::Ed25519 => Kind::Ed25519,
+            Self::EcdsaP256Sha256Der | Self::EcdsaP256Sha1Der | Self::EcdsaP256Sha256Raw => Kind::P256,
+            Self::RsaPkcs1Sha1 | Self::RsaPkcs1Sha256 | Self::RsaPkcs1Sha512 => {
+                Kind::Rsa { is_pss: false, min_bits: rsa_key::FLOOR_BITS }
+            }
+            Self::RsaPssSha256 => Kind::Rsa { is_pss: true, min_bits: rsa_key::FLOOR_BITS },
+            Self::RsaPssSha512 => Kind::Rsa { is_pss: true, min_bits: rsa_key::FLOOR_PSS_SHA512_BITS },
         }
     }
+}
 
-    fn is_pss(self) -> bool {
-        matches!(self, Self::RsaPssSha256 | Self::RsaPssSha512)
-    }
+/// The keys that can serve an algorithm.
+enum Kind {
+    Ed25519,
+    P256,
+    Rsa { is_pss: bool, min_bits: usize },
 }
 
 /// A public key that was read, checked, and prepared for verifying.
@@ -86,9 +81,9 @@ impl PublicAlgorithm {
 pub struct PublicKey(Key);
 
 enum Key {
-    Ed25519(ed25519_dalek::VerifyingKey),
-    P256(p256::ecdsa::VerifyingKey),
-    Rsa(RsaPublicKey),
+    Ed25519(Ed25519Key),
+    P256(P256Key),
+    Rsa(RsaKey),
 }
 
 impl PublicKey {
@@ -111,7 +106,15 @@ impl PublicKey {
     /// # Errors
     /// [`PublicKeyError`], also where the key is fine but is not one that `algorithm` can use.
     pub fn parse(text: &str, algorithm: PublicAlgorithm, min_rsa_bits: usize) -> Result<Self, PublicKeyError> {
-        parse::key(text, algorithm, min_rsa_bits).map(Self)
+        match (text::parts(text, algorithm)?, algorithm.kind()) {
+            (Parts::Ed25519(bytes), Kind::Ed25519) => Ed25519Key::new(&bytes).map(Key::Ed25519),
+            (Parts::P256(point), Kind::P256) => P256Key::new(&point).map(Key::P256),
+            (Parts::Rsa { modulus, exponent, pss_only }, Kind::Rsa { is_pss, min_bits }) if is_pss || !pss_only => {
+                RsaKey::new(&modulus, &exponent, min_bits.max(min_rsa_bits)).map(Key::Rsa)
+            }
+            _ => Err(PublicKeyError::WrongKind),
+        }
+        .map(Self)
     }
 
     /// Whether `signature` is one of this key over `content`.
@@ -132,29 +135,16 @@ impl PublicKey {
             return false;
         }
         match (&self.0, algorithm) {
-            (Key::Ed25519(key), PublicAlgorithm::Ed25519) => Ed25519Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_strict(content, &signature).is_ok()),
+            (Key::Ed25519(key), PublicAlgorithm::Ed25519) => key.verifies(content, signature),
             (Key::P256(key), PublicAlgorithm::EcdsaP256Sha256Der | PublicAlgorithm::EcdsaP256Sha1Der) => {
-                P256Signature::from_der(signature)
-                    .is_ok_and(|signature| key.verify_prehash(content, &signature).is_ok())
+                key.verifies_der(content, signature)
             }
-            (Key::P256(key), PublicAlgorithm::EcdsaP256Sha256Raw) => P256Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_prehash(content, &signature).is_ok()),
-            (Key::Rsa(key), PublicAlgorithm::RsaPkcs1Sha1) => {
-                key.verify(Pkcs1v15Sign::new::<Sha1>(), content, signature).is_ok()
-            }
-            (Key::Rsa(key), PublicAlgorithm::RsaPkcs1Sha256) => {
-                key.verify(Pkcs1v15Sign::new::<Sha256>(), content, signature).is_ok()
-            }
-            (Key::Rsa(key), PublicAlgorithm::RsaPkcs1Sha512) => {
-                key.verify(Pkcs1v15Sign::new::<Sha512>(), content, signature).is_ok()
-            }
-            (Key::Rsa(key), PublicAlgorithm::RsaPssSha256) => {
-                key.verify(Pss::<Sha256>::new_with_salt(PSS_SHA256_SALT), content, signature).is_ok()
-            }
-            (Key::Rsa(key), PublicAlgorithm::RsaPssSha512) => {
-                key.verify(Pss::<Sha512>::new_with_salt(PSS_SHA512_SALT), content, signature).is_ok()
-            }
+            (Key::P256(key), PublicAlgorithm::EcdsaP256Sha256Raw) => key.verifies_raw(content, signature),
+            (Key::Rsa(key), PublicAlgorithm::RsaPkcs1Sha1) => key.verifies_pkcs1_sha1(content, signature),
+            (Key::Rsa(key), PublicAlgorithm::RsaPkcs1Sha256) => key.verifies_pkcs1_sha256(content, signature),
+            (Key::Rsa(key), PublicAlgorithm::RsaPkcs1Sha512) => key.verifies_pkcs1_sha512(content, signature),
+            (Key::Rsa(key), PublicAlgorithm::RsaPssSha256) => key.verifies_pss_sha256(content, signature),
+            (Key::Rsa(key), PublicAlgorithm::RsaPssSha512) => key.verifies_pss_sha512(content, signature),
             (Key::Ed25519(_) | Key::P256(_) | Key::Rsa(_), _) => false,
         }
     }
@@ -165,7 +155,7 @@ impl std::fmt::Debug for PublicKey {
         match &self.0 {
             Key::Ed25519(_) => f.write_str("PublicKey(Ed25519, 256 bits)"),
             Key::P256(_) => f.write_str("PublicKey(P-256, 256 bits)"),
-            Key::Rsa(key) => write!(f, "PublicKey(RSA, {} bits)", key.n().bits_vartime()),
+            Key::Rsa(key) => write!(f, "PublicKey(RSA, {} bits)", key.bits()),
         }
     }
 }

@@ -225,10 +225,13 @@ impl SignatureScheme {
                 };
                 let facts = Facts { timestamp: text.as_deref(), ..facts };
                 self.check_listed(&facts)?;
-                self.messages
-                    .iter()
-                    .map(|message| make(&facts, candidates.clone(), timestamp, message))
-                    .collect::<Result<Vec<_>, _>>()
+                match self.messages.as_slice() {
+                    [only] => Ok(vec![make(&facts, candidates, timestamp, only)?]),
+                    several => several
+                        .iter()
+                        .map(|message| make(&facts, candidates.clone(), timestamp, message))
+                        .collect::<Result<Vec<_>, _>>(),
+                }
             });
             match one {
                 Ok(one) => made.extend(one),

@@ -1,6 +1,6 @@
 //! JSON Web Keys (RFC 7517, 7518, section 6, and 8037).
 
-use super::parse::Parts;
+use super::text::Parts;
 use super::{PublicAlgorithm, PublicKeyError};
 use crate::verify::encoding;
 use crate::verify::json::Json;

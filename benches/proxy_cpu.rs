@@ -1,0 +1,293 @@
+//! What a request costs the proxy: CPU time of the Envoy process, all its threads, per request.
+//!
+//! Every filter runs in an Envoy of its own, with one worker, the bootstrap of the repository without its access
+//! log, and a keep-alive client and an upstream in this process. The measurements are taken in many short rounds
+//! (A B C, B C A, C A B, …), so that what else the machine does meets all of them alike. What a filter adds is its
+//! time minus that of an Envoy without a filter, for the same body and in the same round; medians count.
+//!
+//! The filters to compare with: one that does nothing, and the least that can prove a body (`benches/filters`):
+//!
+//! ```text
+//! cargo build --release --target wasm32-wasip1 --example bench_noop --example bench_bare
+//! cargo bench --bench proxy_cpu
+//! ```
+//!
+//! `HOOKWARDEN_BENCH_FILTERS` names another folder of the two, `HOOKWARDEN_BENCH_QUICK=1` takes few and short
+//! rounds: to see that it runs, not to compare.
+
+#![allow(
+    clippy::disallowed_methods,
+    dead_code,
+    unreachable_pub,
+    reason = "the clock is banned in the filter only; the harness is made for the tests and used in part"
+)]
+
+#[path = "../tests/envoy/bootstrap.rs"]
+mod bootstrap;
+#[path = "../tests/envoy/client.rs"]
+mod client;
+#[path = "../tests/envoy/harness.rs"]
+mod harness;
+#[path = "../tests/envoy/http2.rs"]
+mod http2;
+#[path = "../tests/envoy/launch.rs"]
+mod launch;
+#[path = "../tests/envoy/senders.rs"]
+mod senders;
+#[path = "../tests/envoy/upstream.rs"]
+mod upstream;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::bootstrap::Hold;
+use crate::client::{Protocol, Request};
+use crate::harness::Proxy;
+use crate::launch::Setup;
+
+/// As in `benches/filters/bare.rs`.
+const SECRET: &str = "benchmark-secret-of-32-bytes-len";
+const CREDENTIAL: &str = "anymail:benchmark-password";
+const SMALL: usize = 1024;
+const LARGE: usize = 64 * 1024;
+
+const NO_FILTER: &str = "no filter";
+const BARE: &str = "bare HMAC";
+
+/// One line of the table.
+struct Case {
+    filter: &'static str,
+    body: usize,
+    proxy: usize,
+    wire: Vec<u8>,
+    /// µs of CPU time per request, a round each.
+    rounds: Vec<f64>,
+}
+
+struct Effort {
+    warm_up: usize,
+    rounds: usize,
+    requests: usize,
+}
+
+fn main() {
+    let quick = std::env::var("HOOKWARDEN_BENCH_QUICK").is_ok_and(|value| value == "1");
+    let effort = if quick {
+        Effort { warm_up: 200, rounds: 5, requests: 50 }
+    } else {
+        Effort { warm_up: 5000, rounds: 201, requests: 100 }
+    };
+    let upstream = start_upstream();
+    let Some(proxies) = start_proxies(upstream) else { return };
+    let mut cases = cases();
+    check(&proxies);
+
+    let mut connections: Vec<TcpStream> = proxies.iter().map(|proxy| connect(proxy.address)).collect();
+    for (number, case) in cases.iter().enumerate() {
+        progress(&format!("warm-up {}/{}: {} {}", number + 1, cases.len(), case.filter, size(case.body)));
+        send(&mut connections[case.proxy], &case.wire, effort.warm_up);
+    }
+    for round in 0..effort.rounds {
+        progress(&format!("round {}/{}", round + 1, effort.rounds));
+        let first = round % cases.len();
+        for turn in 0..cases.len() {
+            let position = (first + turn) % cases.len();
+            let case = &mut cases[position];
+            let pid = proxies[case.proxy].pid();
+            let before = cpu_nanoseconds(pid);
+            send(&mut connections[case.proxy], &case.wire, effort.requests);
+            let spent = cpu_nanoseconds(pid) - before;
+            case.rounds.push(spent as f64 / 1000.0 / effort.requests as f64);
+        }
+    }
+    progress("");
+    print_table(&cases, &effort);
+}
+
+/// In the order of `Case::proxy`: no filter, nothing, bare, hookwarden.
+fn start_proxies(upstream: SocketAddr) -> Option<Vec<Proxy>> {
+    let without = Setup { bare_upstream: Some(upstream), ..Setup::new(json!({})) };
+    let baseline = |name: &str| Setup { module: Some(baseline(name)), ..without.clone() };
+    let setups = [
+        without.clone().hold(Hold::NoFilter),
+        baseline("bench_noop.wasm"),
+        baseline("bench_bare.wasm"),
+        Setup { plugin: Some(plugin()), ..without.clone() },
+    ];
+    setups.iter().map(Proxy::start).collect()
+}
+
+fn baseline(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let default = root.join("target/wasm32-wasip1/release/examples");
+    let folder = std::env::var_os("HOOKWARDEN_BENCH_FILTERS").map_or(default, |folder| root.join(folder));
+    let path = folder.join(name);
+    assert!(
+        path.exists(),
+        "no {}; run cargo build --release --target wasm32-wasip1 --example bench_noop --example bench_bare",
+        path.display()
+    );
+    path
+}
+
+fn plugin() -> Value {
+    json!({"sources": [
+        {"name": "github", "match": {"path": "/hooks/github"},
+         "verify": {"provider": "github", "secrets": [{"value": SECRET}]}},
+        {"name": "anymail", "match": {"path": "/anymail/*"},
+         "verify": {"provider": "basic", "secrets": [{"value": CREDENTIAL}]}},
+    ]})
+}
+
+fn cases() -> Vec<Case> {
+    let github = |body: usize| senders::github("/hooks/github", SECRET, &vec![b'x'; body]);
+    let basic = senders::basic("/anymail/sendgrid/tracking", CREDENTIAL, &[b'x'; SMALL]);
+    let case = |filter, proxy, request: Request| Case {
+        filter,
+        body: request.body.len(),
+        proxy,
+        wire: request.wire(),
+        rounds: Vec::new(),
+    };
+    vec![
+        case(NO_FILTER, 0, github(SMALL)),
+        case("nothing", 1, github(SMALL)),
+        case(BARE, 2, github(SMALL)),
+        case("hookwarden, basic", 3, basic),
+        case("hookwarden, github", 3, github(SMALL)),
+        case(NO_FILTER, 0, github(LARGE)),
+        case("nothing", 1, github(LARGE)),
+        case(BARE, 2, github(LARGE)),
+        case("hookwarden, github", 3, github(LARGE)),
+    ]
+}
+
+/// A filter that checks nothing would be very fast.
+fn check(proxies: &[Proxy]) {
+    for (number, proxy) in proxies.iter().enumerate() {
+        let answer = |request: Request| request.send(proxy.address, Protocol::Http1).status;
+        let checks = number >= 2;
+        assert_eq!(answer(senders::github("/hooks/github", SECRET, b"x")), 200);
+        let forged = answer(senders::github("/hooks/github", "another-secret-of-32-bytes-lengt", b"x"));
+        assert_eq!(forged, if checks { 401 } else { 200 });
+    }
+    let basic = senders::basic("/anymail/x", "anymail:another-password", b"x");
+    assert_eq!(basic.send(proxies[3].address, Protocol::Http1).status, 401);
+}
+
+fn connect(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(to).expect("the proxy accepts connections");
+    stream.set_nodelay(true).expect("nodelay can be set");
+    stream
+}
+
+/// One request after the other; every answer has to be the upstream's.
+fn send(stream: &mut TcpStream, wire: &[u8], times: usize) {
+    let mut answer = Vec::new();
+    let mut chunk = [0; 4096];
+    for _ in 0..times {
+        stream.write_all(wire).expect("the request is sent");
+        answer.clear();
+        while !answer.ends_with(upstream::ANSWER) {
+            let count = stream.read(&mut chunk).expect("the answer is read");
+            assert!(count > 0, "the proxy closed the connection after {}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(&chunk[..count]);
+            assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        }
+    }
+}
+
+/// CPU time of all threads, from the scheduler, in nanoseconds.
+fn cpu_nanoseconds(pid: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("Envoy runs, on Linux");
+    threads
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok())
+        .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
+        .sum()
+}
+
+/// An upstream that does as little as it can: it skips headers and body by `content-length` and answers.
+fn start_upstream() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || answer_all(stream));
+        }
+    });
+    address
+}
+
+fn answer_all(mut stream: TcpStream) -> Option<()> {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\narrived";
+    assert!(ANSWER.ends_with(upstream::ANSWER));
+    stream.set_nodelay(true).ok()?;
+    let mut pending = Vec::new();
+    let mut chunk = vec![0; 1 << 17];
+    loop {
+        let count = stream.read(&mut chunk).ok().filter(|count| *count > 0)?;
+        pending.extend_from_slice(&chunk[..count]);
+        while let Some(length) = request_length(&pending).filter(|length| *length <= pending.len()) {
+            pending.drain(..length);
+            stream.write_all(ANSWER).ok()?;
+        }
+    }
+}
+
+fn request_length(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
+    let value = text.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+    Some(head + value.trim().parse::<usize>().ok()?)
+}
+
+fn print_table(cases: &[Case], effort: &Effort) {
+    println!(
+        "CPU time of the proxy, µs per request; medians of {} rounds of {} requests",
+        effort.rounds, effort.requests
+    );
+    println!();
+    println!("| filter             | body   | total | added | middle half of added | to bare |");
+    println!("| ------------------ | -----: | ----: | ----: | -------------------- | ------: |");
+    for case in cases {
+        let total = quantile(&case.rounds, 0.5);
+        let name = format!("{:<18} | {:>6}", case.filter, size(case.body));
+        if case.filter == NO_FILTER {
+            println!("| {name} | {total:>5.1} | {:>5} | {:<20} | {:>7} |", "", "", "");
+            continue;
+        }
+        let added = added(case, cases);
+        let bare = cases.iter().find(|other| other.filter == BARE && other.body == case.body);
+        let bare = self::added(bare.expect("every body has its baselines"), cases);
+        let middle = format!("{:.1} to {:.1}", quantile(&added, 0.25), quantile(&added, 0.75));
+        let (added, bare) = (quantile(&added, 0.5), quantile(&bare, 0.5));
+        println!("| {name} | {total:>5.1} | {added:>5.1} | {middle:<20} | {:>7.2} |", added / bare);
+    }
+}
+
+/// Round by round, what the case cost more than no filter.
+fn added(case: &Case, cases: &[Case]) -> Vec<f64> {
+    let without = cases.iter().find(|other| other.filter == NO_FILTER && other.body == case.body);
+    let without = &without.expect("every body has its baselines").rounds;
+    case.rounds.iter().zip(without).map(|(with, without)| with - without).collect()
+}
+
+fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let position = part * (sorted.len() - 1) as f64;
+    let (low, high) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
+    low + (high - low) * position.fract()
+}
+
+fn size(bytes: usize) -> String {
+    format!("{} KiB", bytes / 1024)
+}
+
+/// On standard error, in one line that is written over; the table alone is on standard output.
+fn progress(text: &str) {
+    eprint!("\r\x1b[K{text}");
+}

@@ -1,0 +1,45 @@
+//! Layers 1 to 3 without a host: events go into the filter, steps come out.
+//!
+//! Where a new test goes: a way to send is vectors in `providers/NAME.json`, and nothing else; what every provider
+//! file must have `providers.rs`; several secrets `secrets.rs`; `any`, lists and modes `decision.rs`; lengths,
+//! limits and a host that fails `body.rs`; paths and hosts `routes.rs`; the plugin's configuration a pair of files
+//! in `config/`; what may be printed `hygiene.rs`; who may use whom `arrows.rs`.
+//!
+//! `PROVIDER=stripe` replays that provider's vectors only.
+//! `BLESS=1` writes the expected messages of `config/` anew; read what changed before it is kept.
+
+#![allow(
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "the clock is banned in the filter, not in its tests; nothing here is a library"
+)]
+
+#[path = "core/delivery.rs"]
+mod delivery;
+#[path = "core/support.rs"]
+mod support;
+#[path = "core/vector.rs"]
+mod vector;
+
+#[path = "core/arrows.rs"]
+mod arrows;
+#[path = "core/body.rs"]
+mod body;
+#[path = "core/config.rs"]
+mod config;
+#[path = "core/decision.rs"]
+mod decision;
+#[path = "core/hygiene.rs"]
+mod hygiene;
+#[path = "core/parsers/mod.rs"]
+mod parsers;
+#[path = "core/providers.rs"]
+mod providers;
+#[path = "core/replay.rs"]
+mod replay;
+#[path = "core/routes.rs"]
+mod routes;
+#[path = "core/secrets.rs"]
+mod secrets;
+#[path = "core/shared.rs"]
+mod shared;

@@ -1,0 +1,127 @@
+//! The plugin's configuration in Envoy: what is shipped works as it is, and a wrong one keeps Envoy from starting.
+
+use serde_json::{Value, json};
+
+use crate::bootstrap::Hold;
+use crate::client::{BOTH, Protocol, Request};
+use crate::harness::{Proxy, refuses_to_start};
+use crate::hold::pattern;
+use crate::launch::Setup;
+use crate::senders;
+
+const SECRET: &str = "literal-secret-of-a-wrong-configuration";
+
+#[test]
+fn the_shipped_bootstrap_works_as_it_is() {
+    let setup = Setup::shipped(Hold::Filter);
+    let Some(proxy) = Proxy::start(&setup) else { return };
+    each_shipped_source(&proxy, &setup);
+    // The limits in the file fit each other: the largest body that GitHub sends is held.
+    let body = pattern(25 * 1024 * 1024);
+    let secret = setup.variable("GITHUB_WEBHOOK_SECRET");
+    proxy.passes(Protocol::Http1, &senders::github("/hooks/github", secret, &body));
+}
+
+#[test]
+fn the_shipped_bootstrap_for_the_chain_works_as_it_is() {
+    let setup = Setup::shipped(Hold::Chain);
+    let Some(proxy) = Proxy::start(&setup) else { return };
+    each_shipped_source(&proxy, &setup);
+}
+
+/// The sources that both files have.
+fn each_shipped_source(proxy: &Proxy, setup: &Setup) {
+    let github = setup.variable("GITHUB_WEBHOOK_SECRET");
+    let stripe = setup.variable("STRIPE_WEBHOOK_SECRET");
+    let anymail = setup.variable("ANYMAIL_WEBHOOK_SECRET");
+    let body = b"{\"shipped\":true}";
+    let now = senders::now();
+    for protocol in BOTH {
+        for valid in [
+            senders::github("/hooks/github", github, body),
+            senders::stripe("/hooks/stripe", stripe, body),
+            senders::basic("/anymail/sendgrid/tracking", anymail, body),
+        ] {
+            let seen = proxy.passes(protocol, &valid);
+            assert!(seen.header("x-hookwarden-source").is_some());
+            let forged = match valid.headers.iter().any(|(name, _)| name == "Authorization") {
+                true => senders::basic("/anymail/sendgrid/tracking", "anymail:guessed-guessed", body),
+                false => valid.with_body("{\"shipped\":false}"),
+            };
+            let mark = proxy.upstream.mark();
+            assert_eq!(forged.send(proxy.address, protocol).status, 401);
+            proxy.upstream.assert_nothing_since(mark);
+        }
+        let stale = senders::stripe_at(&(now - 3600).to_string(), "/hooks/stripe", stripe, body);
+        assert_eq!(stale.send(proxy.address, protocol).status, 401);
+        assert_eq!(Request::post("/", body).send(proxy.address, protocol).status, 404);
+    }
+}
+
+#[test]
+fn every_problem_of_a_configuration_is_told_at_once_with_its_path_and_no_value() {
+    let plugin = json!({
+        "body_hold": "somebody",
+        "sources": [
+            {"name": "a", "match": {"path": "hooks/a"}, "verify": {"provider": "github", "secrets": [{"value": SECRET}]}},
+            {"name": "b", "match": {"path": "/b"}, "verify": {"provider": "gitsub", "secrets": [{"value": SECRET}]}},
+            {"name": "c", "match": {"path": "/c"}, "verify": {"provider": "github", "secrets": [{"value": "hidden7"}]}},
+            {"name": "d", "match": {"path": "/d"}, "verify": {"provider": "github", "secrets": [{"value": "${SECRET_OF_D}"}]}},
+            {"name": "e", "match": {"path": "/e"}, "mode": "sometimes", "verify": {"provider": "github", "secrets": []}},
+            {"name": "e", "match": {"path": "/f"}, "verify": {"provider": "github", "secrets": [{"value": SECRET}]}},
+        ],
+    });
+    let Some(log) = refuses_to_start(&Setup::new(plugin)) else { return };
+    let log = about_the_module(&log);
+    for path in [
+        "$.body_hold",
+        "$.sources[0].match.path",
+        "$.sources[1].verify.provider",
+        "$.sources[2].verify.secrets[0]",
+        "$.sources[3].verify.secrets[0]",
+        "$.sources[4].mode",
+        "$.sources[4].verify.secrets",
+        "$.sources[5].name",
+    ] {
+        assert!(log.contains(path), "the log does not name {path}:\n{log}");
+    }
+    for value in ["hidden7", "SECRET_OF_D"] {
+        assert!(!log.contains(value), "the log holds the value of a secret:\n{log}");
+    }
+}
+
+#[test]
+fn refuses_configurations_that_are_not_what_they_seem() {
+    let verify = json!({"provider": "github", "secrets": [{"value": SECRET}]});
+    let source = |change: Value| {
+        let mut source = json!({"name": "a", "match": {"path": "/a"}, "verify": verify});
+        for (name, value) in change.as_object().expect("an object") {
+            source[name] = value.clone();
+        }
+        json!({"sources": [source]})
+    };
+    for (plugin, path) in [
+        (json!({"sources": []}), "$.sources"),
+        (source(json!({"verfy": 1})), "verfy"),
+        (source(json!({"verify": []})), "$.sources[0].verify"),
+        (source(json!({"verify": {"any": []}})), "$.sources[0].verify"),
+        (source(json!({"verify": {"provider": "github", "secrets": [{"value": ""}]}})), "secrets[0]"),
+        (source(json!({"deny": {"status": 200}})), "$.sources[0].deny.status"),
+    ] {
+        let Some(log) = refuses_to_start(&Setup::new(plugin.clone())) else { return };
+        let log = about_the_module(&log);
+        assert!(log.contains(path), "{plugin}: the log does not name {path}:\n{log}");
+    }
+}
+
+#[test]
+fn refuses_a_configuration_that_is_no_object() {
+    let Some(log) = refuses_to_start(&Setup::new(json!("sources"))) else { return };
+    let log = about_the_module(&log);
+    assert!(log.contains("configuration refused: $"), "{log}");
+}
+
+fn about_the_module(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("wasm log hookwarden")).collect();
+    lines.join("\n")
+}
