@@ -167,7 +167,9 @@ impl Plugin {
         let now = now();
         shared.count_expiring(now);
         self.expiry_counted = Some(now);
-        self.shared = Some(shared);
+        if let Some(former) = self.shared.replace(shared) {
+            former.count_hashed();
+        }
         self.set_tick_period(TICK);
     }
 }

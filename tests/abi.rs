@@ -94,7 +94,8 @@ fn a_proved_request_goes_on_unchanged_but_for_who_it_is_from() {
         assert_eq!(request.answer(), None);
         assert_eq!(request.filter_state().as_deref(), Some("source=github outcome=passed key_id=2026-11"));
         assert_eq!(vm.metric("hookwarden.source.github.matches.2026-11"), Some(1));
-        assert_eq!(vm.metric("hookwarden.bytes_hashed"), Some(body.len() as u64));
+        vm.tick();
+        assert_eq!(vm.metric("hookwarden.bytes_hashed"), Some(body.len() as u64), "counted on the tick");
         assert!(vm.log(Level::Warn).iter().all(|line| !line.contains("\"event\"")), "a pass is no warning");
     });
 }

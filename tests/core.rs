@@ -35,6 +35,8 @@ mod hygiene;
 mod parsers;
 #[path = "core/providers.rs"]
 mod providers;
+#[path = "core/public_key.rs"]
+mod public_key;
 #[path = "core/replay.rs"]
 mod replay;
 #[path = "core/routes.rs"]

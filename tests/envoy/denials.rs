@@ -1,10 +1,12 @@
 //! What a denial looks like: the same to every caller, and telling everything inside.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::bootstrap::Hold;
 use crate::client::{BOTH, Protocol, Reply, Request};
-use crate::harness::Proxy;
+use crate::harness::{Proxy, wait_for};
 use crate::senders::{self, BASIC, GITHUB};
 use crate::setups::{self, FILTER_HOLDS};
 
@@ -93,7 +95,9 @@ fn a_denial_is_one_json_line_in_the_log_one_count_and_filter_state_in_the_access
     let metrics = proxy.metrics();
     assert_eq!(metrics.get("source.github.requests.passed"), Some(&1));
     assert_eq!(metrics.get("source.github.matches.2026-11"), Some(&1));
-    assert_eq!(metrics.get("bytes_hashed"), Some(&(2 * BODY.len() as u64)));
+    let hashed = 2 * BODY.len() as u64;
+    let counted = wait_for(Duration::from_secs(5), || (proxy.metric("bytes_hashed") == hashed).then_some(()));
+    assert!(counted.is_some(), "the tick counts what was hashed: {}", proxy.metric("bytes_hashed"));
     assert_eq!(metrics.get("sources_closed"), Some(&1));
     let log = proxy.log();
     assert_eq!(log.matches("\"event\":\"denied\"").count(), 1, "one denial, one line:\n{log}");
