@@ -107,7 +107,7 @@ fn main() {
     print_table(&cases, &effort);
 }
 
-/// In the order of `Case::proxy`: no filter, nothing, bare, hookwarden.
+/// In the order of `Case::proxy`: no filter, nothing, bare, hookwarden, hookwarden with a source for every sender.
 fn start_proxies(upstream: SocketAddr) -> Option<Vec<Proxy>> {
     let without = Setup { bare_upstream: Some(upstream), ..Setup::new(json!({})) };
     let baseline = |name: &str| Setup { module: Some(baseline(name)), ..without.clone() };
@@ -116,6 +116,7 @@ fn start_proxies(upstream: SocketAddr) -> Option<Vec<Proxy>> {
         baseline("bench_noop.wasm"),
         baseline("bench_bare.wasm"),
         Setup { plugin: Some(plugin()), ..without.clone() },
+        Setup { plugin: Some(every_sender()), ..without.clone() },
     ];
     setups.iter().map(Proxy::start).collect()
 }
@@ -142,6 +143,66 @@ fn plugin() -> Value {
     ]})
 }
 
+/// A public-key sender of each kind whose published or generated request has no time, so that it never gets stale.
+const PUBLIC: [(&str, &str); 3] =
+    [("mailpace", "mailpace, Ed25519"), ("ebay", "ebay, P-256"), ("wise", "wise, RSA-2048")];
+
+/// A source for every provider, at `/every/NAME`, with the keys of its first valid vector.
+fn every_sender() -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("providers");
+    let files = std::fs::read_dir(folder).expect("providers/ is there");
+    let names =
+        files.map(|file| file.expect("a file").path().file_stem().expect("a name").to_string_lossy().into_owned());
+    let mut sources: Vec<Value> = names.map(|name| provider_source(&name)).collect();
+    sources.push(plugin()["sources"][0].clone());
+    let mut ours = sources.last().cloned().expect("pushed");
+    ours["name"] = json!("github-here");
+    *sources.last_mut().expect("pushed") = ours;
+    json!({ "sources": sources })
+}
+
+fn provider_source(name: &str) -> Value {
+    let vector = valid_vector(name);
+    let mut verify = json!({ "provider": name });
+    for (list, key) in [("secrets", "value"), ("keys", "value")] {
+        if let Some(values) = vector[list].as_array() {
+            let entries = values.iter().map(|text| {
+                let mut entry = json!({ key: text });
+                if list == "secrets" {
+                    entry["insecure_short_secret"] = json!(true);
+                }
+                entry
+            });
+            verify[list] = entries.collect();
+        }
+    }
+    if vector["with"].is_object() {
+        verify["with"] = vector["with"].clone();
+    }
+    json!({ "name": name, "match": { "path": format!("/every/{name}") }, "verify": verify })
+}
+
+fn valid_vector(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("providers").join(format!("{name}.json"));
+    let file: Value = serde_json::from_slice(&std::fs::read(path).expect("a provider")).expect("JSON");
+    let vectors = file["vectors"].as_array().expect("vectors");
+    vectors.iter().find(|vector| vector["expect"] == "verified").expect("a valid vector").clone()
+}
+
+/// The valid request of a provider, at its source's path.
+fn vector_request(name: &str) -> Request {
+    let vector = valid_vector(name);
+    let body = match (vector["body"].as_str(), vector["body_base64"].as_str()) {
+        (Some(text), _) => text.as_bytes().to_vec(),
+        (None, Some(text)) => base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64"),
+        (None, None) => Vec::new(),
+    };
+    let headers = vector["headers"].as_array().expect("headers");
+    headers.iter().fold(Request::post(format!("/every/{name}"), body), |request, header| {
+        request.with(header[0].as_str().expect("a name"), header[1].as_str().expect("a value"))
+    })
+}
+
 fn cases() -> Vec<Case> {
     let github = |body: usize| senders::github("/hooks/github", SECRET, &vec![b'x'; body]);
     let basic = senders::basic("/anymail/sendgrid/tracking", CREDENTIAL, &[b'x'; SMALL]);
@@ -152,7 +213,7 @@ fn cases() -> Vec<Case> {
         wire: request.wire(),
         rounds: Vec::new(),
     };
-    vec![
+    let mut cases = vec![
         case(NO_FILTER, 0, github(SMALL)),
         case("nothing", 1, github(SMALL)),
         case(BARE, 2, github(SMALL)),
@@ -162,7 +223,12 @@ fn cases() -> Vec<Case> {
         case("nothing", 1, github(LARGE)),
         case(BARE, 2, github(LARGE)),
         case("hookwarden, github", 3, github(LARGE)),
-    ]
+        case("every sender: github", 4, github(SMALL)),
+    ];
+    // Their bodies are small; what the public key costs is so much more that 1 KiB serves as their baseline.
+    let public = PUBLIC.iter().map(|(name, title)| Case { body: SMALL, ..case(title, 4, vector_request(name)) });
+    cases.extend(public);
+    cases
 }
 
 /// A filter that checks nothing would be very fast.
@@ -250,11 +316,11 @@ fn print_table(cases: &[Case], effort: &Effort) {
         effort.rounds, effort.requests
     );
     println!();
-    println!("| filter             | body   | total | added | middle half of added | to bare |");
-    println!("| ------------------ | -----: | ----: | ----: | -------------------- | ------: |");
+    println!("| filter               | body   | total | added | middle half of added | to bare |");
+    println!("| -------------------- | -----: | ----: | ----: | -------------------- | ------: |");
     for case in cases {
         let total = quantile(&case.rounds, 0.5);
-        let name = format!("{:<18} | {:>6}", case.filter, size(case.body));
+        let name = format!("{:<20} | {:>6}", case.filter, size(case.body));
         if case.filter == NO_FILTER {
             println!("| {name} | {total:>5.1} | {:>5} | {:<20} | {:>7} |", "", "", "");
             continue;

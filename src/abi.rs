@@ -108,12 +108,16 @@ impl Context for Plugin {}
 impl RootContext for Plugin {
     fn on_configure(&mut self, _size: usize) -> bool {
         let text = self.get_plugin_configuration().unwrap_or_default();
+        let start = now();
         match config::load(&text, &|name| std::env::var(name).ok()) {
             Ok(loaded) => {
                 for warning in &loaded.warnings {
                     log(LogLevel::Warn, &format!("configuration: {warning}"));
                 }
+                let sources = loaded.policy.sources.len();
                 self.start(loaded.policy);
+                let took = elapsed(start, now()).as_millis();
+                log(LogLevel::Info, &format!("configuration accepted: {sources} sources in {took} ms"));
                 true
             }
             Err(problems) => {
