@@ -1,7 +1,8 @@
 //! Layers 1 to 3 without a host: events go into the filter, steps come out.
 //!
 //! Where a new test goes: a way to send is vectors in `providers/NAME.json`, and nothing else; what every provider
-//! file must have `providers.rs`; several secrets `secrets.rs`; `any`, lists and modes `decision.rs`; lengths,
+//! file must have `providers.rs`; several secrets `secrets.rs`; what other
+//! verifiers get wrong `mistakes.rs`; `any`, lists and modes `decision.rs`; lengths,
 //! limits and a host that fails `body.rs`; paths and hosts `routes.rs`; the plugin's configuration a pair of files
 //! in `config/`; what may be printed `hygiene.rs`; who may use whom `arrows.rs`.
 //!
@@ -31,6 +32,8 @@ mod config;
 mod decision;
 #[path = "core/hygiene.rs"]
 mod hygiene;
+#[path = "core/mistakes.rs"]
+mod mistakes;
 #[path = "core/parsers/mod.rs"]
 mod parsers;
 #[path = "core/providers.rs"]

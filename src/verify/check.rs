@@ -14,6 +14,8 @@ use super::{Denial, HeaderLine, HeldBody, Request};
 
 /// The longest body that is kept for a scheme that needs it whole, in bytes. Envoy's own limit is lower.
 const MAX_WHOLE_BODY: usize = 16 * 1024 * 1024;
+/// The same where the body goes on at once and the VM keeps the only copy: Envoy's default for what it holds itself.
+const MAX_COPY: usize = 1024 * 1024;
 
 /// A scheme and the secrets that may prove it.
 #[derive(Debug)]
@@ -190,6 +192,7 @@ impl Check {
             (_, State::Streaming(_)) => return Err(Denial::HostFailure),
             (scheme, State::Whole { head, token, copy }) => {
                 let whole = match copy {
+                    Some(copy) if copy.len() > MAX_COPY => return Err(Denial::BodyTooLarge),
                     Some(copy) => copy,
                     None => whole_body(body)?,
                 };
@@ -242,7 +245,7 @@ impl Running {
         match &mut self.state {
             State::Streaming(streaming) => streaming.update(bytes),
             // Above the limit the copy stops growing one piece too late, and the proof fails as it must.
-            State::Whole { copy: Some(copy), .. } if copy.len() <= MAX_WHOLE_BODY => copy.extend_from_slice(bytes),
+            State::Whole { copy: Some(copy), .. } if copy.len() <= MAX_COPY => copy.extend_from_slice(bytes),
             State::Whole { .. } => {}
         }
     }

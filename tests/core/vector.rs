@@ -45,6 +45,16 @@ pub enum Form {
 
 /// All providers, by name; where `PROVIDER` names some, separated by commas, those only.
 pub fn providers() -> Vec<Provider> {
+    let only = std::env::var("PROVIDER").ok();
+    providers_where(|name| only.as_ref().is_none_or(|only| only.split(',').any(|only| only == name)))
+}
+
+/// The provider of this name, whatever `PROVIDER` says.
+pub fn provider(name: &str) -> Provider {
+    providers_where(|other| other == name).pop().unwrap_or_else(|| panic!("there is no provider {name}"))
+}
+
+fn providers_where(wanted: impl Fn(&str) -> bool) -> Vec<Provider> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("providers");
     let mut paths: Vec<_> = fs::read_dir(&folder)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>())
@@ -60,10 +70,9 @@ pub fn providers() -> Vec<Provider> {
             (name.to_owned(), file)
         })
         .collect();
-    let only = std::env::var("PROVIDER").ok();
-    let wanted =
-        files.iter().filter(|(name, _)| only.as_ref().is_none_or(|only| only.split(',').any(|only| only == *name)));
-    wanted
+    files
+        .iter()
+        .filter(|(name, _)| wanted(name))
         .map(|(name, file)| Provider::read(name, file, &files).unwrap_or_else(|problem| panic!("{name}: {problem}")))
         .collect()
 }
