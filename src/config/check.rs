@@ -65,9 +65,7 @@ pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut
         findings.problem(&node.path, "has no effect: this sender signs no timestamp");
     }
     tolerance?;
-    if let Some((scheme, _)) = schemes.first() {
-        weakness::warn(scheme, &path, findings);
-    }
+    weakness::warn(schemes.iter().map(|(scheme, _)| scheme), &path, findings);
     prepare(schemes, &keyring, findings)
 }
 

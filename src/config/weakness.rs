@@ -6,9 +6,18 @@ use crate::verify::message::Message;
 use crate::verify::public_key::PublicAlgorithm;
 use crate::verify::scheme::{Scheme, SignatureAlgorithm, SignatureScheme};
 
-/// Warns of every weakness of `scheme`.
-pub(super) fn warn(scheme: &Scheme, path: &Path, findings: &mut Findings) {
-    let weaknesses = match scheme {
+/// Warns of every weakness of the dialects, each once.
+pub(super) fn warn<'a>(dialects: impl Iterator<Item = &'a Scheme>, path: &Path, findings: &mut Findings) {
+    let mut weaknesses: Vec<_> = dialects.flat_map(of_scheme).collect();
+    weaknesses.sort_unstable();
+    weaknesses.dedup();
+    for weakness in weaknesses {
+        findings.warning(path, weakness);
+    }
+}
+
+fn of_scheme(scheme: &Scheme) -> Vec<&'static str> {
+    match scheme {
         Scheme::Signature(scheme) => of_signature(scheme),
         Scheme::Credential(_) => {
             vec!["the credential is all there is: whoever sees one request can send any other, at any time"]
@@ -24,9 +33,6 @@ pub(super) fn warn(scheme: &Scheme, path: &Path, findings: &mut Findings) {
             weaknesses
         }
         Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => Vec::new(),
-    };
-    for weakness in weaknesses {
-        findings.warning(path, weakness);
     }
 }
 

@@ -49,7 +49,7 @@ denials! {
     ContentLengthInvalid = "content_length_invalid",
     /// The body is shorter or longer than `Content-Length` said.
     ContentLengthMismatch = "content_length_mismatch",
-    /// The body, declared or counted, is larger than the source's `max_body_bytes`.
+    /// The body, declared or counted, is larger than the source's `max_body_bytes`, or than a scheme reads whole.
     BodyTooLarge = "body_too_large",
     /// The sender began a request and sent no body for a long time.
     BodyTimeout = "body_timeout",
@@ -61,17 +61,17 @@ denials! {
     SecretUnknown = "secret_unknown",
     /// Every secret is before its `not_before` or after its `not_after`.
     SecretInactive = "secret_inactive",
-    /// The credential's header is missing.
+    /// The credential is missing.
     CredentialMissing = "credential_missing",
-    /// The credential's header stands more than once.
+    /// The credential stands more than once.
     CredentialDuplicated = "credential_duplicated",
     /// The credential is not of the form that the scheme asks for.
     CredentialMalformed = "credential_malformed",
     /// The credential matches no secret.
     CredentialMismatch = "credential_mismatch",
-    /// The signature's header is missing, or holds no entry of the scheme's version.
+    /// The signature is missing, or there is none of the scheme's version.
     SignatureMissing = "signature_missing",
-    /// The signature's header stands more than once.
+    /// The signature stands more than once.
     SignatureDuplicated = "signature_duplicated",
     /// No candidate is of the form, encoding and length that the scheme asks for.
     SignatureMalformed = "signature_malformed",
@@ -103,7 +103,7 @@ denials! {
     TimestampMissing = "timestamp_missing",
     /// The signed timestamp stands more than once.
     TimestampDuplicated = "timestamp_duplicated",
-    /// The signed timestamp is not plain digits of the right length.
+    /// The signed timestamp is not strictly of the form that the sender writes.
     TimestampMalformed = "timestamp_malformed",
     /// No candidate is the signature of this request under any secret.
     SignatureMismatch = "signature_mismatch",

@@ -107,7 +107,21 @@ impl Expression {
     /// Whether it is a value beside the body, in which a separator could hide.
     #[must_use]
     pub fn is_short(&self) -> bool {
-        matches!(self.root, Root::Header(_) | Root::Query(_) | Root::Entry(_)) && self.filters.is_empty()
+        matches!(self.root, Root::Header(_) | Root::Query(_) | Root::Entry(_)) && self.keeps_its_form()
+    }
+
+    /// Whether its sender chooses its length, so that bytes can move between it and a value right behind it.
+    #[must_use]
+    pub fn has_open_end(&self) -> bool {
+        let chosen = matches!(
+            self.root,
+            Root::Header(_) | Root::Query(_) | Root::Entry(_) | Root::FirstEntry | Root::Form(_) | Root::Json(_)
+        );
+        chosen && self.keeps_its_form()
+    }
+
+    fn keeps_its_form(&self) -> bool {
+        self.filters.iter().all(|filter| matches!(filter, Filter::Lower | Filter::Upper | Filter::Trim))
     }
 
     /// Whether a signature over this value covers `other` too: it is the same, or `other` is taken out of it.

@@ -125,7 +125,7 @@ impl Message {
     pub fn has_open_boundary(&self) -> bool {
         let parts: Vec<_> = self.parts().collect();
         parts.windows(2).any(|pair| match pair {
-            [Part::Value(left), Part::Value(right)] => left.is_short() && !right.is_timestamp(),
+            [Part::Value(left), Part::Value(right)] => left.has_open_end() && !right.is_timestamp(),
             _ => false,
         })
     }
