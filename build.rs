@@ -34,7 +34,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         if let Some(members) = secret.as_object_mut() {
             members.remove("hint");
         }
-        schemes.insert(name, serde_json::json!({ "scheme": scheme, "secret": secret }).to_string());
+        let mut shipped = serde_json::json!({ "scheme": scheme, "secret": secret });
+        for status in ["status", "unavailable"] {
+            if let Some(value) = file.get("refusal").and_then(|refusal| refusal.get(status)) {
+                shipped[status] = value.clone();
+            }
+        }
+        schemes.insert(name, shipped.to_string());
     }
     let mut table = String::from("static PROVIDERS: &[(&str, &str)] = &[\n");
     for (name, scheme) in &schemes {

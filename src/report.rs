@@ -34,7 +34,7 @@ pub fn reply(denial: Denial, source: Option<&Source>) -> Reply {
         Denial::BodyTimeout => 408,
         Denial::SourceDisabled | Denial::SourceClosed | Denial::HoldUnsupported | Denial::HostFailure => {
             headers.push(("retry-after", RETRY_AFTER));
-            503
+            source.map_or(503, |source| source.unavailable_status)
         }
         Denial::SecretUnknown
         | Denial::SecretInactive

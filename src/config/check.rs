@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::problem::Findings;
-use super::providers;
+use super::providers::{self, Refusal};
 use super::reader::{Members, Node};
 use super::scheme::{self, Context, Dialect};
 use super::secret::{self, Environment, Found, Kind, Written};
@@ -31,7 +31,7 @@ enum WrittenKeyring {
 }
 
 /// Reads one check. `None` if there was a problem.
-pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Read> {
+pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<(Read, Refusal)> {
     let mut members = node.object(findings)?;
     let tolerance_node = members.take("tolerance");
     let tolerance = match &tolerance_node {
@@ -66,13 +66,14 @@ pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut
     }
     tolerance?;
     weakness::warn(schemes.iter().map(|(scheme, _)| scheme), &path, findings);
-    prepare(schemes, &keyring, findings)
+    Some((prepare(schemes, &keyring, findings)?, provider.refusal))
 }
 
 /// A sender: how it proves itself, and what its secrets look like.
 struct Provider {
     dialects: Vec<Dialect>,
     shape: Option<providers::Shape>,
+    refusal: Refusal,
 }
 
 fn read_provider(members: &mut Members<'_>, context: Context<'_>, findings: &mut Findings) -> Option<Provider> {
@@ -84,9 +85,13 @@ fn read_provider(members: &mut Members<'_>, context: Context<'_>, findings: &mut
                 return None;
             };
             let scheme = Node { path: node.path.clone(), json: &file.scheme };
-            Some(Provider { dialects: scheme::read(&scheme, context, findings)?, shape: Some(file.shape) })
+            let dialects = scheme::read(&scheme, context, findings)?;
+            Some(Provider { dialects, shape: Some(file.shape), refusal: file.refusal })
         }
-        (None, Some(node)) => Some(Provider { dialects: scheme::read(&node, context, findings)?, shape: None }),
+        (None, Some(node)) => {
+            let dialects = scheme::read(&node, context, findings)?;
+            Some(Provider { dialects, shape: None, refusal: Refusal::default() })
+        }
         _ => {
             findings.problem(&members.path, "needs exactly one of \"provider\" and \"scheme\"");
             None

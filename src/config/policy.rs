@@ -49,6 +49,8 @@ pub struct Source {
     pub max_body_bytes: Option<u64>,
     /// The status of a refusal for lack of proof.
     pub deny_status: u16,
+    /// The status where the fault is ours and the sender should try again.
+    pub unavailable_status: u16,
     /// Whether a refusal for lack of proof carries a challenge for basic authentication.
     pub basic_challenge: bool,
     /// Headers to take away before the upstream, once they proved the request.

@@ -10,6 +10,17 @@ pub struct Provider {
     pub scheme: Json,
     /// What the sender's secrets look like.
     pub shape: Shape,
+    /// What the sender understands when it is refused.
+    pub refusal: Refusal,
+}
+
+/// The statuses that a sender understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// For a lack of proof.
+    pub status: Option<u16>,
+    /// Where the fault is ours and the sender should try again.
+    pub unavailable: Option<u16>,
 }
 
 /// What a sender's secrets look like.
@@ -29,7 +40,9 @@ pub fn find(name: &str) -> Option<Provider> {
     let texts = |json: &Json| {
         json.elements().unwrap_or_default().into_iter().filter_map(Json::text).map(str::to_owned).collect()
     };
+    let status = |name: &str| member(name).and_then(Json::text).and_then(|status| status.parse().ok());
     Some(Provider {
+        refusal: Refusal { status: status("status"), unavailable: status("unavailable") },
         scheme: member("scheme")?.clone(),
         shape: Shape {
             prefix: member("secret.prefix").and_then(Json::text).map(str::to_owned),

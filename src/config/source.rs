@@ -3,10 +3,13 @@
 use super::check::{self, Read};
 use super::policy::{Mode, Source};
 use super::problem::Findings;
+use super::providers::Refusal;
 use super::reader::{Members, Node};
 use super::secret::{self, Environment};
 use crate::guard::path;
 use crate::guard::route::{HostPattern, PathPattern, Pattern};
+use crate::verify::check::Check;
+use crate::verify::json::Json;
 use crate::verify::scheme::Scheme;
 use crate::verify::{Dialects, Group, Requirement};
 
@@ -24,7 +27,7 @@ pub(super) fn read(
     let name = members.require("name", findings).and_then(|node| secret::read_name(&node, findings));
     let pattern = members.require("match", findings).and_then(|node| read_pattern(&node, findings));
     let verify = members.require("verify", findings);
-    let requirement = verify.as_ref().and_then(|node| read_verify(node, environment, findings));
+    let verified = verify.as_ref().and_then(|node| read_verify(node, environment, findings));
     let mode = match members.take("mode") {
         Some(node) => node.word(&modes, findings),
         None => Some(Mode::Enforce),
@@ -34,16 +37,16 @@ pub(super) fn read(
         None => Some(None),
     };
     let deny_status = match members.take("deny") {
-        Some(node) => read_deny(&node, findings),
-        None => Some(401),
+        Some(node) => read_deny(&node, findings).map(Some),
+        None => Some(None),
     };
     let remove_credentials = match members.take("remove_credentials") {
         Some(node) => node.bool(findings),
         None => Some(false),
     };
     members.finish(findings);
-    let requirement = requirement?;
-    let schemes = || requirement.iter().flat_map(Requirement::checks).map(check_scheme);
+    let (requirement, refusal) = verified?;
+    let schemes = || requirement.iter().flat_map(Requirement::checks).map(Check::scheme);
     let basic_challenge = schemes().any(Scheme::wants_basic_challenge);
     let mut credential_headers = Vec::new();
     if remove_credentials? {
@@ -55,16 +58,13 @@ pub(super) fn read(
         name: name?.to_owned(),
         mode: mode?,
         max_body_bytes: max_body_bytes?,
-        deny_status: deny_status?,
+        deny_status: deny_status?.or(refusal.status).unwrap_or(401),
+        unavailable_status: refusal.unavailable.unwrap_or(503),
         basic_challenge,
         credential_headers,
         requirement,
     };
     Some((pattern?, source))
-}
-
-fn check_scheme(check: &crate::verify::check::Check) -> &Scheme {
-    check.scheme()
 }
 
 fn read_deny(node: &Node<'_>, findings: &mut Findings) -> Option<u16> {
@@ -74,22 +74,41 @@ fn read_deny(node: &Node<'_>, findings: &mut Findings) -> Option<u16> {
     status.and_then(|status| u16::try_from(status).ok())
 }
 
-/// What must be proved: `Some(None)` if a secret is missing in the environment, `None` if there was a problem.
-fn read_verify(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Option<Requirement>> {
+/// What must be proved, and what the sender understands when refused: no requirement if a secret is missing in the
+/// environment, `None` if there was a problem.
+fn read_verify(
+    node: &Node<'_>,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Option<(Option<Requirement>, Refusal)> {
     let groups = match node.json {
-        crate::verify::json::Json::List(_) => {
+        Json::List(_) => {
             let list = node.list(findings)?;
             list.iter().map(|node| read_group(node, environment, findings)).collect::<Vec<_>>()
         }
         _ => vec![read_group(node, environment, findings)],
     };
     // First every problem, then whether the source is closed.
-    let groups: Vec<Option<Group>> = groups.into_iter().collect::<Option<_>>()?;
-    Some(groups.into_iter().collect::<Option<Vec<_>>>().and_then(Requirement::new))
+    let groups: Vec<(Option<Group>, Vec<Refusal>)> = groups.into_iter().collect::<Option<_>>()?;
+    let (groups, refusals): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+    let requirement = groups.into_iter().collect::<Option<Vec<_>>>().and_then(Requirement::new);
+    Some((requirement, understood_by_all(&refusals.concat())))
 }
 
-/// One check, or `{"any": [...]}`: `Some(None)` if closed.
-fn read_group(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Option<Group>> {
+/// The statuses that every check's sender understands: where they differ, the usual ones.
+fn understood_by_all(refusals: &[Refusal]) -> Refusal {
+    match refusals.split_first() {
+        Some((first, others)) if others.iter().all(|other| other == first) => *first,
+        _ => Refusal::default(),
+    }
+}
+
+/// One check, or `{"any": [...]}`: no group if closed.
+fn read_group(
+    node: &Node<'_>,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Option<(Option<Group>, Vec<Refusal>)> {
     let checks = match any_of(node) {
         None => vec![check::read(node, environment, findings)],
         Some(()) => {
@@ -99,7 +118,8 @@ fn read_group(node: &Node<'_>, environment: Environment<'_>, findings: &mut Find
             any?.list(findings)?.iter().map(|node| check::read(node, environment, findings)).collect()
         }
     };
-    let checks: Vec<Read> = checks.into_iter().collect::<Option<_>>()?;
+    let checks: Vec<(Read, Refusal)> = checks.into_iter().collect::<Option<_>>()?;
+    let (checks, refusals): (Vec<_>, Vec<_>) = checks.into_iter().unzip();
     let any: Option<Vec<Dialects>> = checks
         .into_iter()
         .map(|check| match check {
@@ -107,12 +127,12 @@ fn read_group(node: &Node<'_>, environment: Environment<'_>, findings: &mut Find
             Read::Closed => None,
         })
         .collect();
-    Some(any.map(|any| Group { any }))
+    Some((any.map(|any| Group { any }), refusals))
 }
 
 fn any_of(node: &Node<'_>) -> Option<()> {
     match node.json {
-        crate::verify::json::Json::Object(members) => members.iter().any(|(key, _)| key == "any").then_some(()),
+        Json::Object(members) => members.iter().any(|(key, _)| key == "any").then_some(()),
         _ => None,
     }
 }
