@@ -155,7 +155,10 @@ impl Plugin {
         let closed: Vec<_> = policy.sources.iter().filter(|source| source.requirement.is_none()).collect();
         for source in &closed {
             let name = &source.name;
-            log(LogLevel::Error, &format!("source {name} is closed and answers 503: a secret is missing"));
+            log(
+                LogLevel::Error,
+                &format!("source {name} is closed: a secret is missing; it answers 503, or only counts if it observes"),
+            );
         }
         let closed = u64::try_from(closed.len()).unwrap_or(u64::MAX);
         set_gauge(report::SOURCES_CLOSED, closed);

@@ -17,7 +17,7 @@ mod with;
 
 use std::time::Duration;
 
-use crate::guard::route::Routes;
+use crate::guard::route::{Routes, Taken};
 use crate::verify::json::Json;
 pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
 use problem::{Findings, Path, Problem};
@@ -97,11 +97,15 @@ fn read_sources(
             complete = false;
             continue;
         };
-        if routes.add(&pattern, sources.len()).is_err() {
-            findings.problem(
-                &node.path.member("match"),
-                "is the host and path of an earlier source; requests could reach one only",
-            );
+        let problem = match routes.add(&pattern, sources.len()) {
+            Ok(()) => None,
+            Err(Taken::Same(_)) => Some("is the host and path of an earlier source; requests could reach one only"),
+            Err(Taken::Alike(_)) => Some(
+                "differs from an earlier source's path in case or a slash at the end only, which routers may ignore",
+            ),
+        };
+        if let Some(problem) = problem {
+            findings.problem(&node.path.member("match"), problem);
         }
         sources.push(source);
     }

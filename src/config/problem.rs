@@ -67,6 +67,12 @@ impl Findings {
         self.problems.push(Problem { path: path.clone(), message: message.into() });
     }
 
+    /// Notes a reason to refuse the configuration, where there is nothing else to give back.
+    pub fn refuse<T>(&mut self, path: &Path, message: impl Into<String>) -> Option<T> {
+        self.problem(path, message);
+        None
+    }
+
     /// Notes something that works and should be changed.
     pub fn warning(&mut self, path: &Path, message: impl Into<String>) {
         self.warnings.push(Problem { path: path.clone(), message: message.into() });

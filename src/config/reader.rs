@@ -31,7 +31,7 @@ impl<'a> Node<'a> {
         let mut left: Vec<(&str, &Json)> = Vec::with_capacity(members.len());
         for (key, value) in members {
             if left.iter().any(|(other, _)| other == key) {
-                findings.problem(&self.path.member(key), "stands twice in its object; keep one");
+                findings.problem(&shown(&self.path, key), "stands twice in its object; keep one");
             } else {
                 left.push((key, value));
             }
@@ -145,9 +145,15 @@ impl<'a> Members<'a> {
                 Some(nearest) => format!("is not known here; did you mean \"{nearest}\"?"),
                 None => format!("is not known here; known are {}", known.join(", ")),
             };
-            findings.problem(&self.path.member(key), message);
+            findings.problem(&shown(&self.path, key), message);
         }
     }
+}
+
+/// The path of a member that is not known. Its name is shown if it is a word: it could be a secret in a wrong place.
+fn shown(path: &Path, key: &str) -> Path {
+    let word = key.len() <= 32 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'));
+    path.member(if word { key } else { "?" })
 }
 
 /// A number without a fraction. A configuration that went through a protobuf Struct has doubles: `1048576.0`.

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use super::problem::{Findings, Path};
 use super::providers::Shape;
 use super::reader::{Members, Node};
-use crate::verify::public_key::PublicKeyError;
 use crate::verify::scheme::{KeyError, Scheme};
 use crate::verify::secret::{Secret, Validity};
 use crate::verify::timestamp::{UnixTime, parse_rfc3339};
@@ -26,6 +25,7 @@ pub(super) struct Written {
     id: Rc<str>,
     text: String,
     validity: Validity,
+    short_is_meant: bool,
 }
 
 /// What a list holds.
@@ -124,7 +124,7 @@ fn read_one(
     };
     usable.then_some(())?;
     let validity = Validity { not_before: not_before?, not_after: not_after? };
-    Some(Found::Written(Written { path, id: id?, text, validity }))
+    Some(Found::Written(Written { path, id: id?, text, validity, short_is_meant }))
 }
 
 /// Whether a text can be meant as a secret. Says what it is not, never what it is.
@@ -165,7 +165,7 @@ fn fits(text: &str, shape: Option<&Shape>, path: &Path, findings: &mut Findings)
 
 fn looks_unexpanded(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    let placeholders = ["changeme", "change-me", "change_me", "none", "null", "nil", "undefined", "todo", "secret"];
+    let placeholders = ["changeme", "change-me", "change_me", "none", "null", "nil", "undefined"];
     let variable = |name: &str| is_variable_name(name);
     text.is_empty()
         || placeholders.contains(&lower.as_str())
@@ -212,6 +212,10 @@ fn read_time(node: Option<Node<'_>>, findings: &mut Findings) -> Option<Option<U
 impl Written {
     /// The secret, prepared for `scheme`.
     pub(super) fn prepare(&self, scheme: &Scheme, findings: &mut Findings) -> Option<Secret> {
+        if !self.short_is_meant && scheme.key_len(&self.text).is_some_and(|len| len < MIN_BYTES) {
+            return findings
+                .refuse(&self.path, "stands for fewer than 8 bytes and can be guessed; paste the sender's own");
+        }
         match scheme.key(&self.text) {
             Ok(key) => Some(Secret { id: self.id.clone(), key, validity: self.validity }),
             Err(error) => {
@@ -226,23 +230,12 @@ impl Written {
                     KeyError::Composed => {
                         "has letters beyond ASCII, which this sender decomposes (NFKD) before it signs; paste it decomposed"
                     }
-                    KeyError::Public(error) => public_key_problem(error),
+                    KeyError::Public(error) => return findings.refuse(&self.path, error.to_string()),
                     KeyError::NotUserAndPassword => "has no colon; basic authentication needs user:password",
                 };
                 findings.problem(&self.path, message);
                 None
             }
         }
-    }
-}
-
-fn public_key_problem(error: PublicKeyError) -> &'static str {
-    match error {
-        PublicKeyError::NotAKey => {
-            "is no public key: use PEM, the base64 of its SPKI, the raw key in hex or base64, a certificate, or a JWK"
-        }
-        PublicKeyError::WrongKind => "is a key of another kind than this scheme's algorithm needs",
-        PublicKeyError::PrivateKey => "is a private key; keep it away from here and use the public one",
-        _ => "is a key that is too weak, or damaged",
     }
 }

@@ -3,6 +3,7 @@
 use super::problem::{Findings, Path};
 use crate::verify::mac::HashAlgorithm;
 use crate::verify::message::Message;
+use crate::verify::message_signature::Component;
 use crate::verify::public_key::PublicAlgorithm;
 use crate::verify::scheme::{Scheme, SignatureAlgorithm, SignatureScheme};
 
@@ -32,7 +33,18 @@ fn of_scheme(scheme: &Scheme) -> Vec<&'static str> {
             }
             weaknesses
         }
-        Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => Vec::new(),
+        Scheme::MessageSignature(scheme) => {
+            let mut weaknesses = Vec::new();
+            if scheme.rule.insecure_body_unsigned {
+                weaknesses.push("the signature need not cover the body: anybody can send another with it");
+            }
+            let covered = &scheme.rule.components;
+            if !covered.contains(&Component::TargetUri) && !covered.contains(&Component::Query) {
+                weaknesses.push("the signature need not cover the query: anybody can change it");
+            }
+            weaknesses
+        }
+        Scheme::HttpSignature(_) => Vec::new(),
     }
 }
 

@@ -27,6 +27,14 @@ fn has_ambiguous_escape(path: &[u8]) -> bool {
     })
 }
 
+/// Whether every router reads `path` alike: lower-case words between single slashes, and nothing else.
+#[must_use]
+pub fn is_plain(path: &[u8]) -> bool {
+    let word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(*byte, b'-' | b'_');
+    let words = || path.get(1..).unwrap_or_default().split(|byte| *byte == b'/');
+    path == b"/" || (path.starts_with(b"/") && words().all(|segment| !segment.is_empty() && segment.iter().all(word)))
+}
+
 /// How a lenient router compares paths: in lower case, without slashes at the end.
 #[must_use]
 pub fn fold(path: &[u8]) -> Vec<u8> {
@@ -38,13 +46,13 @@ pub fn fold(path: &[u8]) -> Vec<u8> {
 }
 
 /// Every folded reading of `path` that some reader could arrive at: escapes decoded no, one, or two times, path
-/// parameters dropped before, between or after, cut at NUL, backslashes as slashes, empty segments dropped, dot
-/// segments resolved, each or not.
+/// parameters dropped before, between or after, cut at controls, backslashes as slashes, empty segments dropped, dot
+/// segments resolved, blanks and points at the end dropped, and a format such as `.json`, each or not.
 #[must_use]
 pub fn readings(path: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut readings = BTreeSet::from([path.to_vec()]);
     let decoded = [drop_parameters, decode, drop_parameters, decode];
-    let tidied = [cut_at_controls, slash_backslashes, drop_parameters, drop_empty, resolve_dots];
+    let tidied = [cut_at_controls, slash_backslashes, drop_parameters, drop_empty, resolve_dots, trim_end, drop_format];
     for step in decoded.into_iter().chain(tidied) {
         let further: Vec<_> = readings.iter().map(|reading| step(reading)).collect();
         readings.extend(further);
@@ -77,7 +85,7 @@ fn decode(path: &[u8]) -> Vec<u8> {
 }
 
 fn cut_at_controls(path: &[u8]) -> Vec<u8> {
-    path.split(|byte| matches!(*byte, 0 | b'#' | b'?')).next().unwrap_or_default().to_vec()
+    path.split(|byte| byte.is_ascii_control() || matches!(*byte, b'#' | b'?')).next().unwrap_or_default().to_vec()
 }
 
 fn slash_backslashes(path: &[u8]) -> Vec<u8> {
@@ -107,6 +115,19 @@ fn resolve_dots(path: &[u8]) -> Vec<u8> {
         }
     }
     join(kept.into_iter())
+}
+
+/// Without blanks and points at the end, which some file systems and pattern matchers drop.
+fn trim_end(path: &[u8]) -> Vec<u8> {
+    let end = path.iter().rposition(|byte| !matches!(*byte, b' ' | b'.' | b'+')).map_or(0, |at| at.saturating_add(1));
+    path.get(..end).unwrap_or_default().to_vec()
+}
+
+/// Without the format that some routers take off the last segment: `/a.json` for `/a`.
+fn drop_format(path: &[u8]) -> Vec<u8> {
+    let last = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at.saturating_add(2));
+    let point = path.iter().rposition(|byte| *byte == b'.').filter(|point| *point >= last);
+    path.get(..point.unwrap_or(path.len())).unwrap_or_default().to_vec()
 }
 
 fn join<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {

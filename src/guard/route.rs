@@ -32,7 +32,9 @@ pub enum PathPattern {
     Below(Vec<u8>),
 }
 
-/// The longest ambiguous path whose readings are looked up, in bytes. Each reading costs a copy of it.
+/// The longest host, in bytes (RFC 1035, section 2.3.4). Every label of one costs a look at the table.
+const MAX_HOST: usize = 253;
+/// The longest path of several readings whose readings are looked up, in bytes. Each reading costs a copy of it.
 const MAX_READ: usize = 1024;
 
 /// The table of all sources' patterns.
@@ -60,6 +62,15 @@ struct Paths {
     lengths: BTreeSet<usize>,
 }
 
+/// A pattern that an earlier source has, and its position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The same pattern.
+    Same(usize),
+    /// One that differs in case or in a slash at the end only.
+    Alike(usize),
+}
+
 /// What no source's policy applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unrouted {
@@ -82,19 +93,19 @@ impl Routes {
     /// Adds a pattern for the source at position `source`.
     ///
     /// # Errors
-    /// The position of the source that matches the same host and path already.
-    pub fn add(&mut self, pattern: &Pattern, source: usize) -> Result<(), usize> {
+    /// [`Taken`] if an earlier source matches the same host and path already, or one that lenient routers take for it.
+    pub fn add(&mut self, pattern: &Pattern, source: usize) -> Result<(), Taken> {
         let folded = match &pattern.path {
             PathPattern::Exact(path) => PathPattern::Exact(path::fold(path)),
             PathPattern::Below(path) => PathPattern::Below(path.to_ascii_lowercase()),
         };
-        // Two sources may differ in the case of a path only; requests for either are ambiguous then, and denied.
-        let _ = self.folded.add(&pattern.hosts, &folded, source);
+        self.exactly.add(&pattern.hosts, &pattern.path, source).map_err(Taken::Same)?;
+        self.folded.add(&pattern.hosts, &folded, source).map_err(Taken::Alike)?;
         if let PathPattern::Below(path) = &folded {
             // A disguise of the prefix itself folds to the prefix without its slash.
             let _ = self.folded.add(&pattern.hosts, &PathPattern::Exact(path::fold(path)), source);
         }
-        self.exactly.add(&pattern.hosts, &pattern.path, source)
+        Ok(())
     }
 
     /// The source for this authority and path (without query).
@@ -104,21 +115,19 @@ impl Routes {
     pub fn find(&self, authority: &[u8], path: &[u8]) -> Result<usize, Unrouted> {
         let host = if self.exactly.by_host.is_empty() { Some(String::new()) } else { host_of(authority) };
         let Some(host) = host else { return Err(Unrouted::Ambiguous) };
-        if path::is_ambiguous(path) {
-            if path.len() > MAX_READ {
-                return Err(Unrouted::Ambiguous);
-            }
-            let touches_a_source =
-                path::readings(path).iter().any(|reading| self.folded.find(&host, reading).is_some());
-            return Err(if touches_a_source { Unrouted::Ambiguous } else { Unrouted::Unmatched });
-        }
         let found = self.exactly.find(&host, path);
-        let needs_folding = path.iter().any(u8::is_ascii_uppercase) || (path.len() > 1 && path.ends_with(b"/"));
-        if needs_folding {
-            let folded = self.folded.find(&host, &path::fold(path));
-            if folded.is_some() && folded != found {
-                return Err(Unrouted::Ambiguous);
-            }
+        if path::is_plain(path) {
+            return found.ok_or(Unrouted::Unmatched);
+        }
+        if path.len() > MAX_READ {
+            return Err(Unrouted::Ambiguous);
+        }
+        // A path that many servers read differently is nobody's; one that only lenient routers do is a source's
+        // if no reading of it is another's.
+        let found = found.filter(|_| !path::is_ambiguous(path));
+        let other = |reading: &Vec<u8>| self.folded.find(&host, reading).is_some_and(|source| Some(source) != found);
+        if path::readings(path).iter().any(other) {
+            return Err(Unrouted::Ambiguous);
         }
         found.ok_or(Unrouted::Unmatched)
     }
@@ -184,6 +193,9 @@ fn host_of(authority: &[u8]) -> Option<String> {
         _ => host_and_port,
     };
     let host = host.strip_suffix('.').unwrap_or(host);
+    if host.len() > MAX_HOST {
+        return None;
+    }
     let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let literal = |inner: &str| inner.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
     let plain = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

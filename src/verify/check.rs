@@ -17,6 +17,9 @@ const MAX_WHOLE_BODY: usize = 16 * 1024 * 1024;
 /// The same where the body goes on at once and the VM keeps the only copy: Envoy's default for what it holds itself.
 const MAX_COPY: usize = 1024 * 1024;
 
+/// The longest event id that is passed on, in bytes. Known ones are UUIDs and the like.
+const MAX_EVENT_ID: usize = 256;
+
 /// A scheme and the secrets that may prove it.
 #[derive(Debug)]
 pub struct Check {
@@ -179,6 +182,9 @@ impl Check {
     }
 
     fn proved(&self, secrets: &Secrets, (position, event_id): Found) -> Result<Match, Denial> {
+        // It becomes a header: what is no plain word is dropped, however rightly it is signed.
+        let event_id =
+            event_id.filter(|id| (1..=MAX_EVENT_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic));
         secrets.matched(position);
         let secret = secrets.all().get(position).ok_or(Denial::HostFailure)?;
         Ok(Match { secret_id: Rc::clone(&secret.id), event_id })

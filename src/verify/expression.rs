@@ -110,6 +110,25 @@ impl Expression {
         matches!(self.root, Root::Header(_) | Root::Query(_) | Root::Entry(_)) && self.keeps_its_form()
     }
 
+    /// Whether it is the secret, as it is.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        (self.root == Root::Secret && self.filters.is_empty())
+            || matches!(self.root, Root::Builtin(Builtin::Unisender, _))
+    }
+
+    /// Whether it is a content of Amazon SNS, whose lines keep its values apart.
+    #[must_use]
+    pub fn is_sns(&self) -> bool {
+        matches!(self.root, Root::Builtin(Builtin::Sns, _))
+    }
+
+    /// Whether it can hold no separator.
+    #[must_use]
+    pub fn is_word(&self) -> bool {
+        self.filters.last() == Some(&Filter::Word)
+    }
+
     /// Whether its sender chooses its length, so that bytes can move between it and a value right behind it.
     #[must_use]
     pub fn has_open_end(&self) -> bool {

@@ -119,6 +119,49 @@ impl Message {
         self.values().any(Expression::needs_secret)
     }
 
+    /// Whether the secret itself is part of it, as it is and always.
+    #[must_use]
+    pub fn always_holds_secret(&self) -> bool {
+        self.certain().any(Expression::is_secret)
+    }
+
+    /// The values that stand in it whatever the request lacks.
+    fn certain(&self) -> impl Iterator<Item = &Expression> {
+        let segments = self.segments.iter().filter(|segment| !segment.optional);
+        segments.flat_map(|segment| &segment.parts).filter_map(|part| match part {
+            Part::Value(value) => Some(value),
+            Part::Literal(_) => None,
+        })
+    }
+
+    /// Whether `value` is covered, and no byte of it can be its neighbour's under the same signature.
+    #[must_use]
+    pub fn covers_firmly(&self, value: &Expression) -> bool {
+        let parts: Vec<_> = self.parts().collect();
+        let timestamp = |part: &Part| matches!(part, Part::Value(value) if value.is_timestamp());
+        let bounded = |part: &Part| match part {
+            Part::Value(value) => value.is_timestamp() || value.is_short() || value.is_word(),
+            Part::Literal(_) => true,
+        };
+        let firm = |at: usize| {
+            let before = |back: usize| at.checked_sub(back).and_then(|at| parts.get(at));
+            let front = match (before(2), before(1)) {
+                (_, None) => true,
+                (further, Some(Part::Literal(_))) => further.is_none_or(|part| bounded(part)),
+                (_, Some(value)) => timestamp(value),
+            };
+            let back = match parts.get(at.saturating_add(1)) {
+                None | Some(Part::Literal(_)) => parts.get(at).is_some_and(|part| bounded(part)),
+                Some(value) => timestamp(value),
+            };
+            front && back
+        };
+        parts.iter().enumerate().any(|(at, part)| match part {
+            Part::Value(part) => part.covers(value) && (part.is_raw_body() || part.is_sns() || firm(at)),
+            Part::Literal(_) => false,
+        })
+    }
+
     /// Whether a value of no fixed form stands directly before another, so that bytes can move between the two.
     /// The timestamp's form is fixed.
     #[must_use]
@@ -133,7 +176,7 @@ impl Message {
     /// Whether the timestamp is part of what is signed.
     #[must_use]
     pub fn covers_timestamp(&self) -> bool {
-        self.values().any(Expression::is_timestamp)
+        self.certain().any(Expression::is_timestamp)
     }
 
     /// Whether `value` is part of what is signed: by itself, within the body, or within what a value holds.
@@ -173,17 +216,18 @@ impl Message {
     /// A denial if a part is missing, repeated, or could give bytes to its neighbour.
     pub fn frame(&self, facts: &Facts<'_>) -> Result<Frame, Denial> {
         let (mut before, mut after, mut behind) = (Vec::new(), Vec::new(), false);
-        for segment in &self.segments {
+        for (at, segment) in self.segments.iter().enumerate() {
+            let behind_it = self.literals_behind(at);
             let cut = segment.parts.iter().position(|part| matches!(part, Part::Value(value) if value.is_raw_body()));
             match cut.and_then(|cut| segment.parts.split_at_checked(cut)) {
                 Some((front, back)) => {
-                    before.extend(render(front, facts)?);
-                    after.extend(render(back.get(1..).unwrap_or_default(), facts)?);
+                    before.extend(render(front, facts, &[])?);
+                    after.extend(render(back.get(1..).unwrap_or_default(), facts, &behind_it)?);
                     behind = true;
                 }
                 None => {
                     let side = if behind { &mut after } else { &mut before };
-                    side.extend(segment.render(facts)?);
+                    side.extend(segment.render(facts, &behind_it)?);
                 }
             }
         }
@@ -195,20 +239,37 @@ impl Message {
     /// # Errors
     /// As [`frame`](Self::frame).
     pub fn render(&self, facts: &Facts<'_>) -> Result<Vec<u8>, Denial> {
-        self.segments.iter().map(|segment| segment.render(facts)).collect::<Result<Vec<_>, _>>().map(|all| all.concat())
+        let segments = self.segments.iter().enumerate();
+        let rendered = segments.map(|(at, segment)| segment.render(facts, &self.literals_behind(at)));
+        rendered.collect::<Result<Vec<_>, _>>().map(|all| all.concat())
+    }
+
+    /// The texts that may stand right behind a segment: those that begin the next ones, as far as these may vanish.
+    fn literals_behind(&self, at: usize) -> Vec<&[u8]> {
+        let mut literals = Vec::new();
+        for segment in self.segments.iter().skip(at.saturating_add(1)) {
+            if let Some(Part::Literal(literal)) = segment.parts.first() {
+                literals.push(literal.as_slice());
+            }
+            if !segment.optional {
+                break;
+            }
+        }
+        literals
     }
 }
 
 impl Segment {
-    fn render(&self, facts: &Facts<'_>) -> Result<Vec<u8>, Denial> {
-        match render(&self.parts, facts) {
+    fn render(&self, facts: &Facts<'_>, behind: &[&[u8]]) -> Result<Vec<u8>, Denial> {
+        match render(&self.parts, facts, behind) {
             Err(Denial::HeaderMissing | Denial::FieldMissing) if self.optional => Ok(Vec::new()),
             other => other,
         }
     }
 }
 
-fn render(parts: &[Part], facts: &Facts<'_>) -> Result<Vec<u8>, Denial> {
+/// `behind`: the texts that may stand right behind these parts.
+fn render(parts: &[Part], facts: &Facts<'_>, behind: &[&[u8]]) -> Result<Vec<u8>, Denial> {
     let mut bytes = Vec::new();
     let mut parts = parts.iter().peekable();
     while let Some(part) = parts.next() {
@@ -218,10 +279,12 @@ fn render(parts: &[Part], facts: &Facts<'_>) -> Result<Vec<u8>, Denial> {
                 let value = expression.value(facts)?;
                 // A value that holds the separator behind it could give bytes to its neighbour and keep the
                 // signature: `a.b` + `.` + `c` is `a` + `.` + `b.c`.
-                if let Some(Part::Literal(separator)) = parts.peek()
-                    && expression.is_short()
-                    && contains(&value, separator)
-                {
+                let holds_separator = match parts.peek() {
+                    Some(Part::Literal(separator)) => contains(&value, separator),
+                    Some(Part::Value(_)) => false,
+                    None => behind.iter().any(|separator| contains(&value, separator)),
+                };
+                if expression.is_short() && holds_separator {
                     return Err(Denial::HeaderMalformed);
                 }
                 bytes.extend_from_slice(&value);

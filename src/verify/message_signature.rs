@@ -343,7 +343,13 @@ fn components(items: &[Item<'_>]) -> Result<Vec<Component>, Error> {
 }
 
 fn check_coverage(covered: &[Component], facts: Facts<'_>, rule: &MessageSignatureRule) -> Result<(), Error> {
-    let covers_all = rule.components.iter().all(|component| covered.contains(component));
+    // The target URI is scheme, authority, path and query in one (RFC 9421, section 2.2.2).
+    let in_target_uri = |component: &Component| {
+        let within = matches!(component, Component::Authority | Component::Scheme | Component::Path | Component::Query);
+        within && covered.contains(&Component::TargetUri)
+    };
+    let covers = |component: &Component| covered.contains(component) || in_target_uri(component);
+    let covers_all = rule.components.iter().all(covers);
     let leaves_body = facts.has_body && !rule.insecure_body_unsigned && !covers_content_digest(covered);
     if covers_all && !leaves_body { Ok(()) } else { Err(Error::CoverageMissing) }
 }

@@ -206,6 +206,20 @@ impl Scheme {
         }
     }
 
+    /// How many bytes of key a pasted text stands for, where the text is decoded.
+    #[must_use]
+    pub fn key_len(&self, text: &str) -> Option<usize> {
+        let form = match self {
+            Scheme::Signature(scheme) => &scheme.key,
+            Scheme::Jwt(scheme) => &scheme.key,
+            Scheme::MessageSignature(scheme) => &scheme.key,
+            Scheme::HttpSignature(scheme) => &scheme.key,
+            Scheme::Credential(_) => return None,
+        };
+        let decoded = !self.takes_public_keys() && matches!(form.encoding, KeyEncoding::Base64 | KeyEncoding::Hex);
+        form.bytes(text).ok().filter(|_| decoded).map(|bytes| bytes.len())
+    }
+
     /// Whether the request's head has the proof of this scheme.
     #[must_use]
     pub fn is_presented(&self, request: Request<'_>) -> bool {

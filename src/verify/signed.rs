@@ -266,6 +266,11 @@ impl SignatureScheme {
                     mac.update(&content);
                     mac.matches_any(candidates)
                 }
+                // A hash of secret and content can be continued by whoever saw one: the padding between what was
+                // signed and what is added always holds a NUL, and no document or form does.
+                (SignatureAlgorithm::Hash(_), Key::Text(_)) if content.contains(&0) => {
+                    return Err(Denial::BodyMalformed);
+                }
                 (SignatureAlgorithm::Hash(hash), Key::Text(_)) => token::is_any_of(&hash.digest(&content), candidates),
                 _ => false,
             };
@@ -330,7 +335,7 @@ impl SignatureScheme {
         let id = at.value(facts).ok()?;
         // Listed values are joined by a point: an id with a point in it may have a byte of its neighbour's.
         let listed = |message: &super::message::Message| message.lists(at, facts) && !id.contains(&b'.');
-        self.messages.iter().all(|message| message.covers(at) || listed(message)).then_some(id)
+        self.messages.iter().all(|message| message.covers_firmly(at) || listed(message)).then_some(id)
     }
 }
 

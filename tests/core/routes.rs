@@ -8,7 +8,7 @@ use hookwarden::verify::Denial;
 use serde_json::{Value, json};
 
 use crate::delivery::{Delivery, Ending, deliver};
-use crate::support::{Sent, policy, provider, sources, with};
+use crate::support::{Sent, policy, provider, sources, try_load, with};
 
 /// Where a request is led.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -319,11 +319,32 @@ fn a_path_in_another_case_or_with_a_slash_is_ambiguous_only_where_it_could_be_an
 }
 
 #[test]
-fn sources_whose_paths_differ_in_case_only_are_ambiguous_to_each_other() {
-    let policy = routes("deny", &[("lower", &[], "/hook"), ("upper", &[], "/Hook")]);
-    assert_eq!(led(&policy, "any.example", "/hook"), to("lower"));
-    let led = led(&policy, "any.example", "/Hook");
-    assert!(led == Led::Ambiguous || led == to("upper"), "{led:?}");
+fn sources_whose_paths_lenient_routers_take_for_the_same_are_refused() {
+    for (first, second) in [("/hook", "/Hook"), ("/hook", "/hook/"), ("/hooks/*", "/Hooks/*")] {
+        let source = |name: &str, path: &str| {
+            let verify = provider("bearer", &["a-token-of-sixteen-or-more"]);
+            json!({ "name": name, "match": { "path": path }, "verify": verify })
+        };
+        let refused = try_load(sources(&[source("a", first), source("b", second)]).to_string().as_bytes());
+        let problems = refused.err().unwrap_or_default().join("\n");
+        assert!(problems.starts_with("$.sources[1].match: differs"), "{first} {second}: {problems}");
+    }
+    routes("deny", &[("one", &[], "/hooks"), ("below", &[], "/hooks/*")]);
+}
+
+#[test]
+fn a_format_or_a_blank_behind_a_sources_path_is_a_disguise() {
+    let policy = routes("allow", &[("hook", &[], "/hooks/a")]);
+    for target in ["/hooks/a.json", "/hooks/a%20", "/hooks/a.", "/hooks/a%0a", "/hooks/A.json"] {
+        assert_eq!(led(&policy, "any.example", target), Led::Ambiguous, "{target}");
+    }
+}
+
+#[test]
+fn a_host_longer_than_hosts_can_be_is_nobodys() {
+    let policy = routes("allow", &[("hook", &["hooks.example.com"], "/hook")]);
+    let long = format!("{}com", "a.".repeat(25_000));
+    assert_eq!(led(&policy, &long, "/hook"), Led::Ambiguous);
 }
 
 /// What a sender can do to a path so that a lenient reader still takes it for the same; each undone by one thing

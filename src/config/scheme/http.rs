@@ -41,8 +41,20 @@ pub(super) fn read_message_signature(
         None => Some(DEFAULT_TOLERANCE),
     };
     let insecure_body_unsigned = members.take("insecure_body_unsigned").map_or(Some(false), |node| node.bool(findings));
+    let partial = members.take("insecure_partial_coverage").map_or(Some(false), |node| node.bool(findings));
+    let path = members.path.clone();
     members.finish(findings);
     let components = components?;
+    let target = |component: &Component| matches!(component, Component::TargetUri | Component::Path);
+    let covers_request = components.contains(&Component::Method) && components.iter().any(target);
+    if !covers_request && !partial? {
+        findings.problem(
+            &path,
+            "must have \"@method\" and \"@target-uri\" (or \"@path\") among its components, or a signature can be moved \
+             to another request; \"insecure_partial_coverage\": true if that is meant",
+        );
+        return None;
+    }
     let needs_url = components
         .iter()
         .any(|component| matches!(component, Component::TargetUri | Component::Scheme | Component::Authority));

@@ -106,11 +106,14 @@ pub(super) fn check_signature(scheme: &SignatureScheme, path: &Path, findings: &
         Some(rule) => message.covers_timestamp() || message.covers(&rule.at) || message.lists_headers(),
         None => !message.covers_timestamp(),
     };
-    let holds_secret = scheme.messages.iter().any(Message::needs_secret);
+    let hashes_secret = matches!(scheme.algorithm, SignatureAlgorithm::Hash(_));
+    let held = |message: &Message| {
+        if hashes_secret { message.always_holds_secret() } else { !message.needs_secret() }
+    };
     let problem = if !scheme.messages.iter().all(signs) {
         "a timestamp is signed and read, or neither: either \"timestamp\" is missing, or \"signed\" does not cover it"
-    } else if holds_secret != matches!(scheme.algorithm, SignatureAlgorithm::Hash(_)) {
-        "a plain hash needs {secret} in what it hashes, and no other algorithm may have it there"
+    } else if !scheme.messages.iter().all(held) {
+        "a plain hash needs {secret}, as it is and not within [[ ]], in all that it hashes; no other algorithm may have it"
     } else {
         return true;
     };

@@ -131,7 +131,9 @@ impl Builtin {
             }
             Builtin::PhpSerialize => {
                 let fields = content(facts)?.fields()?;
-                if fields.iter().any(|(name, _)| fields.iter().filter(|(other, _)| other == name).count() > 1) {
+                let mut names: Vec<_> = fields.iter().map(|(name, _)| name).collect();
+                names.sort_unstable();
+                if names.windows(2).any(|pair| pair.first() == pair.last()) {
                     return Err(Denial::FieldDuplicated);
                 }
                 Ok(builtin::php_serialize(fields, b"p_signature"))
