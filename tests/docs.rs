@@ -311,7 +311,7 @@ fn base() -> Value {
                 "secrets": secrets,
             },
             {
-                "scheme": { "message_signature": { "algorithm": "hmac-sha256", "components": ["@method"] } },
+                "scheme": { "message_signature": { "algorithm": "hmac-sha256", "components": ["@method", "@path"] } },
                 "secrets": secrets,
             },
             {
