@@ -35,9 +35,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             members.remove("hint");
         }
         let mut shipped = serde_json::json!({ "scheme": scheme, "secret": secret });
-        for status in ["status", "unavailable"] {
-            if let Some(value) = file.get("refusal").and_then(|refusal| refusal.get(status)) {
-                shipped[status] = value.clone();
+        for (member, usual) in [("status", 401), ("unavailable", 503)] {
+            match file.get("refusal").and_then(|refusal| refusal.get(member)) {
+                Some(status) if *status != usual => shipped[member] = status.clone(),
+                _ => {}
             }
         }
         schemes.insert(name, shipped.to_string());

@@ -2,9 +2,9 @@
 //!
 //! Where a new test goes: a way to send is vectors in `providers/NAME.json`, and nothing else; what every provider
 //! file must have `providers.rs`; several secrets `secrets.rs`; what other verifiers get wrong
-//! `mistakes.rs`; `any`, lists and modes `decision.rs`; lengths, limits and a host that fails `body.rs`; paths and
-//! hosts `routes.rs`; the plugin's configuration a pair of files in `config/`; what may be printed `hygiene.rs`; who may
-//! use whom `arrows.rs`; requests from outside of the project `shared.rs`.
+//! `mistakes.rs`; what an attacker tried `attacks.rs`; `any`, lists and modes `decision.rs`; lengths, limits and a host
+//! that fails `body.rs`; paths and hosts `routes.rs`; the plugin's configuration a pair of files in `config/`; what may
+//! be printed `hygiene.rs`; who may use whom `arrows.rs`; requests from outside of the project `shared.rs`.
 //!
 //! `PROVIDER=stripe` replays that provider's vectors only.
 //! `BLESS=1` writes the expected messages of `config/` anew; read what changed before it is kept.
@@ -24,6 +24,8 @@ mod vector;
 
 #[path = "core/arrows.rs"]
 mod arrows;
+#[path = "core/attacks.rs"]
+mod attacks;
 #[path = "core/body.rs"]
 mod body;
 #[path = "core/config.rs"]

@@ -151,7 +151,7 @@ impl<'a> Members<'a> {
 }
 
 /// The path of a member that is not known. Its name is shown if it is a word: it could be a secret in a wrong place.
-fn shown(path: &Path, key: &str) -> Path {
+pub(super) fn shown(path: &Path, key: &str) -> Path {
     let word = key.len() <= 32 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'));
     path.member(if word { key } else { "?" })
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::problem::Findings;
-use super::reader::Node;
+use super::reader::{Node, shown};
 
 /// Configured values, and which of them the scheme asked for.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl<'a> With<'a> {
         let used = self.used.borrow();
         let Some(node) = node else { return };
         for name in self.values.keys().filter(|name| !used.contains(**name)) {
-            findings.problem(&node.path.member(name), "is not a value that this scheme uses");
+            findings.problem(&shown(&node.path, name), "is not a value that this scheme uses");
         }
     }
 }

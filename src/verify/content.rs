@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::Denial;
-use super::form::{self, Pair};
+use super::form::{self, Form, Pair};
 use super::json::Json;
 use super::multipart;
 
@@ -12,14 +12,14 @@ pub struct Content<'a> {
     body: &'a [u8],
     media_type: &'a [u8],
     json: OnceCell<Result<Json, Denial>>,
-    fields: OnceCell<Result<Vec<Pair>, Denial>>,
+    form: OnceCell<Result<Form, Denial>>,
 }
 
 impl<'a> Content<'a> {
     /// A body with the value of its `Content-Type`; empty if it has none.
     #[must_use]
     pub fn new(body: &'a [u8], media_type: &'a [u8]) -> Self {
-        Self { body, media_type, json: OnceCell::new(), fields: OnceCell::new() }
+        Self { body, media_type, json: OnceCell::new(), form: OnceCell::new() }
     }
 
     /// The body, byte by byte.
@@ -36,22 +36,43 @@ impl<'a> Content<'a> {
         self.json.get_or_init(|| parse_json(self.body)).as_ref().map_err(|denial| *denial)
     }
 
-    /// The body's form fields, by its type: URL-encoded or multipart. No body has no fields.
+    /// All of the body's form fields, by its type: URL-encoded or multipart. No body has no fields.
+    ///
+    /// Who signs a form as a whole signs its fields. A file beside them would be signed by nobody, so a form with
+    /// files is refused.
     ///
     /// # Errors
-    /// [`Denial::ContentType`] if it is no form, [`Denial::BodyMalformed`] if it is a wrong one.
+    /// [`Denial::ContentType`] if it is no form, [`Denial::BodyMalformed`] if it is a wrong one or has files.
     pub fn fields(&self) -> Result<&[Pair], Denial> {
-        self.fields.get_or_init(|| self.parse_fields()).as_ref().map(Vec::as_slice).map_err(|denial| *denial)
+        let form = self.form()?;
+        if form.files.is_empty() { Ok(&form.fields) } else { Err(Denial::BodyMalformed) }
     }
 
-    fn parse_fields(&self) -> Result<Vec<Pair>, Denial> {
+    /// The value of the one form field `name`. Files may stand beside it, but none of the same name.
+    ///
+    /// # Errors
+    /// Those of a body that is no form, as of [`Content::fields`]; [`Denial::FieldMissing`] or
+    /// [`Denial::FieldDuplicated`] if it is not one field.
+    pub fn field(&self, name: &str) -> Result<&[u8], Denial> {
+        self.form()?.unique(name).map_err(|times| match times {
+            0 => Denial::FieldMissing,
+            _ => Denial::FieldDuplicated,
+        })
+    }
+
+    fn form(&self) -> Result<&Form, Denial> {
+        self.form.get_or_init(|| self.parse_form()).as_ref().map_err(|denial| *denial)
+    }
+
+    fn parse_form(&self) -> Result<Form, Denial> {
         let essence = self.media_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
-            form::pairs(self.body).ok_or(Denial::BodyMalformed)
+            let fields = form::pairs(self.body).ok_or(Denial::BodyMalformed)?;
+            Ok(Form { fields, files: Vec::new() })
         } else if essence.eq_ignore_ascii_case(b"multipart/form-data") {
-            multipart::fields(self.media_type, self.body).map_err(|_| Denial::BodyMalformed)
+            multipart::form(self.media_type, self.body).map_err(|_| Denial::BodyMalformed)
         } else if self.body.is_empty() {
-            Ok(Vec::new())
+            Ok(Form::default())
         } else {
             Err(Denial::ContentType)
         }

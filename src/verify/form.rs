@@ -2,12 +2,37 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
+use super::percent::MAX_PAIRS;
 pub use super::percent::Pair;
 
-/// The most fields that are read. Bounds time and memory; no known sender writes more than a few dozen.
-const MAX_FIELDS: usize = 1000;
 /// What `application/x-www-form-urlencoded` leaves as it is, beside letters and digits.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A form, however it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Names and values, in order, repeated ones included.
+    pub fields: Vec<Pair>,
+    /// The names of the fields that are files, in order, repeated ones included.
+    pub files: Vec<Vec<u8>>,
+}
+
+impl Form {
+    /// The value of the one field `name`.
+    ///
+    /// # Errors
+    /// How often a field or file of that name stands there, if it is not one field: zero, or more than one.
+    pub fn unique(&self, name: &str) -> Result<&[u8], usize> {
+        let files = self.files.iter().filter(|file| *file == name.as_bytes()).count();
+        match unique(&self.fields, name) {
+            Ok(value) if files == 0 => Ok(value),
+            Ok(_) => Err(files.saturating_add(1)),
+            // A file is no value. One alone is a field that is missing.
+            Err(0) if files <= 1 => Err(0),
+            Err(fields) => Err(fields.saturating_add(files)),
+        }
+    }
+}
 
 /// Reads `a=b&c=d` (URL Standard, section 5.1): `+` is a blank, escapes are bytes, empty pieces are nothing.
 ///
@@ -15,7 +40,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.'
 #[must_use]
 pub fn pairs(text: &[u8]) -> Option<Vec<Pair>> {
     let pieces: Vec<_> = text.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()).collect();
-    if pieces.len() > MAX_FIELDS {
+    if pieces.len() > MAX_PAIRS {
         return None;
     }
     pieces

@@ -8,6 +8,7 @@
 //! component with a parameter other than the `name` of `@query-param`, and `@request-target`, which differs between
 //! HTTP/1.1 and HTTP/2, are refused.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::structured_field::{BareItem, Dictionary, FieldError, Item, Member, Parameters, Value};
@@ -111,7 +112,7 @@ pub enum MessageSignatureError {
     Duplicated,
     /// `Signature-Input` or `Signature` cannot be read.
     Malformed,
-    /// More signatures than one could be meant, or a field is larger than is read.
+    /// More signatures than one could be meant, or a field or the query is larger than is read.
     Excess,
     /// The `alg` parameter names another algorithm than the rule.
     AlgorithmMismatch,
@@ -271,7 +272,7 @@ impl Component {
     }
 
     /// The component's value (RFC 9421, sections 2.1 and 2.2).
-    fn value(&self, request: Request<'_>, facts: Facts<'_>) -> Result<Vec<u8>, Error> {
+    fn value(&self, request: Request<'_>, facts: Facts<'_>, parameters: &QueryParams) -> Result<Vec<u8>, Error> {
         let (path, query) = percent::split_target(facts.target);
         Ok(match self {
             Self::Method => facts.method.to_vec(),
@@ -284,7 +285,7 @@ impl Component {
             Self::Path if path.is_empty() => b"/".to_vec(),
             Self::Path => path.to_vec(),
             Self::Query => [b"?".as_slice(), query.unwrap_or_default()].concat(),
-            Self::QueryParam(name) => query_param(query.unwrap_or_default(), name)?,
+            Self::QueryParam(name) => parameters.value(name)?,
             Self::Field(name) => field_value(request, facts, name)?,
         })
     }
@@ -366,9 +367,11 @@ fn base(
     request: Request<'_>,
     facts: Facts<'_>,
 ) -> Result<Vec<u8>, Error> {
+    let covers_parameter = covered.iter().any(|component| matches!(component, Component::QueryParam(_)));
+    let query_params = if covers_parameter { QueryParams::parse(facts.target)? } else { QueryParams::default() };
     let mut base = Vec::new();
     for (item, component) in items.iter().zip(covered) {
-        let value = component.value(request, facts)?;
+        let value = component.value(request, facts, &query_params)?;
         // A line end would end the line, and the base is ASCII.
         if !value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
             return Err(Error::FieldMalformed);
@@ -390,16 +393,38 @@ fn authority(facts: Facts<'_>) -> Vec<u8> {
     authority.strip_suffix(port).map(<[u8]>::to_vec).unwrap_or(authority)
 }
 
-/// RFC 9421, section 2.2.8: decoded, and encoded anew in one way. `name` is encoded in that way.
-fn query_param(query: &[u8], name: &str) -> Result<Vec<u8>, Error> {
-    let keep: fn(u8) -> bool = |byte| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte);
-    let mut values = percent::pairs(query)
-        .filter(|(other, _)| percent::encode(other, keep) == name.as_bytes())
-        .map(|(_, value)| percent::encode(&value, keep));
-    match (values.next(), values.next()) {
-        (Some(value), None) => Ok(value),
-        (None, _) => Err(Error::QueryParamMissing),
-        (Some(_), Some(_)) => Err(Error::QueryParamDuplicated),
+/// The parameters of the query, decoded, and encoded anew in one way (RFC 9421, section 2.2.8). Names that stand
+/// more than once have no value.
+///
+/// Made once for all the components of a signature: how many of them name a parameter is up to the caller, who has
+/// proved nothing yet.
+#[derive(Default)]
+struct QueryParams(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
+
+impl QueryParams {
+    fn parse(target: &[u8]) -> Result<Self, Error> {
+        let keep: fn(u8) -> bool = |byte| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte);
+        let (_, query) = percent::split_target(target);
+        let mut parameters = BTreeMap::new();
+        for (position, (name, value)) in percent::pairs(query.unwrap_or_default()).enumerate() {
+            if position >= percent::MAX_PAIRS {
+                return Err(Error::Excess);
+            }
+            parameters
+                .entry(percent::encode(&name, keep))
+                .and_modify(|value| *value = None)
+                .or_insert_with(|| Some(percent::encode(&value, keep)));
+        }
+        Ok(Self(parameters))
+    }
+
+    /// `name` is encoded in the one way.
+    fn value(&self, name: &str) -> Result<Vec<u8>, Error> {
+        match self.0.get(name.as_bytes()) {
+            Some(Some(value)) => Ok(value.clone()),
+            Some(None) => Err(Error::QueryParamDuplicated),
+            None => Err(Error::QueryParamMissing),
+        }
     }
 }
 

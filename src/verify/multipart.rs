@@ -3,9 +3,10 @@
 //! A reader that is more lenient than the application's, or lenient in another way, would check other fields than
 //! the application sees. So everything that two readers are known to read differently is refused: text in front of
 //! the first delimiter or behind the last, line ends other than CR LF, folded header lines, repeated parameters, a
-//! delimiter with something behind it, parts that are encoded or are themselves multipart.
+//! delimiter with something behind it, parts that are encoded or are themselves multipart, file names that are a file's
+//! to some readers and a field's to others.
 
-use super::percent::Pair;
+use super::form::Form;
 
 /// The most parts that are read, files included. Senders' forms have a few dozen; PHP, the most widespread reader,
 /// stops at 1,000 fields (`max_input_vars`) and 20 files (`max_file_uploads`).
@@ -36,20 +37,20 @@ pub enum MultipartError {
     Encoded,
 }
 
-/// The names and values of the form's fields, in order, repeated ones included. Files, which are the parts with a
-/// file name, are passed over.
+/// The form's fields and the names of its files, in order, repeated ones included. Files are the parts with a file
+/// name; their content is passed over.
 ///
 /// `content_type` is the value of the request's header.
 ///
 /// # Errors
 /// [`MultipartError`] if the body is anything but one complete form.
-pub fn fields(content_type: &[u8], body: &[u8]) -> Result<Vec<Pair>, MultipartError> {
+pub fn form(content_type: &[u8], body: &[u8]) -> Result<Form, MultipartError> {
     let opening = [b"--".as_slice(), &boundary(content_type)?].concat();
-    let mut fields = Vec::new();
+    let mut form = Form::default();
     let mut rest = body.strip_prefix(opening.as_slice()).ok_or(MultipartError::Malformed)?;
     for _ in 0..=MAX_PARTS {
         match rest.strip_prefix(b"--") {
-            Some(b"" | b"\r\n") => return Ok(fields),
+            Some(b"" | b"\r\n") => return Ok(form),
             Some(_) => return Err(MultipartError::Unterminated),
             None => {}
         }
@@ -60,8 +61,9 @@ pub fn fields(content_type: &[u8], body: &[u8]) -> Result<Vec<Pair>, MultipartEr
             return Err(MultipartError::Malformed);
         }
         let (value, behind) = split_at_crlf(content, &opening).ok_or(MultipartError::Unterminated)?;
-        if let Kind::Field(name) = kind(head)? {
-            fields.push((name, value.to_vec()));
+        match kind(head)? {
+            Kind::Field(name) => form.fields.push((name, value.to_vec())),
+            Kind::File(name) => form.files.push(name),
         }
         rest = behind;
     }
@@ -120,7 +122,8 @@ fn split_at_crlf<'a>(text: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])
 enum Kind {
     /// A field with this name.
     Field(Vec<u8>),
-    File,
+    /// A file in a field with this name.
+    File(Vec<u8>),
 }
 
 /// What the part with this head is.
@@ -171,6 +174,7 @@ fn kind_in_disposition(value: &[u8]) -> Option<Kind> {
     }
     let mut name = None;
     let mut is_file = false;
+    let mut has_extended_name = false;
     for parameter in parameters {
         if parameter.name == b"name" {
             if parameter.has_odd_escape {
@@ -180,12 +184,41 @@ fn kind_in_disposition(value: &[u8]) -> Option<Kind> {
         } else if parameter.name.starts_with(b"name*") {
             // RFC 7578, section 5.1: not to be used; a reader that does would see another name.
             return None;
-        } else if parameter.name == b"filename" || parameter.name.starts_with(b"filename*") {
+        } else if parameter.name == b"filename" {
+            // A part without a file name is a field to Go and Django, and an empty one is none to them.
+            if is_blank(&parameter.value) {
+                return None;
+            }
             is_file = true;
+        } else if parameter.name == b"filename*" {
+            if !is_extended_file_name(&parameter.value) {
+                return None;
+            }
+            has_extended_name = true;
+        } else if parameter.name.starts_with(b"filename*") {
+            // A name in pieces. Some readers let it replace `filename`, some do not know it.
+            return None;
         }
     }
+    // RFC 7578, section 4.2: `filename*` is not to be used. Some senders write it beside `filename`; a part that has
+    // it alone is a file to some readers and a field to others.
+    if has_extended_name && !is_file {
+        return None;
+    }
     // A file has a name as well; a part without one is no part of a form.
-    name.map(|name| if is_file { Kind::File } else { Kind::Field(name) })
+    name.map(|name| if is_file { Kind::File(name) } else { Kind::Field(name) })
+}
+
+/// Whether this is an encoded file name that is not empty (RFC 8187, section 3.2). Readers that know `filename*` let
+/// it replace `filename`, so an empty one would make a field of the file.
+fn is_extended_file_name(value: &[u8]) -> bool {
+    let mut pieces = value.splitn(3, |byte| *byte == b'\'');
+    let (charset, _language, name) = (pieces.next(), pieces.next(), pieces.next());
+    charset.is_some_and(|charset| charset.eq_ignore_ascii_case(b"utf-8")) && name.is_some_and(|name| !is_blank(name))
+}
+
+fn is_blank(text: &[u8]) -> bool {
+    text.trim_ascii().is_empty()
 }
 
 /// A parameter of a header's value.

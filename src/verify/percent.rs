@@ -1,5 +1,8 @@
 //! Percent-encoding and urlencoded pairs, as bytes (RFC 3986, section 2.1; WHATWG URL, section 5.1).
 
+/// The most pairs of one text that are read. Bounds time and memory; no known sender writes more than a few dozen.
+pub const MAX_PAIRS: usize = 1000;
+
 /// A name and a value, decoded.
 pub type Pair = (Vec<u8>, Vec<u8>);
 
@@ -42,7 +45,7 @@ pub fn encode_into(out: &mut Vec<u8>, bytes: &[u8], keep: fn(u8) -> bool) {
         if keep(byte) {
             out.push(byte);
         } else {
-            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
+            out.extend_from_slice(&[b'%', upper_hex(byte >> 4), upper_hex(byte & 0xf)]);
         }
     }
 }
@@ -60,6 +63,14 @@ pub fn encode(bytes: &[u8], keep: fn(u8) -> bool) -> Vec<u8> {
 pub fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut halves = target.splitn(2, |byte| *byte == b'?');
     (halves.next().unwrap_or_default(), halves.next())
+}
+
+/// The digit of a number below 16.
+fn upper_hex(number: u8) -> u8 {
+    match number.checked_sub(10) {
+        Some(above_nine) => b'A'.saturating_add(above_nine),
+        None => b'0'.saturating_add(number),
+    }
 }
 
 fn hex_pair(high: u8, low: u8) -> Option<u8> {

@@ -3,6 +3,8 @@
 //! Where the content is the body with text around it, the body streams through the code and is never kept. Where
 //! a part must be parsed out of it, the body is read once, at its end.
 
+use std::borrow::Cow;
+
 use super::check::Rereading;
 use super::content::Content;
 use super::expression::{Expression, Facts};
@@ -251,13 +253,13 @@ impl SignatureScheme {
     ) -> Result<Option<usize>, Denial> {
         let shared = if message.needs_secret() { None } else { Some(message.render(facts)?) };
         if let (SignatureAlgorithm::Public(algorithm), Some(content)) = (self.algorithm, &shared) {
-            let content = algorithm.hash().map_or_else(|| content.clone(), |hash| hash.digest(content));
-            return self.public_match(secrets, &content, candidates, now);
+            let digest = algorithm.hash().map(|hash| hash.digest(content));
+            return self.public_match(secrets, digest.as_ref().unwrap_or(content), candidates, now);
         }
         for (position, secret) in secrets.active(now)? {
             let content = match (&shared, &secret.key) {
-                (Some(content), _) => content.clone(),
-                (None, Key::Text(text)) => message.render(&Facts { secret: Some(text.bytes()), ..*facts })?,
+                (Some(content), _) => Cow::Borrowed(content),
+                (None, Key::Text(text)) => Cow::Owned(message.render(&Facts { secret: Some(text.bytes()), ..*facts })?),
                 (None, _) => return Err(Denial::HostFailure),
             };
             let found = match (self.algorithm, &secret.key) {

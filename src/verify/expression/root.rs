@@ -94,7 +94,7 @@ impl Root {
             Root::Header(name) => once(request(facts)?, name)?.to_vec(),
             Root::Query(name) => unique(&query(facts)?, name)?,
             Root::QueryFields => return query(facts).map(Value::Fields),
-            Root::Form(name) => unique(content(facts)?.fields()?, name)?,
+            Root::Form(name) => content(facts)?.field(name)?.to_vec(),
             Root::FormFields => return content(facts)?.fields().map(|fields| Value::Fields(fields.to_vec())),
             Root::Json(path) => {
                 let root = facts.element.map_or_else(|| content(facts)?.json(), Ok)?;

@@ -170,6 +170,30 @@ fn encodes_a_parameter_of_the_query_in_one_way() {
 }
 
 #[test]
+fn reads_the_query_once_however_many_parameters_are_covered() {
+    // Beside what is covered a long name, every byte of which has to be encoded to be compared.
+    let names: Vec<String> = (0..60).map(|number| format!("n{number}")).collect();
+    let query: String = names.iter().map(|name| format!("{name}=%c3%a9&")).collect();
+    let target = format!("/a?{query}{}", "\u{e9}".repeat(1_000_000));
+    let components: Vec<String> = names.iter().map(|name| format!("\"@query-param\";name=\"{name}\"")).collect();
+    let started = std::time::Instant::now();
+    let base = base_of(&components.join(" "), Facts { target: target.as_bytes(), ..FACTS }).unwrap();
+    assert!(started.elapsed() < Duration::from_secs(3), "took {:?}", started.elapsed());
+    let lines: String = components.iter().map(|component| format!("{component}: %C3%A9\n")).collect();
+    assert_eq!(base, lines);
+}
+
+#[test]
+fn limits_the_parameters_of_a_query_of_which_one_is_covered() {
+    let target = |count: usize| format!("/a?b=1{}", "&c=2".repeat(count - 1));
+    let with = |target: &str, component: &str| base_of(component, Facts { target: target.as_bytes(), ..FACTS });
+    let component = "\"@query-param\";name=\"b\"";
+    assert_eq!(with(&target(1000), component), Ok(format!("{component}: 1\n")));
+    assert_eq!(with(&target(1001), component), Err(Error::Excess));
+    assert!(with(&target(1001), "\"@query\"").is_ok(), "the query as a whole is not taken apart");
+}
+
+#[test]
 fn joins_the_lines_of_a_header() {
     let mut lines = request("sig=(\"x-multi\" \"x-empty\")");
     lines.extend(headers(&[("X-Multi", "  a\t"), ("x-multi", "b, c"), ("x-multi", ""), ("x-empty", " ")]));

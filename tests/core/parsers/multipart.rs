@@ -1,4 +1,6 @@
-use hookwarden::verify::multipart::{MultipartError, fields};
+use hookwarden::verify::Denial;
+use hookwarden::verify::content::Content;
+use hookwarden::verify::multipart::{self, MultipartError};
 
 const TYPE: &str = "multipart/form-data; boundary=xYzZY";
 
@@ -8,8 +10,8 @@ fn read(body: &str) -> Result<Vec<(String, String)>, MultipartError> {
 
 fn read_as(content_type: &str, body: &str) -> Result<Vec<(String, String)>, MultipartError> {
     let text_of = |bytes| String::from_utf8(bytes).unwrap();
-    fields(content_type.as_bytes(), body.as_bytes())
-        .map(|pairs| pairs.into_iter().map(|(name, value)| (text_of(name), text_of(value))).collect())
+    multipart::form(content_type.as_bytes(), body.as_bytes())
+        .map(|form| form.fields.into_iter().map(|(name, value)| (text_of(name), text_of(value))).collect())
 }
 
 /// A form of parts, each a head and a value.
@@ -39,21 +41,88 @@ fn a_value_is_every_byte_between_its_head_and_the_delimiter() {
     }
     let every_byte: Vec<u8> = (0..=255).collect();
     let body = [b"--xYzZY\r\nContent-Disposition: form-data; name=a\r\n\r\n".as_slice(), &every_byte, b"\r\n--xYzZY--"];
-    assert_eq!(fields(TYPE.as_bytes(), &body.concat()), Ok(vec![(b"a".to_vec(), every_byte)]));
+    assert_eq!(
+        multipart::form(TYPE.as_bytes(), &body.concat()).map(|form| form.fields),
+        Ok(vec![(b"a".to_vec(), every_byte)])
+    );
 }
 
 #[test]
-fn passes_over_files_and_counts_them() {
-    for parameter in
-        ["filename=\"x.txt\"", "filename=x", "FileName=\"\"", "filename*=UTF-8''x", "filename=\"C:\\a\\b.txt\""]
-    {
+fn passes_over_files_but_keeps_their_names_and_counts_them() {
+    for parameter in [
+        "filename=\"x.txt\"",
+        "FileName=x",
+        "filename=x; filename*=utf-8''x%20y",
+        "filename*=UTF-8'en'x; filename=x",
+        "filename=\"C:\\a\\b.txt\"",
+    ] {
         let head = format!("{}; {parameter}\r\nContent-Type: application/octet-stream", field("file"));
         let body = form(&[(&field("a"), "1"), (&head, "bytes"), (&field("b"), "2")]);
         assert_eq!(read(&body), Ok(vec![pair("a", "1"), pair("b", "2")]), "{parameter}");
+        let files = multipart::form(TYPE.as_bytes(), body.as_bytes()).map(|form| form.files);
+        assert_eq!(files, Ok(vec![b"file".to_vec()]), "{parameter}");
     }
     let file = format!("{}; filename=f", field("f"));
     assert_eq!(read(&form(&[(file.as_str(), ""); 256])), Ok(vec![]));
     assert_eq!(read(&form(&[(file.as_str(), ""); 257])), Err(MultipartError::TooManyParts));
+}
+
+#[test]
+fn refuses_a_file_name_that_makes_a_field_of_the_part_for_some_readers() {
+    for parameter in [
+        "filename=\"\"",
+        "FileName=\"\"",
+        "filename=\" \"",
+        "filename=",
+        "filename",
+        "filename*=UTF-8''x",
+        "filename*=UTF-8''",
+        "filename*0=x",
+        // Go and Django let the second replace the first.
+        "filename=x; filename*=UTF-8''",
+        "filename*=UTF-8''; filename=x",
+        "filename=x; filename*=\"\"",
+        "filename=x; filename*=x",
+        "filename=x; filename*=''x",
+        "filename=x; filename*=utf-7''x",
+        "filename=x; filename*0=\"\"",
+        "filename=x; filename*0*=UTF-8''",
+        "filename=\"\"; filename*=UTF-8''x",
+    ] {
+        let body = form(&[(&field("a"), "1"), (&format!("{}; {parameter}", field("role")), "admin")]);
+        assert_eq!(read(&body), Err(MultipartError::Malformed), "{parameter}");
+        let content = Content::new(body.as_bytes(), TYPE.as_bytes());
+        assert_eq!(content.fields(), Err(Denial::BodyMalformed), "{parameter}");
+        assert_eq!(content.field("a"), Err(Denial::BodyMalformed), "{parameter}");
+    }
+}
+
+#[test]
+fn a_form_as_a_whole_has_no_files_but_one_field_may_stand_beside_them() {
+    let file = format!("{}; filename=x", field("attachment-1"));
+    let body = form(&[(&field("a"), "1"), (&file, "unsigned"), (&file, "unsigned")]);
+    let content = Content::new(body.as_bytes(), TYPE.as_bytes());
+    assert_eq!(content.fields(), Err(Denial::BodyMalformed));
+    assert_eq!(content.field("a"), Ok(b"1".as_slice()));
+    assert_eq!(content.field("b"), Err(Denial::FieldMissing));
+    assert_eq!(content.field("attachment-1"), Err(Denial::FieldDuplicated));
+
+    let body = form(&[(&field("a"), "1"), (&field("b"), "2")]);
+    let content = Content::new(body.as_bytes(), TYPE.as_bytes());
+    assert_eq!(content.fields().map(<[_]>::len), Ok(2));
+}
+
+#[test]
+fn a_field_and_a_file_of_one_name_are_duplicates() {
+    let token = field("token");
+    let file = format!("{token}; filename=x");
+    for parts in [[&token, &file], [&file, &token], [&token, &token], [&file, &file]] {
+        let body = form(&parts.map(|head| (head.as_str(), "t")));
+        let content = Content::new(body.as_bytes(), TYPE.as_bytes());
+        assert_eq!(content.field("token"), Err(Denial::FieldDuplicated), "{parts:?}");
+    }
+    let body = form(&[(&file, "t")]);
+    assert_eq!(Content::new(body.as_bytes(), TYPE.as_bytes()).field("token"), Err(Denial::FieldMissing));
 }
 
 #[test]
@@ -225,7 +294,7 @@ fn reads_what_a_mail_sender_posts() {
     let vectors = super::shared_vectors("sendgrid-inbound-parse.json");
     for vector in vectors {
         let content_type = super::vector_header(&vector, "content-type");
-        let fields = fields(content_type.as_bytes(), &super::body(&vector)).unwrap();
-        assert_eq!(fields, [(b"from".to_vec(), b"Alice <alice@example.com>".to_vec())]);
+        let form = multipart::form(content_type.as_bytes(), &super::body(&vector)).unwrap();
+        assert_eq!(form.fields, [(b"from".to_vec(), b"Alice <alice@example.com>".to_vec())]);
     }
 }

@@ -57,7 +57,7 @@ fn multipart_stands_damage() {
         b"--xY\r\nContent-Disposition: form-data; name=\"a\\\"\"\r\nContent-Type: text/plain\r\n\r\none\r\n--xY\r\n\
         content-disposition: form-data; name=f; filename=\"x\"\r\n\r\ntwo\r\n--xY--\r\n"
             .as_slice();
-    assert_eq!(multipart::fields(content_type, body).map(|fields| fields.len()), Ok(1));
+    assert_eq!(multipart::form(content_type, body).map(|form| (form.fields.len(), form.files.len())), Ok((1, 1)));
     let mut accepted = 0;
     for round in 0..ROUNDS {
         let (content_type, body) = if round % 4 == 0 {
@@ -65,9 +65,10 @@ fn multipart_stands_damage() {
         } else {
             (content_type.to_vec(), random.damage(body))
         };
-        if let Ok(fields) = multipart::fields(&content_type, &body) {
+        if let Ok(form) = multipart::form(&content_type, &body) {
             accepted += 1;
-            assert!(fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() <= body.len());
+            let fields = form.fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+            assert!(fields + form.files.iter().map(Vec::len).sum::<usize>() <= body.len());
         }
     }
     assert!(accepted > 100, "the damage is too great to test much: {accepted}");

@@ -31,6 +31,8 @@ fn leaves_a_percent_sign_without_two_digits_alone() {
 fn encodes_with_upper_case_digits_and_decodes_what_it_encoded() {
     assert_eq!(percent::encode("é/ ~".as_bytes(), |byte| byte.is_ascii_alphanumeric()), b"%C3%A9%2F%20%7E");
     let all: Vec<u8> = (0..=255).collect();
+    let written: String = all.iter().map(|byte| format!("%{byte:02X}")).collect();
+    assert_eq!(percent::encode(&all, |_| false), written.as_bytes());
     let encoded = percent::encode(&all, |byte| byte.is_ascii_alphanumeric());
     assert_eq!(percent::decode_form(&encoded), all);
 }
