@@ -8,7 +8,8 @@
 //!    source: denied, unless the configuration lets such requests go on ([`guard::route`]).
 //! 2. **Switch.** A source in mode `disabled` answers 503, and so does one whose secret is missing.
 //! 3. **Shape.** `Content-Length`, and the body's size as it comes ([`guard::body_size`]).
-//! 4. **Proof.** All checks of the source must hold; any of a check's secrets may match ([`verify`]).
+//! 4. **Proof.** All checks of the source must hold; any of a check's secrets or public keys may match ([`verify`]).
+//!    How a sender proves a request is data, in `providers/` or in the configuration ([`verify::scheme`]).
 //! 5. **Freshness.** A signed timestamp lies within the tolerance, in both directions ([`verify::timestamp`]).
 //! 6. **Forward.** Forged identity headers are removed, ours are set, and what was held goes on ([`step`]).
 //!

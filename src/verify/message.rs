@@ -151,7 +151,8 @@ impl Message {
                 (_, Some(value)) => timestamp(value),
             };
             let back = match parts.get(at.saturating_add(1)) {
-                None | Some(Part::Literal(_)) => parts.get(at).is_some_and(|part| bounded(part)),
+                None => true,
+                Some(Part::Literal(_)) => parts.get(at).is_some_and(|part| bounded(part)),
                 Some(value) => timestamp(value),
             };
             front && back
@@ -179,10 +180,11 @@ impl Message {
         self.certain().any(Expression::is_timestamp)
     }
 
-    /// Whether `value` is part of what is signed: by itself, within the body, or within what a value holds.
+    /// Whether `value` is part of what is signed, by itself, within the body, or within what a value holds, and
+    /// whatever the request lacks: a value between `[[` and `]]` may vanish.
     #[must_use]
-    pub fn covers(&self, value: &Expression) -> bool {
-        self.values().any(|part| part.covers(value))
+    pub fn always_covers(&self, value: &Expression) -> bool {
+        self.certain().any(|part| part.covers(value))
     }
 
     /// Whether a value of it is a list of headers that the request names, so that it may cover any of them.

@@ -324,7 +324,7 @@ impl SignatureScheme {
     /// Where the request itself lists the headers that it signs, the timestamp's must be among them.
     fn check_listed(&self, facts: &Facts<'_>) -> Result<(), Denial> {
         let covered = |rule: &super::scheme::TimestampRule, message: &super::message::Message| {
-            message.covers_timestamp() || message.covers(&rule.at) || message.lists(&rule.at, facts)
+            message.covers_timestamp() || message.always_covers(&rule.at) || message.lists(&rule.at, facts)
         };
         match &self.timestamp {
             Some(rule) if !self.messages.iter().all(|message| covered(rule, message)) => Err(Denial::CoverageMissing),

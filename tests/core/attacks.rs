@@ -348,3 +348,18 @@ fn refuses_without(config: &str, pasted: &str) {
     assert_ne!(problems, "", "{config} is accepted");
     assert!(!problems.contains(pasted) && !problems.contains("51Habc"), "{problems}");
 }
+
+#[test]
+fn a_timestamp_that_may_vanish_from_the_signed_content_is_refused() {
+    let scheme = json!({
+        "algorithm": "hmac-sha256",
+        "signature": { "header": "X-Tag", "encoding": "hex" },
+        "signed": "[[{header:X-Time}.{header:X-Opt}.]]{body}",
+        "timestamp": { "header": "X-Time", "unit": "s" },
+    });
+    let check = json!({ "scheme": scheme, "secrets": [{ "value": "0123456789abcdef0123" }] });
+    let source = json!({ "name": "hook", "match": { "path": "/hook" }, "verify": check });
+    let refused = support::try_load(json!({ "sources": [source] }).to_string().as_bytes());
+    let problems = refused.err().unwrap_or_default().join("\n");
+    assert!(problems.contains("does not cover it"), "{problems}");
+}

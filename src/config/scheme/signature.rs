@@ -103,7 +103,7 @@ pub(super) fn read_signature(
 /// What only the members together tell.
 pub(super) fn check_signature(scheme: &SignatureScheme, path: &Path, findings: &mut Findings) -> bool {
     let signs = |message: &Message| match &scheme.timestamp {
-        Some(rule) => message.covers_timestamp() || message.covers(&rule.at) || message.lists_headers(),
+        Some(rule) => message.covers_timestamp() || message.always_covers(&rule.at) || message.lists_headers(),
         None => !message.covers_timestamp(),
     };
     let hashes_secret = matches!(scheme.algorithm, SignatureAlgorithm::Hash(_));
