@@ -28,8 +28,8 @@
 //! | [`report`] | a denial's answer, log line, metric |
 //! | `abi` | the only file that knows the host |
 //!
-//! Arrows point down this table's column of dependencies, never up: `verify` knows nothing of the rest, and nobody
-//! knows `abi`.
+//! A module uses those above it in this table and none below: `verify` knows nothing of the rest, and nobody knows
+//! `abi`.
 
 #![deny(
     clippy::unwrap_used,
