@@ -6,6 +6,7 @@ use crate::verify::message::Message;
 use crate::verify::message_signature::Component;
 use crate::verify::public_key::PublicAlgorithm;
 use crate::verify::scheme::{Scheme, SignatureAlgorithm, SignatureScheme};
+use crate::verify::timestamp::Unit;
 
 /// Warns of every weakness of the dialects, each once.
 pub(super) fn warn<'a>(dialects: impl Iterator<Item = &'a Scheme>, path: &Path, findings: &mut Findings) {
@@ -68,7 +69,10 @@ fn of_signature(scheme: &SignatureScheme) -> Vec<&'static str> {
         }
         _ => {}
     }
-    if scheme.messages.iter().any(Message::has_open_boundary) {
+    let varies = |unit| matches!(unit, Unit::SecondsOrMilliseconds | Unit::Fraction);
+    let varying_time = scheme.timestamp.as_ref().is_some_and(|rule| varies(rule.unit));
+    let open = |message: &Message| message.has_open_boundary() || (varying_time && message.has_timestamp_at_boundary());
+    if scheme.messages.iter().any(open) {
         weaknesses.push("two signed values stand side by side: bytes can move between them under one signature");
     }
     weaknesses

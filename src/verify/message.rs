@@ -174,6 +174,13 @@ impl Message {
         })
     }
 
+    /// Whether the timestamp stands directly before another value. Only a time of one fixed length is safe there.
+    #[must_use]
+    pub fn has_timestamp_at_boundary(&self) -> bool {
+        let parts: Vec<_> = self.parts().collect();
+        parts.windows(2).any(|pair| matches!(pair, [Part::Value(left), Part::Value(_)] if left.is_timestamp()))
+    }
+
     /// Whether the timestamp is part of what is signed.
     #[must_use]
     pub fn covers_timestamp(&self) -> bool {
