@@ -125,7 +125,9 @@ impl Routes {
         // A path that many servers read differently is nobody's; one that only lenient routers do is a source's
         // if no reading of it is another's.
         let found = found.filter(|_| !path::is_ambiguous(path));
-        let other = |reading: &Vec<u8>| self.folded.find(&host, reading).is_some_and(|source| Some(source) != found);
+        let folded = self.folded.of_host(&host);
+        let source_of = |reading: &Vec<u8>| folded.iter().find_map(|paths| paths.find(reading));
+        let other = |reading: &Vec<u8>| source_of(reading).is_some_and(|source| Some(source) != found);
         if path::readings(path).iter().any(other) {
             return Err(Unrouted::Ambiguous);
         }
@@ -145,12 +147,17 @@ impl Table {
         if self.by_host.is_empty() {
             return self.any_host.find(path);
         }
+        self.of_host(host).into_iter().find_map(|paths| paths.find(path))
+    }
+
+    /// The paths of a host, from the most to the least specific pattern that it fits.
+    fn of_host(&self, host: &str) -> Vec<&Paths> {
         let exact = self.by_host.get(&HostPattern::Exact(host.to_owned()));
         let domains = host
             .match_indices('.')
             .filter_map(|(position, _)| host.get(position.saturating_add(1)..))
             .filter_map(|domain| self.by_host.get(&HostPattern::Below(domain.to_owned())));
-        exact.into_iter().chain(domains).chain([&self.any_host]).find_map(|paths| paths.find(path))
+        exact.into_iter().chain(domains).chain([&self.any_host]).collect()
     }
 }
 

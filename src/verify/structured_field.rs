@@ -148,7 +148,7 @@ impl<'a> Cursor<'a> {
             if self.rest.is_empty() {
                 break;
             }
-            self.expect(',')?;
+            self.demand(',')?;
             self.skip(is_blank);
             if self.rest.is_empty() {
                 return Err(FieldError::Malformed);
@@ -172,7 +172,7 @@ impl<'a> Cursor<'a> {
 
     /// RFC 9651, section 4.2.1.2.
     fn inner_list(&mut self) -> Result<Vec<Item<'a>>, FieldError> {
-        self.expect('(')?;
+        self.demand('(')?;
         let mut items = Vec::new();
         loop {
             self.skip(is_space);
@@ -248,18 +248,18 @@ impl<'a> Cursor<'a> {
 
     /// RFC 9651, section 4.2.5.
     fn string(&mut self) -> Result<String, FieldError> {
-        self.expect('"')?;
+        self.demand('"')?;
         let mut string = String::new();
         loop {
             string.push_str(self.take(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'));
             if self.eat('"') {
                 return Ok(string);
             }
-            self.expect('\\')?;
+            self.demand('\\')?;
             if self.eat('"') {
                 string.push('"');
             } else {
-                self.expect('\\')?;
+                self.demand('\\')?;
                 string.push('\\');
             }
         }
@@ -267,19 +267,19 @@ impl<'a> Cursor<'a> {
 
     /// RFC 9651, section 4.2.7.
     fn bytes(&mut self) -> Result<Vec<u8>, FieldError> {
-        self.expect(':')?;
+        self.demand(':')?;
         let text = self.take(|byte| byte != b':');
-        self.expect(':')?;
+        self.demand(':')?;
         encoding::decode_base64(text.as_bytes()).ok_or(FieldError::Malformed)
     }
 
     /// RFC 9651, section 4.2.8.
     fn boolean(&mut self) -> Result<bool, FieldError> {
-        self.expect('?')?;
+        self.demand('?')?;
         if self.eat('1') {
             return Ok(true);
         }
-        self.expect('0').map(|()| false)
+        self.demand('0').map(|()| false)
     }
 
     fn peek(&self) -> Option<u8> {
@@ -296,7 +296,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn expect(&mut self, char: char) -> Result<(), FieldError> {
+    /// Takes this character, which must stand at the front.
+    fn demand(&mut self, char: char) -> Result<(), FieldError> {
         if self.eat(char) { Ok(()) } else { Err(FieldError::Malformed) }
     }
 
