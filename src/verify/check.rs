@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::content::Content;
 use super::expression::{Expression, Facts};
+use super::identity::{Identity, Keep, Unidentified};
 use super::jwt::SignedToken;
 use super::keyring::{Keyring, Secrets};
 use super::message::Message;
@@ -26,6 +27,7 @@ pub struct Check {
     scheme: Scheme,
     when: Option<Condition>,
     keyring: Keyring,
+    keep: Keep,
 }
 
 /// When a dialect speaks, where the presence of its proof does not tell.
@@ -50,7 +52,9 @@ pub enum Rereading {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
     secret_id: Rc<str>,
+    list: Rc<str>,
     event_id: Option<Vec<u8>>,
+    identity: Option<Identity>,
 }
 
 impl Match {
@@ -64,6 +68,18 @@ impl Match {
     #[must_use]
     pub fn shared_secret_id(&self) -> Rc<str> {
         Rc::clone(&self.secret_id)
+    }
+
+    /// What the request called the list of secrets; empty where there is one.
+    #[must_use]
+    pub fn list(&self) -> &str {
+        &self.list
+    }
+
+    /// What identifies the event, if the check was told to keep it.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// The event's id, where the signature covers it.
@@ -98,7 +114,18 @@ impl Check {
     /// A check of `scheme` against `keyring`, whose keys were made by that scheme.
     #[must_use]
     pub fn new(scheme: Scheme, when: Option<Condition>, keyring: Keyring) -> Self {
-        Self { scheme, when, keyring }
+        Self { scheme, when, keyring, keep: Keep::Nothing }
+    }
+
+    /// Whether, and how, an event can be identified. Changes nothing.
+    pub(super) fn identifies(&self, id: Option<&Expression>, alone: bool) -> Result<Keep, Unidentified> {
+        self.scheme.clone().identify(id, alone)
+    }
+
+    /// Keeps what identifies an event.
+    pub(super) fn remember(&mut self, id: Option<&Expression>, alone: bool) -> Result<(), Unidentified> {
+        self.keep = self.scheme.identify(id, alone)?;
+        Ok(())
     }
 
     /// The scheme.
@@ -143,9 +170,9 @@ impl Check {
         let mut token = None;
         match &self.scheme {
             Scheme::Signature(scheme) if scheme.streams() => {
-                let streaming = scheme.begin(secrets, request, now, rereading)?;
+                let streaming = scheme.begin(secrets, request, now, rereading, self.keep)?;
                 if !scheme.needs_body() {
-                    return self.matched(secrets, scheme.finish(streaming, secrets, &[].as_slice(), now)?);
+                    return self.matched(list, scheme.finish(streaming, secrets, &[].as_slice(), now)?);
                 }
                 return Ok(Progress::Running(Running { list, state: State::Streaming(streaming) }));
             }
@@ -156,18 +183,18 @@ impl Check {
                 }
                 if !scheme.needs_body() {
                     let content = Content::new(b"", b"");
-                    return self.matched(secrets, scheme.verify(secrets, request, &content, now)?);
+                    return self.matched(list, scheme.verify(secrets, request, &content, now, self.keep)?);
                 }
             }
             Scheme::Credential(scheme) => {
                 if !scheme.needs_body() {
-                    return self.matched(secrets, (scheme.verify(secrets, &facts, now)?, None));
+                    return self.matched(list, Found::at(scheme.verify(secrets, &facts, now)?));
                 }
             }
             Scheme::Jwt(scheme) => {
                 token = scheme.authenticate(secrets, &facts, now)?;
                 if let (Some(token), false) = (&token, scheme.needs_body()) {
-                    return self.matched(secrets, scheme.check_claims(token, &facts)?);
+                    return self.matched(list, scheme.check_claims(token, &facts)?);
                 }
             }
             Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {}
@@ -177,17 +204,20 @@ impl Check {
         Ok(Progress::Running(Running { list, state: State::Whole { head, token, copy } }))
     }
 
-    fn matched(&self, secrets: &Secrets, found: Found) -> Result<Progress, Denial> {
-        self.proved(secrets, found).map(Progress::Matched)
+    fn matched(&self, list: usize, found: Found) -> Result<Progress, Denial> {
+        self.proved(list, found).map(Progress::Matched)
     }
 
-    fn proved(&self, secrets: &Secrets, (position, event_id): Found) -> Result<Match, Denial> {
+    fn proved(&self, list: usize, Found { position, event_id, material }: Found) -> Result<Match, Denial> {
+        let secrets = self.keyring.list(list)?;
+        let id = event_id.clone().filter(|id| !id.is_empty() && self.keep != Keep::Nothing);
+        let identity = id.map(Identity::Id).or(material);
         // It becomes a header: what is no plain word is dropped, however rightly it is signed.
         let event_id =
             event_id.filter(|id| (1..=MAX_EVENT_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic));
         secrets.matched(position);
         let secret = secrets.all().get(position).ok_or(Denial::HostFailure)?;
-        Ok(Match { secret_id: Rc::clone(&secret.id), event_id })
+        Ok(Match { secret_id: Rc::clone(&secret.id), list: self.keyring.name(list), event_id, identity })
     }
 
     /// Decides, once the whole body was fed to [`Running::update`].
@@ -204,10 +234,10 @@ impl Check {
                 };
                 let request = Request::new(&head);
                 let content = Content::new(&whole, request.media_type());
-                finish_whole(scheme, secrets, request, &content, token, now)?
+                finish_whole(scheme, secrets, request, &content, token, now, self.keep)?
             }
         };
-        self.proved(secrets, found)
+        self.proved(running.list, found)
     }
 }
 
@@ -218,11 +248,12 @@ fn finish_whole(
     content: &Content<'_>,
     token: Option<SignedToken>,
     now: UnixTime,
+    keep: Keep,
 ) -> Result<Found, Denial> {
     let facts = Facts { request: Some(request), content: Some(content), ..Facts::default() };
     match scheme {
-        Scheme::Signature(scheme) => scheme.verify(secrets, request, content, now),
-        Scheme::Credential(scheme) => Ok((scheme.verify(secrets, &facts, now)?, None)),
+        Scheme::Signature(scheme) => scheme.verify(secrets, request, content, now, keep),
+        Scheme::Credential(scheme) => Ok(Found::at(scheme.verify(secrets, &facts, now)?)),
         Scheme::Jwt(scheme) => {
             let token = match token {
                 Some(token) => token,

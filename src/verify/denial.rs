@@ -45,6 +45,12 @@ denials! {
     SourceClosed = "source_closed",
     /// More header lines than the filter reads.
     TooManyHeaders = "too_many_headers",
+    /// The method is not one that the source takes.
+    MethodNotAllowed = "method_not_allowed",
+    /// The request has a query, and the source takes none.
+    QueryNotAllowed = "query_not_allowed",
+    /// The body is compressed or otherwise encoded in a way that the source does not take.
+    ContentEncoding = "content_encoding",
     /// `Content-Length` is repeated or is not a number.
     ContentLengthInvalid = "content_length_invalid",
     /// The body is shorter or longer than `Content-Length` said.
@@ -57,6 +63,18 @@ denials! {
     HoldUnsupported = "hold_unsupported",
     /// The host answered a call in a way that leaves the decision open.
     HostFailure = "host_failure",
+    /// The request did not come over TLS, here or, where that is trusted, at the proxy in front.
+    TransportInsecure = "transport_insecure",
+    /// The TLS version of the connection is older than the source takes.
+    TlsVersion = "tls_version",
+    /// The client presented no certificate that the proxy verified.
+    ClientCertificateMissing = "client_certificate_missing",
+    /// The host does not tell the client's address, and the source decides by it.
+    AddressMissing = "address_missing",
+    /// The client's address is not one that the source takes.
+    AddressDenied = "address_denied",
+    /// Too many requests of this client's address could not be proved.
+    FloodLimited = "flood_limited",
     /// `secrets_by` has no entry for what the request names.
     SecretUnknown = "secret_unknown",
     /// Every secret is before its `not_before` or after its `not_after`.
@@ -121,6 +139,16 @@ denials! {
     TimestampStale = "timestamp_stale",
     /// The signature is right and its timestamp is further in the future than the tolerance.
     TimestampFuture = "timestamp_future",
+    /// The request is proved and has no event id where one is configured.
+    EventIdMissing = "event_id_missing",
+    /// The request is proved, and the source's budget is spent.
+    RateLimited = "rate_limited",
+    /// The request is proved, and its event came before.
+    Duplicate = "duplicate",
+    /// The request is proved, and the memory of events is full.
+    ReplayFull = "replay_full",
+    /// The request is proved, and the memory of events does not answer.
+    ReplayUnavailable = "replay_unavailable",
 }
 
 impl std::fmt::Display for Denial {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::content::Content;
 use super::http_signature::{self, HttpFacts, HttpSignatureRule};
+use super::identity::Identity;
 use super::keyring::Secrets;
 use super::mac::HashAlgorithm;
 use super::message_signature::{self, Facts, MessageSignatureError, MessageSignatureRule};
@@ -26,6 +27,8 @@ pub struct MessageSignatureScheme {
     pub public_url: Option<String>,
     /// How far `created` may lie from now, in both directions.
     pub max_age: Option<Duration>,
+    /// The covered header that is the event's id; without one, the nonce is.
+    pub event_id_header: Option<String>,
 }
 
 /// Signing HTTP Messages (draft-cavage-http-signatures), as its last senders use it.
@@ -71,7 +74,11 @@ impl MessageSignatureScheme {
             _ => return Err(Denial::HostFailure),
         }
         signed.within(self.max_age, now).map_err(denial)?;
-        Ok((position, signed.nonce.map(String::into_bytes)))
+        let event_id = match &self.event_id_header {
+            Some(name) => request.header(name).once().map(<[u8]>::to_vec),
+            None => signed.nonce.map(String::into_bytes),
+        };
+        Ok(Found { position, event_id, material: Some(Identity::of_content(&signed.base)) })
     }
 }
 
@@ -90,7 +97,7 @@ impl HttpSignatureScheme {
         let sha256 = HashAlgorithm::Sha256.digest(content.body());
         signed.check_digest(sha256.as_slice().try_into().map_err(|_| Denial::HostFailure)?).map_err(denial)?;
         signed.within(self.max_age, now).map_err(denial)?;
-        Ok((position, None))
+        Ok(Found { position, event_id: None, material: Some(Identity::of_content(&signed.base)) })
     }
 }
 

@@ -10,6 +10,7 @@ use super::Denial;
 use super::content::{self, Content};
 use super::encoding;
 use super::expression::{Expression, Facts};
+use super::identity::Identity;
 use super::json::{Json, JsonPath};
 use super::keyring::Secrets;
 use super::mac::HashAlgorithm;
@@ -18,6 +19,7 @@ use super::public_key::PublicAlgorithm;
 use super::scheme::KeyForm;
 use super::secret::Key;
 use super::signature;
+use super::signed::Found;
 use super::timestamp::UnixTime;
 
 /// The longest token that is read, in bytes, where it is not the body.
@@ -83,6 +85,7 @@ pub enum JwtAlgorithm {
 pub(super) struct SignedToken {
     position: usize,
     claims: Json,
+    identity: Identity,
 }
 
 impl JwtAlgorithm {
@@ -161,15 +164,11 @@ impl JwtScheme {
         let position = matching(secrets, algorithm, signed, tag, now)?.ok_or(Denial::SignatureMismatch)?;
         let claims = decode_json(payload)?;
         self.check_times(&claims, now)?;
-        Ok(Some(SignedToken { position, claims }))
+        Ok(Some(SignedToken { position, claims, identity: Identity::of_content(signed) }))
     }
 
     /// Checks what the claims say, and gives the position of the secret and the event's id.
-    pub(super) fn check_claims(
-        &self,
-        token: &SignedToken,
-        facts: &Facts<'_>,
-    ) -> Result<(usize, Option<Vec<u8>>), Denial> {
+    pub(super) fn check_claims(&self, token: &SignedToken, facts: &Facts<'_>) -> Result<Found, Denial> {
         for (path, rule) in &self.claims {
             let claim = token.claims.at(path);
             let holds = match rule {
@@ -189,7 +188,8 @@ impl JwtScheme {
             }
         }
         let id = self.event_id.as_ref().and_then(|path| token.claims.at(path)).and_then(Json::text);
-        Ok((token.position, id.map(|id| id.as_bytes().to_vec())))
+        let event_id = id.map(|id| id.as_bytes().to_vec());
+        Ok(Found { position: token.position, event_id, material: Some(token.identity.clone()) })
     }
 
     fn without_prefix<'a>(&self, token: &'a [u8]) -> Result<&'a [u8], Denial> {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::secret::Secret;
 use super::timestamp::UnixTime;
@@ -11,6 +12,8 @@ use super::{Denial, Occurrence, Request};
 #[derive(Debug)]
 pub struct Keyring {
     lists: Vec<Secrets>,
+    /// What a request calls each list; empty where there is one.
+    names: Vec<Rc<str>>,
     choice: Option<Choice>,
 }
 
@@ -76,15 +79,16 @@ impl Keyring {
     /// Any of these secrets, whatever the request says.
     #[must_use]
     pub fn one(secrets: Secrets) -> Self {
-        Self { lists: vec![secrets], choice: None }
+        Self { lists: vec![secrets], names: Vec::new(), choice: None }
     }
 
     /// Any of the secrets listed under what the request names.
     #[must_use]
     pub fn chosen(by: Selector, lists: Vec<(String, Secrets)>) -> Self {
         let (names, lists): (Vec<_>, Vec<_>) = lists.into_iter().unzip();
+        let shared = names.iter().map(|name| Rc::from(name.as_str())).collect();
         let positions = names.into_iter().zip(0..).collect();
-        Self { lists, choice: Some(Choice { by, positions }) }
+        Self { lists, names: shared, choice: Some(Choice { by, positions }) }
     }
 
     /// The position of the list for this request.
@@ -108,6 +112,18 @@ impl Keyring {
     /// [`Denial::SecretUnknown`] if there is none.
     pub fn list(&self, position: usize) -> Result<&Secrets, Denial> {
         self.lists.get(position).ok_or(Denial::SecretUnknown)
+    }
+
+    /// What a request calls the list at a position; empty where there is only one.
+    #[must_use]
+    pub fn name(&self, position: usize) -> Rc<str> {
+        self.names.get(position).cloned().unwrap_or_default()
+    }
+
+    /// What a request calls each secret: the name of its list and its id.
+    pub fn names(&self) -> impl Iterator<Item = (Rc<str>, &str)> {
+        let lists = self.lists.iter().enumerate();
+        lists.flat_map(move |(position, list)| list.all().iter().map(move |secret| (self.name(position), &*secret.id)))
     }
 
     /// Every secret of every list.

@@ -13,6 +13,7 @@ pub mod expression;
 pub mod form;
 pub mod http_scheme;
 pub mod http_signature;
+mod identity;
 pub mod json;
 pub mod jwt;
 pub mod keyring;
@@ -33,5 +34,6 @@ pub mod timestamp;
 pub mod token;
 
 pub use denial::Denial;
+pub use identity::{Identity, Keep, Unidentified};
 pub use request::{HeaderLine, HeldBody, Occurrence, Request};
 pub use requirement::{Dialects, Group, Proof, Requirement, Verified};

@@ -99,6 +99,17 @@ impl HeldBody for &[u8] {
     }
 }
 
+impl<'a> Occurrence<'a> {
+    /// The value, if it stands exactly once.
+    #[must_use]
+    pub fn once(self) -> Option<&'a [u8]> {
+        match self {
+            Occurrence::Once(value) => Some(value),
+            Occurrence::Missing | Occurrence::Repeated => None,
+        }
+    }
+}
+
 /// Whether `name` is a header name (RFC 9110, section 5.1: a token).
 #[must_use]
 pub fn is_header_name(name: &str) -> bool {

@@ -1,6 +1,8 @@
 //! What a source demands: checks that must all hold, each of which may have alternatives.
 
 use super::check::{Check, Match, Progress, Rereading, Running};
+use super::expression::Expression;
+use super::identity::{Identity, Unidentified};
 use super::secret::Secret;
 use super::timestamp::UnixTime;
 use super::{Denial, HeldBody, Request};
@@ -9,6 +11,8 @@ use super::{Denial, HeldBody, Request};
 #[derive(Debug)]
 pub struct Requirement {
     groups: Vec<Group>,
+    /// The group whose match identifies an event.
+    identifier: Option<usize>,
 }
 
 /// One of these is enough. Never empty.
@@ -30,6 +34,7 @@ pub struct Dialects {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     matches: Vec<Match>,
+    identifier: Option<usize>,
 }
 
 impl Verified {
@@ -37,6 +42,14 @@ impl Verified {
     #[must_use]
     pub fn matches(&self) -> &[Match] {
         &self.matches
+    }
+
+    /// What identifies the event, and what the request called the list of secrets that it belongs to. `None` where the
+    /// requirement was not told to [remember](Requirement::remember).
+    #[must_use]
+    pub fn identity(&self) -> Option<(&str, &Identity)> {
+        let found = self.matches.get(self.identifier?)?;
+        Some((found.list(), found.identity()?))
     }
 }
 
@@ -56,7 +69,7 @@ impl Requirement {
     pub fn new(groups: Vec<Group>) -> Option<Self> {
         let empty = groups.is_empty()
             || groups.iter().any(|group| group.any.is_empty() || group.any.iter().any(|any| any.checks.is_empty()));
-        (!empty).then_some(Self { groups })
+        (!empty).then_some(Self { groups, identifier: None })
     }
 
     /// Every check, whether or not another would be enough.
@@ -68,6 +81,40 @@ impl Requirement {
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let first_dialects = self.groups.iter().flat_map(|group| &group.any).filter_map(|any| any.checks.first());
         first_dialects.flat_map(|check| check.keyring().all())
+    }
+
+    /// From now on, every [`Verified`] says what identifies its event: `id` where there is one and the proof covers it,
+    /// the scheme's own id, or what was signed. The first group in which every check has an identity gives it. `true` if
+    /// that group can be satisfied in several ways: a request that proves itself in two of them can count as two events.
+    ///
+    /// # Errors
+    /// [`Unidentified`], if no group can.
+    pub fn remember(&mut self, id: Option<&Expression>) -> Result<bool, Unidentified> {
+        let mut error = Unidentified::NothingSigned;
+        for (position, group) in self.groups.iter_mut().enumerate() {
+            let alone = group.any.iter().map(|dialects| dialects.checks.len()).sum::<usize>() == 1;
+            let mut checks = group.any.iter().flat_map(|dialects| &dialects.checks);
+            match checks.try_for_each(|check| check.identifies(id, alone).map(|_| ())) {
+                Ok(()) => {
+                    for check in group.any.iter_mut().flat_map(|dialects| &mut dialects.checks) {
+                        check.remember(id, alone)?;
+                    }
+                    self.identifier = Some(position);
+                    return Ok(!alone && !group.identifies_alike());
+                }
+                Err(Unidentified::IdNotCovered) => error = Unidentified::IdNotCovered,
+                Err(Unidentified::NothingSigned) => {}
+            }
+        }
+        Err(error)
+    }
+
+    /// For each sender, in order, the position of the dialect that decides about this request.
+    #[cfg(not(target_family = "wasm"))]
+    #[must_use]
+    pub fn spoken(&self, request: Request<'_>) -> Vec<usize> {
+        let senders = self.groups.iter().flat_map(|group| &group.any);
+        senders.map(|dialects| dialects.select(request).map_or(0, |(position, _)| position)).collect()
     }
 
     /// Takes from the headers all that the checks need of them.
@@ -84,6 +131,14 @@ impl Requirement {
 }
 
 impl Group {
+    /// Whether a request has one identity, however it is proved: each way has the sender's id of the event, or none has
+    /// one and the same is signed.
+    fn identifies_alike(&self) -> bool {
+        let mut schemes = self.any.iter().flat_map(|dialects| &dialects.checks).map(Check::scheme);
+        let Some(first) = schemes.next() else { return true };
+        schemes.all(|other| first.identifies_like(other))
+    }
+
     fn begin(&self, request: Request<'_>, now: UnixTime, rereading: Rereading) -> Result<GroupProof, Denial> {
         let mut checks = Vec::new();
         let mut worst = None;
@@ -162,6 +217,6 @@ impl Proof {
                 GroupProof::Running { checks, worst } => group.finish(checks, worst, body, now),
             })
             .collect::<Result<_, _>>()
-            .map(|matches| Verified { matches })
+            .map(|matches| Verified { matches, identifier: requirement.identifier })
     }
 }

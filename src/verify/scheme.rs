@@ -5,10 +5,12 @@ use std::time::Duration;
 use super::encoding;
 use super::expression::Expression;
 use super::http_scheme::{HttpSignatureScheme, MessageSignatureScheme};
+use super::identity::{Keep, Unidentified};
 use super::json::JsonPath;
 use super::jwt::JwtScheme;
 use super::mac::{HashAlgorithm, MacKey};
 use super::message::Message;
+use super::message_signature::Component;
 use super::public_key::{PublicAlgorithm, PublicKey, PublicKeyError};
 use super::secret::{Key, SecretText};
 use super::signature::{Location, Place};
@@ -243,6 +245,42 @@ impl Scheme {
             Scheme::Jwt(scheme) => scheme.token.as_ref().and_then(Expression::as_header).into_iter().collect(),
             Scheme::MessageSignature(_) => vec!["signature", "signature-input"],
             Scheme::HttpSignature(scheme) => vec![&scheme.rule.header],
+        }
+    }
+
+    /// Takes `id` for the event's id, and says what a check has to keep beside it. `alone`: there is no other way to
+    /// prove the same request.
+    pub(super) fn identify(&mut self, id: Option<&Expression>, alone: bool) -> Result<Keep, Unidentified> {
+        match self {
+            Scheme::Signature(scheme) => scheme.identify(id, alone),
+            Scheme::Jwt(scheme) if id.is_none() && (scheme.needs_body() || scheme.event_id.is_some()) => {
+                Ok(Keep::Content)
+            }
+            Scheme::MessageSignature(scheme) => {
+                if let Some(id) = id {
+                    let name = id.as_header().map(str::to_ascii_lowercase).ok_or(Unidentified::IdNotCovered)?;
+                    if !scheme.rule.components.contains(&Component::Field(name.clone())) {
+                        return Err(Unidentified::IdNotCovered);
+                    }
+                    scheme.event_id_header = Some(name);
+                }
+                Ok(Keep::Content)
+            }
+            Scheme::HttpSignature(_) if id.is_none() => Ok(Keep::Content),
+            Scheme::Jwt(_) | Scheme::HttpSignature(_) if id.is_some() => Err(Unidentified::IdNotCovered),
+            Scheme::Jwt(_) | Scheme::HttpSignature(_) | Scheme::Credential(_) => Err(Unidentified::NothingSigned),
+        }
+    }
+
+    /// Whether an event has the same identity under both schemes.
+    pub(super) fn identifies_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Scheme::Signature(one), Scheme::Signature(two)) => match (&one.event_id, &two.event_id) {
+                (Some(_), Some(_)) => true,
+                (None, None) => one.messages == two.messages,
+                _ => false,
+            },
+            _ => false,
         }
     }
 

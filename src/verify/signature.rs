@@ -114,6 +114,17 @@ impl Place {
 }
 
 impl Location {
+    /// Whether a request can present one candidate only.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        let one_place = match &self.place {
+            Place::Headers(names) => names.len() == 1,
+            Place::Family(_) => false,
+            Place::Value(_) => true,
+        };
+        one_place && self.sets.is_none() && self.separator.is_none() && !self.after_first
+    }
+
     /// The sets of entries in `values`, which [`Place::values`] gave.
     #[must_use]
     pub fn sets<'a>(&self, values: &'a [Cow<'_, [u8]>]) -> Vec<Entries<'a>> {

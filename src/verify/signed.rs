@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use super::check::Rereading;
 use super::content::Content;
 use super::expression::{Expression, Facts};
+use super::identity::{Identity, Keep, Unidentified};
 use super::json::Json;
 use super::keyring::Secrets;
 use super::mac::{HashAlgorithm, Hasher, Mac};
@@ -26,6 +27,7 @@ const MAX_PUBLIC_TRIES: usize = 8;
 pub(super) struct Streaming {
     attempts: Vec<Attempt>,
     event_id: Option<Vec<u8>>,
+    keep: Keep,
 }
 
 /// One reading of the request: a set of entries under one template.
@@ -37,10 +39,26 @@ struct Attempt {
     running: Vec<(usize, Mac)>,
     /// For public keys, which all sign the same digest.
     digest: Option<Hasher>,
+    /// What identifies the content.
+    content: Option<Hasher>,
 }
 
-/// The position of what matched, and the event's id.
-pub(super) type Found = (usize, Option<Vec<u8>>);
+/// What matched.
+pub(super) struct Found {
+    /// The secret's position.
+    pub position: usize,
+    /// The event's id, where the signature covers it.
+    pub event_id: Option<Vec<u8>>,
+    /// What identifies the content, where that was asked for.
+    pub material: Option<Identity>,
+}
+
+impl Found {
+    /// A secret that matched, and nothing else.
+    pub fn at(position: usize) -> Self {
+        Self { position, event_id: None, material: None }
+    }
+}
 
 impl SignatureScheme {
     /// Whether the decision waits for the body.
@@ -70,6 +88,30 @@ impl SignatureScheme {
             && self.event_id.as_ref().is_none_or(|id| !id.needs_body())
     }
 
+    /// Takes `id` for the event's id, and says what has to be kept where there is none.
+    pub(super) fn identify(&mut self, id: Option<&Expression>, alone: bool) -> Result<Keep, Unidentified> {
+        let covered =
+            |id: &Expression| self.messages.iter().all(|message| message.covers_firmly(id) || message.lists_headers());
+        if id.is_some_and(|id| self.each.is_some() || !covered(id)) {
+            return Err(Unidentified::IdNotCovered);
+        }
+        let has_id = id.or(self.event_id.as_ref()).is_some_and(covered);
+        // Without an id two events must differ in what is signed: a time alone can be that of both.
+        if !has_id && !self.messages.iter().all(super::message::Message::needs_body) {
+            return Err(Unidentified::NothingSigned);
+        }
+        if let Some(id) = id {
+            self.event_id = Some(id.clone());
+        }
+        let single = self.signature.is_single() && self.each.is_none();
+        match self.algorithm {
+            SignatureAlgorithm::Hmac(_) if single && alone => Ok(Keep::Code),
+            SignatureAlgorithm::Hash(_) if single => Ok(Keep::Code),
+            SignatureAlgorithm::Hash(_) => Err(Unidentified::NothingSigned),
+            SignatureAlgorithm::Hmac(_) | SignatureAlgorithm::Public(_) => Ok(Keep::Content),
+        }
+    }
+
     fn tag_len(&self) -> Option<usize> {
         match self.algorithm {
             SignatureAlgorithm::Hmac(hash) | SignatureAlgorithm::Hash(hash) => Some(hash.digest_len()),
@@ -91,6 +133,7 @@ impl SignatureScheme {
         request: Request<'_>,
         now: UnixTime,
         rereading: Rereading,
+        keep: Keep,
     ) -> Result<Streaming, Denial> {
         let facts = Facts { request: Some(request), ..Facts::default() };
         let active = secrets.active(now)?;
@@ -99,6 +142,7 @@ impl SignatureScheme {
             Rereading::Impossible => usize::MAX,
         };
         let digest = self.digest_of_content();
+        let event_id = self.covered_event_id(&facts);
         let attempts = self.attempts(&facts, |facts, candidates, timestamp, message| {
             let frame = message.frame(facts)?;
             let running = match digest {
@@ -112,9 +156,14 @@ impl SignatureScheme {
                 hasher.update(&frame.before);
                 hasher
             });
-            Ok(Attempt { frame, candidates, timestamp, running, digest })
+            let content = (keep == Keep::Content && event_id.is_none()).then(|| {
+                let mut hasher = Hasher::new(HashAlgorithm::Sha256);
+                hasher.update(&frame.before);
+                hasher
+            });
+            Ok(Attempt { frame, candidates, timestamp, running, digest, content })
         })?;
-        Ok(Streaming { attempts, event_id: self.covered_event_id(&facts) })
+        Ok(Streaming { attempts, event_id, keep })
     }
 
     /// Decides, once the whole body was fed to [`Streaming::update`].
@@ -125,11 +174,18 @@ impl SignatureScheme {
         body: &dyn HeldBody,
         now: UnixTime,
     ) -> Result<Found, Denial> {
-        let Streaming { attempts, event_id } = streaming;
+        let Streaming { attempts, event_id, keep } = streaming;
         let mut worst = Denial::SignatureMismatch;
         let mut untried = Vec::new();
         for attempt in attempts {
-            let Attempt { frame, candidates, timestamp, running, digest } = attempt;
+            let Attempt { frame, candidates, timestamp, running, digest, content } = attempt;
+            let material = match content {
+                Some(mut content) => {
+                    content.update(&frame.after);
+                    Some(Identity::of_digest(&content.finish())?)
+                }
+                None => code_of(keep, &candidates)?,
+            };
             let found = match digest {
                 Some(mut digest) => {
                     digest.update(&frame.after);
@@ -141,26 +197,26 @@ impl SignatureScheme {
                     if found.is_none() {
                         let others = secrets.active(now)?.into_iter().filter(|(at, _)| !tried.contains(at));
                         let others: Vec<_> = others.filter_map(|(at, secret)| start(at, secret, &frame)).collect();
-                        untried.push((frame, candidates, timestamp, others));
+                        untried.push((frame, candidates, timestamp, material.clone(), others));
                     }
                     found
                 }
             };
             match self.fresh(found, timestamp, now) {
-                Ok(Some(position)) => return Ok((position, event_id)),
+                Ok(Some(position)) => return Ok(Found { position, event_id, material }),
                 Ok(None) => {}
                 Err(denial) => worst = worst.max(denial),
             }
         }
-        if untried.iter().any(|(_, _, _, others)| !others.is_empty()) {
+        if untried.iter().any(|(.., others)| !others.is_empty()) {
             let mut feed = |bytes: &[u8]| {
-                untried.iter_mut().flat_map(|(_, _, _, macs)| macs).for_each(|(_, mac)| mac.update(bytes));
+                untried.iter_mut().flat_map(|(.., macs)| macs).for_each(|(_, mac)| mac.update(bytes));
             };
             body.replay(&mut feed)?;
         }
-        for (frame, candidates, timestamp, macs) in untried {
+        for (frame, candidates, timestamp, material, macs) in untried {
             match self.fresh(first_match(macs, &frame, &candidates), timestamp, now) {
-                Ok(Some(position)) => return Ok((position, event_id)),
+                Ok(Some(position)) => return Ok(Found { position, event_id, material }),
                 Ok(None) => {}
                 Err(denial) => worst = worst.max(denial),
             }
@@ -175,27 +231,47 @@ impl SignatureScheme {
         request: Request<'_>,
         content: &Content<'_>,
         now: UnixTime,
+        keep: Keep,
     ) -> Result<Found, Denial> {
         let facts = Facts { request: Some(request), content: Some(content), ..Facts::default() };
-        let Some(path) = &self.each else { return self.verify_one(secrets, &facts, now) };
+        let Some(path) = &self.each else { return self.verify_one(secrets, &facts, now, keep) };
         let json = content.json()?;
         let elements = json.at(path).and_then(Json::elements).filter(|elements| !elements.is_empty());
-        let mut found = None;
+        let mut last = None;
+        let mut materials = Vec::new();
         for element in elements.ok_or(Denial::SignatureMissing)? {
-            found = Some(self.verify_one(secrets, &Facts { element: Some(element), ..facts }, now)?);
+            let found = self.verify_one(secrets, &Facts { element: Some(element), ..facts }, now, keep)?;
+            if let Some(Identity::Material(material)) = &found.material {
+                materials.extend_from_slice(material);
+            }
+            last = Some(found);
         }
-        found.ok_or(Denial::SignatureMissing)
+        let found = last.ok_or(Denial::SignatureMissing)?;
+        match keep {
+            Keep::Nothing => Ok(found),
+            // The last one's id is not that of all.
+            Keep::Code | Keep::Content => {
+                Ok(Found { event_id: None, material: Some(Identity::of_content(&materials)), ..found })
+            }
+        }
     }
 
-    fn verify_one(&self, secrets: &Secrets, facts: &Facts<'_>, now: UnixTime) -> Result<Found, Denial> {
+    fn verify_one(&self, secrets: &Secrets, facts: &Facts<'_>, now: UnixTime, keep: Keep) -> Result<Found, Denial> {
         let tries = self.attempts(facts, |facts, candidates, timestamp, message| {
             let position = self.whole_match(secrets, facts, &candidates, message, now)?;
-            Ok((position, timestamp))
+            let material = match (position, keep) {
+                (Some(_), Keep::Content) => Some(Identity::of_content(&message.render(facts)?)),
+                (Some(_), keep) => code_of(keep, &candidates)?,
+                (None, _) => None,
+            };
+            Ok((position, timestamp, material))
         })?;
         let mut worst = Denial::SignatureMismatch;
-        for (found, timestamp) in tries {
+        for (found, timestamp, material) in tries {
             match self.fresh(found, timestamp, now) {
-                Ok(Some(position)) => return Ok((position, self.covered_event_id(facts))),
+                Ok(Some(position)) => {
+                    return Ok(Found { position, event_id: self.covered_event_id(facts), material });
+                }
                 Ok(None) => {}
                 Err(denial) => worst = worst.max(denial),
             }
@@ -352,7 +428,19 @@ impl Streaming {
             if let Some(digest) = &mut attempt.digest {
                 digest.update(bytes);
             }
+            if let Some(content) = &mut attempt.content {
+                content.update(bytes);
+            }
         }
+    }
+}
+
+/// The one candidate that there can be, where it is what identifies the content.
+fn code_of(keep: Keep, candidates: &[Vec<u8>]) -> Result<Option<Identity>, Denial> {
+    match (keep, candidates) {
+        (Keep::Nothing | Keep::Content, _) => Ok(None),
+        (Keep::Code, [only]) => Ok(Some(Identity::of_content(only))),
+        (Keep::Code, _) => Err(Denial::HostFailure),
     }
 }
 
