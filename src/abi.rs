@@ -11,11 +11,15 @@ use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType};
+use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType, Status};
 
 use crate::config::{self, BodyHold, Policy};
-use crate::filter::{BodyBuffer, Exchange};
-use crate::report::{self, Counter};
+use crate::filter::{Around, BodyBuffer, Exchange, Guards};
+use crate::guard::address::Doubt;
+use crate::guard::fleet::Call;
+use crate::guard::memory::{Memory, NotWritten, Versioned};
+use crate::guard::peer::Peer;
+use crate::report::{self, Counter, Metric};
 use crate::step::{self, Edits, Record, Step};
 use crate::verify::timestamp::UnixTime;
 use crate::verify::{Denial, Occurrence, Request};
@@ -42,6 +46,8 @@ const EXPIRY_ROUND: Duration = Duration::from_secs(60);
 /// How many lines may be logged at once, and how many more each second.
 const LOG_BURST: u64 = 50;
 const LOG_PER_SECOND: u64 = 10;
+/// How much of a store's answer is read, in bytes. A good one has 20.
+const MAX_ANSWER: usize = 4096;
 
 /// The plugin in one VM: one configuration, and what its requests share.
 #[derive(Default)]
@@ -53,6 +59,7 @@ struct Plugin {
 /// What the requests of one configuration share.
 struct Shared {
     policy: Rc<Policy>,
+    guards: Rc<Guards>,
     counters: RefCell<HashMap<String, u32>>,
     /// For no source, and then for each: the counters it used, by which they are found without making their names.
     hot_counters: RefCell<Vec<Vec<(HotCounter, u32)>>>,
@@ -61,6 +68,8 @@ struct Shared {
     held: RefCell<BTreeMap<u32, HeldHeaders>>,
     /// Whether the host ever delivered a body after it held headers.
     delivers: Cell<bool>,
+    /// What was said of the addresses of clients.
+    said: Cell<Option<Doubt>>,
     log: LogBudget,
 }
 
@@ -89,7 +98,24 @@ struct Stream {
     id: u32,
     shared: Option<Rc<Shared>>,
     guarded: Option<Rc<RefCell<Guarded>>>,
+    /// What waits for the answer to a call.
+    waiting: Option<Waiting>,
+    /// An answer that came before the store's: its status, and whether it is the upstream's.
+    early: Option<(u16, bool)>,
 }
+
+/// What of a stream waits for the answer to a call.
+#[derive(Clone, Copy)]
+enum Waiting {
+    Request,
+    Response,
+}
+
+/// The connection, as the host's properties tell of it.
+struct HostPeer;
+
+/// The data that the host keeps for all VMs of a process.
+struct HostMemory;
 
 /// The body in the host's buffer.
 struct HostBody {
@@ -115,7 +141,11 @@ impl RootContext for Plugin {
                     log(LogLevel::Warn, &format!("configuration: {warning}"));
                 }
                 let sources = loaded.policy.sources.len();
-                self.start(loaded.policy);
+                let Ok(guards) = Guards::open(&loaded.policy, &HostMemory) else {
+                    log(LogLevel::Error, "configuration refused: the host gives no shared memory for its guards");
+                    return false;
+                };
+                self.start(loaded.policy, guards);
                 let took = elapsed(start, now()).as_millis();
                 log(LogLevel::Info, &format!("configuration accepted: {sources} sources in {took} ms"));
                 true
@@ -142,7 +172,7 @@ impl RootContext for Plugin {
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream { id, shared: self.shared.clone(), guarded: None }))
+        Some(Box::new(Stream { id, shared: self.shared.clone(), guarded: None, waiting: None, early: None }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -151,7 +181,7 @@ impl RootContext for Plugin {
 }
 
 impl Plugin {
-    fn start(&mut self, policy: Policy) {
+    fn start(&mut self, policy: Policy, guards: Guards) {
         let closed: Vec<_> = policy.sources.iter().filter(|source| source.requirement.is_none()).collect();
         for source in &closed {
             let name = &source.name;
@@ -164,11 +194,13 @@ impl Plugin {
         set_gauge(report::SOURCES_CLOSED, closed);
         let shared = Rc::new(Shared {
             policy: Rc::new(policy),
+            guards: Rc::new(guards),
             counters: RefCell::default(),
             hot_counters: RefCell::default(),
             hashed: Cell::new(0),
             held: RefCell::default(),
             delivers: Cell::new(false),
+            said: Cell::new(None),
             log: LogBudget::new(),
         });
         let now = now();
@@ -181,58 +213,98 @@ impl Plugin {
     }
 }
 
-impl Context for Stream {}
+impl Context for Stream {
+    fn on_http_call_response(&mut self, _token: u32, headers: usize, size: usize, _trailers: usize) {
+        let Some(waiting) = self.waiting.take() else { return };
+        let answer = (headers > 0).then(|| call_answer(size)).flatten();
+        self.on_answer(waiting, answer);
+    }
+}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, count: usize, end: bool) -> Action {
         let Some(shared) = self.shared.clone() else {
             return answer_without_policy();
         };
-        let exchange = Exchange::new(Rc::clone(&shared.policy));
+        let exchange = Exchange::new(Rc::clone(&shared.policy), Rc::clone(&shared.guards));
         let mut guarded = Guarded { exchange, request_id: Vec::new() };
         if count > MAX_HEADERS {
             let step = guarded.exchange.on_failure(Denial::TooManyHeaders);
-            return shared.perform(step, &[]);
+            return shared.perform(step, &mut guarded);
         }
         let headers = self.get_http_request_headers_bytes();
         let request = Request::new(&headers);
         let now = now();
-        let step = guarded.exchange.on_headers(request, end, now);
-        let request_id = request_id(request);
-        if end || matches!(step, Step::Deny(_)) {
-            self.guarded = Some(Rc::new(RefCell::new(guarded)));
-            return shared.perform(step, request_id);
-        }
-        guarded.request_id = request_id.to_vec();
+        let step = guarded.exchange.on_headers(request, end, &around(now));
+        guarded.request_id = request_id(request).to_vec();
         let guarded = Rc::new(RefCell::new(guarded));
+        self.guarded = Some(Rc::clone(&guarded));
         if step == Step::Hold && shared.policy.body_hold == BodyHold::Filter {
             let held = HeldHeaders { since: now, request: Rc::clone(&guarded) };
             shared.held.borrow_mut().insert(self.id, held);
         }
-        let action = shared.perform(step, request_id);
-        self.guarded = Some(guarded);
-        action
+        self.carry_out(step, Waiting::Request)
     }
 
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
-        self.on_more(|exchange| exchange.on_body(&HostBody { len: size }, end, now()))
+        self.on_more(|exchange| exchange.on_body(&HostBody { len: size }, end, &around(now())))
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        let action = self.on_more(|exchange| exchange.on_trailers(&HostBody { len: usize::MAX }, now()));
-        if action == Action::Continue {
-            // An upstream may read trailers as headers.
-            for (name, _) in self.get_http_request_trailers_bytes() {
-                if step::is_reserved(&name) {
-                    self.remove_http_request_trailer(&name);
-                }
+        // An upstream may read trailers as headers. They may go on in another callback than this one, so first of all.
+        for (name, _) in self.get_http_request_trailers_bytes() {
+            if step::is_reserved(&name) {
+                self.remove_http_request_trailer(&name);
             }
         }
-        action
+        self.on_more(|exchange| exchange.on_trailers(&HostBody { len: usize::MAX }, &around(now())))
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
+        let Some(guarded) = self.guarded.clone() else { return Action::Continue };
+        let step = {
+            let mut guarded = guarded.borrow_mut();
+            let answered = || !property(&["upstream", "address"]).is_empty();
+            if guarded.exchange.awaits_store() {
+                // The source only observes: its upstream may have all that it needs before the request ends.
+                self.early = Some((status_of(MapType::HttpResponseHeaders), answered()));
+                return Action::Pause;
+            }
+            if !guarded.exchange.awaits_response() {
+                return Action::Continue;
+            }
+            guarded.exchange.on_response(status_of(MapType::HttpResponseHeaders), answered, &around(now()))
+        };
+        self.carry_out(step, Waiting::Response)
+    }
+
+    fn on_http_response_body(&mut self, _size: usize, _end: bool) -> Action {
+        self.on_more_response()
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.on_more_response()
+    }
+
+    fn on_log(&mut self) {
+        let (Some(shared), Some(guarded)) = (&self.shared, &self.guarded) else { return };
+        let mut guarded = guarded.borrow_mut();
+        if guarded.exchange.awaits_store() {
+            guarded.exchange.on_end(&around(now()));
+            shared.count_tally(&mut guarded.exchange);
+        }
     }
 }
 
 impl Stream {
+    fn on_more_response(&self) -> Action {
+        match self.waiting {
+            Some(Waiting::Response) => Action::Pause,
+            Some(Waiting::Request) if self.early.is_some() => Action::Pause,
+            Some(Waiting::Request) | None => Action::Continue,
+        }
+    }
+
     fn on_more(&mut self, event: impl FnOnce(&mut Exchange) -> Step) -> Action {
         let (Some(shared), Some(guarded)) = (&self.shared, &self.guarded) else {
             return Action::Pause;
@@ -240,9 +312,43 @@ impl Stream {
         if shared.held.borrow_mut().remove(&self.id).is_some() {
             shared.delivers.set(true);
         }
-        let mut guarded = guarded.borrow_mut();
-        let step = event(&mut guarded.exchange);
-        shared.perform(step, &guarded.request_id)
+        let step = event(&mut guarded.borrow_mut().exchange);
+        self.carry_out(step, Waiting::Request)
+    }
+
+    /// Performs a step in one of this stream's callbacks. What waits for a call goes on when that is answered.
+    fn carry_out(&mut self, step: Step, waiting: Waiting) -> Action {
+        let (Some(shared), Some(guarded)) = (self.shared.clone(), self.guarded.clone()) else {
+            return Action::Pause;
+        };
+        let Step::Call(call) = step else {
+            return shared.perform(step, &mut guarded.borrow_mut());
+        };
+        shared.count_tally(&mut guarded.borrow_mut().exchange);
+        if dispatch(&call) {
+            self.waiting = Some(waiting);
+            return Action::Pause;
+        }
+        let step = guarded.borrow_mut().exchange.on_call(None, &around(now()));
+        shared.perform(step, &mut guarded.borrow_mut())
+    }
+
+    fn on_answer(&mut self, waiting: Waiting, answer: Option<(u16, Vec<u8>)>) {
+        let (Some(shared), Some(guarded)) = (&self.shared, &self.guarded) else { return };
+        let answer = answer.as_ref().map(|(status, body)| (*status, body.as_slice()));
+        let step = guarded.borrow_mut().exchange.on_call(answer, &around(now()));
+        if shared.perform(step, &mut guarded.borrow_mut()) == Action::Continue {
+            match waiting {
+                Waiting::Request => hostcalls::resume_http_request(),
+                Waiting::Response => hostcalls::resume_http_response(),
+            }
+            .unwrap_or_default();
+        }
+        let Some((status, answered)) = self.early.take() else { return };
+        let step = guarded.borrow_mut().exchange.on_response(status, || answered, &around(now()));
+        if self.carry_out(step, Waiting::Response) == Action::Continue {
+            hostcalls::resume_http_response().unwrap_or_default();
+        }
     }
 }
 
@@ -257,21 +363,23 @@ impl Drop for Stream {
 impl Shared {
     /// Performs a step for the stream whose callback this is. Everything is counted and written down before
     /// anything goes on.
-    fn perform(&self, step: Step, request_id: &[u8]) -> Action {
+    fn perform(&self, step: Step, guarded: &mut Guarded) -> Action {
+        self.count_tally(&mut guarded.exchange);
         match step {
-            Step::Hold => Action::Pause,
+            // A call that nobody made is not answered either.
+            Step::Hold | Step::Call(_) => Action::Pause,
             Step::Continue(passage) => {
                 let (edits, record) = passage.into_parts();
                 edit_headers(edits);
                 if let Some(record) = record {
-                    self.report(&record, request_id);
+                    self.report(&record, &guarded.request_id);
                 }
                 Action::Continue
             }
             Step::Deny(record) => {
-                self.report(&record, request_id);
+                self.report(&record, &guarded.request_id);
                 let source = record.source.and_then(|position| self.policy.sources.get(position));
-                let reply = report::reply(record.denial().unwrap_or(Denial::HostFailure), source);
+                let reply = report::reply(record.denial().unwrap_or(Denial::HostFailure), source, record.retry_after);
                 send(&reply);
                 Action::Pause
             }
@@ -320,11 +428,19 @@ impl Shared {
 
     /// Defines a counter once. Their number is bounded: names are made of the configuration and of fixed words.
     fn define(&self, name: String) -> u32 {
+        self.define_as(name, Metric::Counter)
+    }
+
+    fn define_as(&self, name: String, metric: Metric) -> u32 {
+        let metric = match metric {
+            Metric::Counter => MetricType::Counter,
+            Metric::Gauge => MetricType::Gauge,
+        };
         *self
             .counters
             .borrow_mut()
             .entry(name)
-            .or_insert_with_key(|name| hostcalls::define_metric(MetricType::Counter, name).unwrap_or_default())
+            .or_insert_with_key(|name| hostcalls::define_metric(metric, name).unwrap_or_default())
     }
 
     /// Answers requests whose headers are held and whose body does not come.
@@ -348,7 +464,21 @@ impl Shared {
             }
             let mut guarded = held.request.borrow_mut();
             let step = guarded.exchange.on_failure(denial);
-            self.perform(step, &guarded.request_id);
+            self.perform(step, &mut guarded);
+        }
+    }
+
+    /// Counts what happened in the guards' memories.
+    fn count_tally(&self, exchange: &mut Exchange) {
+        let Some(tally) = exchange.take_tally() else { return };
+        for (name, metric, by) in report::memory_metrics(&tally, &self.policy) {
+            increment(self.define_as(name, metric), by);
+        }
+        if let Some(doubt) = tally.doubt
+            && self.said.get().is_none()
+        {
+            self.said.set(Some(doubt));
+            log(LogLevel::Warn, report::doubt_line(doubt));
         }
     }
 
@@ -402,14 +532,85 @@ impl LogBudget {
     }
 }
 
+impl Peer for HostPeer {
+    fn address(&self) -> Option<Vec<u8>> {
+        Some(property(&["source", "address"])).filter(|address| !address.is_empty())
+    }
+
+    fn tls_version(&self) -> Option<Vec<u8>> {
+        Some(property(&["connection", "tls_version"])).filter(|version| !version.is_empty())
+    }
+
+    fn has_client_certificate(&self) -> bool {
+        property(&["connection", "mtls"]) == [1]
+    }
+}
+
+impl Memory for HostMemory {
+    fn create(&self, key: &str, value: &[u8]) -> Result<(), NotWritten> {
+        // A version that no value ever has: written if the key is absent, a mismatch if it is there. Looked up first
+        // for the hosts that count versions otherwise.
+        if self.read(key).is_some() {
+            return Ok(());
+        }
+        match hostcalls::set_shared_data(key, Some(value), Some(u32::MAX)) {
+            Ok(()) | Err(Status::CasMismatch) => Ok(()),
+            Err(_) => Err(NotWritten::Failed),
+        }
+    }
+
+    fn read(&self, key: &str) -> Option<Versioned> {
+        match hostcalls::get_shared_data(key) {
+            Ok((Some(value), Some(version))) => Some(Versioned { value, version }),
+            _ => None,
+        }
+    }
+
+    fn replace(&self, key: &str, value: &[u8], version: u32) -> Result<(), NotWritten> {
+        match hostcalls::set_shared_data(key, Some(value), Some(version)) {
+            Ok(()) => Ok(()),
+            Err(Status::CasMismatch) => Err(NotWritten::Contended),
+            Err(_) => Err(NotWritten::Failed),
+        }
+    }
+}
+
+fn around(now: UnixTime) -> Around<'static> {
+    Around { now, peer: &HostPeer, memory: &HostMemory }
+}
+
+/// Whether the host makes this call. It answers in the stream that asked.
+fn dispatch(call: &Call) -> bool {
+    let texts = call.headers.iter().map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value).ok()?)));
+    let Some(headers) = texts.collect::<Option<Vec<_>>>() else { return false };
+    hostcalls::dispatch_http_call(&call.cluster, headers, None, Vec::new(), call.timeout).is_ok()
+}
+
+/// Status and body of the answer to a call, if the host gives both.
+fn call_answer(size: usize) -> Option<(u16, Vec<u8>)> {
+    let body = match size.min(MAX_ANSWER) {
+        0 => Vec::new(),
+        size => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten()?,
+    };
+    Some((status_of(MapType::HttpCallResponseHeaders), body))
+}
+
+/// The status in a map of headers; 503 if there is none, which gives back what was claimed.
+fn status_of(map: MapType) -> u16 {
+    let status = hostcalls::get_map_value_bytes(map, ":status").ok().flatten();
+    status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(503)
+}
+
 fn answer_without_policy() -> Action {
-    send(&report::reply(Denial::HostFailure, None));
+    send(&report::reply(Denial::HostFailure, None, None));
     Action::Pause
 }
 
 fn send(reply: &report::Reply) {
     // An error here leaves the request held, which is what a refusal is worth.
-    let _ = hostcalls::send_http_response(reply.status.into(), reply.headers.clone(), Some(report::REFUSAL_BODY));
+    let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let body = Some(reply.body).filter(|body| !body.is_empty());
+    let _ = hostcalls::send_http_response(reply.status.into(), headers, body);
 }
 
 fn edit_headers(edits: Edits) {

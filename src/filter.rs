@@ -1,45 +1,57 @@
 //! One request as a state machine: events in, [`Step`]s out. No host in it.
 
+mod body;
+mod guards;
+mod once;
+
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::config::{BodyHold, Mode, Policy, Source, Unmatched};
 use crate::guard::body_size::BodySize;
+use crate::guard::memory::Memory;
+use crate::guard::peer::Peer;
+use crate::guard::replay::OnDuplicate;
 use crate::guard::route::Unrouted;
-use crate::step::{self, Edits, Passage, Record, Step};
+use crate::step::{self, Edits, Passage, Record, Refusal, Step, Tally};
 use crate::verify::check::Rereading;
 use crate::verify::timestamp::UnixTime;
-use crate::verify::{Denial, HeldBody, Proof, Request, Requirement, Verified};
+use crate::verify::{Denial, Proof, Request, Requirement, Verified};
+pub use body::BodyBuffer;
+use body::{Held, slices};
+pub use guards::Guards;
+use once::{Claiming, Once};
 
-/// How much of a body is asked of the host at once, in bytes. Bounds what the VM holds of it.
-const SLICE: usize = 64 * 1024;
-
-/// The body as the host has it now: all of it so far while it is held, else the latest piece.
-pub trait BodyBuffer {
-    /// How many bytes there are.
-    fn len(&self) -> usize;
-
-    /// Whether there are none.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The bytes from `start`, `len` of them; `None` if the host does not give them.
-    fn read(&self, start: usize, len: usize) -> Option<Vec<u8>>;
+/// What a decision asks beside the request.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// The time.
+    pub now: UnixTime,
+    /// The other end of the connection.
+    pub peer: &'a dyn Peer,
+    /// What all worker threads share.
+    pub memory: &'a dyn Memory,
 }
 
 /// One request on its way through the decision.
 pub struct Exchange {
     policy: Rc<Policy>,
+    guards: Rc<Guards>,
     state: State,
+    tally: Tally,
 }
 
 enum State {
     /// No headers yet.
     New,
     /// Waiting for the body.
-    Proving(Proving),
-    /// Let go: what follows may go on.
-    Released,
+    Proving(Box<Proving>),
+    /// Proved; waiting for the store that the fleet shares.
+    Claiming(Box<Proved>, Once),
+    /// Let go: what follows may go on. A claim waits for the upstream's answer.
+    Released(Option<Once>),
+    /// Let go; its claim is being given back, and the upstream's answer waits for that.
+    GivingBack(Once),
     /// Refused: nothing that follows may go on.
     Refused,
 }
@@ -49,6 +61,23 @@ struct Proving {
     proof: Proof,
     size: BodySize,
     seen: usize,
+    holding: Holding,
+    forged: Vec<String>,
+    client: Client,
+}
+
+/// What is known of the sender beside the proof, from the headers.
+struct Client {
+    address: Option<IpAddr>,
+    /// The header that the configuration takes for the event's id.
+    unsigned_id: Option<Vec<u8>>,
+}
+
+/// A proved request, and what it still needs on its way.
+struct Proved {
+    source: usize,
+    verified: Verified,
+    hashed: u64,
     holding: Holding,
     forged: Vec<String>,
 }
@@ -65,29 +94,30 @@ enum Holding {
 }
 
 impl Exchange {
-    /// A request under `policy`.
+    /// A request under `policy`, whose guards are `guards`.
     #[must_use]
-    pub fn new(policy: Rc<Policy>) -> Self {
-        Self { policy, state: State::New }
+    pub fn new(policy: Rc<Policy>, guards: Rc<Guards>) -> Self {
+        Self { policy, guards, state: State::New, tally: Tally::default() }
     }
 
     /// The headers are here. `end`: there is no body and no trailer.
-    pub fn on_headers(&mut self, request: Request<'_>, end: bool, now: UnixTime) -> Step {
+    pub fn on_headers(&mut self, request: Request<'_>, end: bool, around: &Around<'_>) -> Step {
         if !matches!(self.state, State::New) {
-            return self.refuse(None, Denial::HostFailure, 0);
+            return self.refuse(None, Denial::HostFailure.into(), 0);
         }
         let policy = Rc::clone(&self.policy);
         let forged = step::forged(request);
         let source = match policy.routes.find(request.authority(), request.path()) {
             Ok(source) => source,
             Err(Unrouted::Unmatched) if policy.unmatched == Unmatched::Allow => {
-                return self.release(Passage::unmatched(forged));
+                return self.release(Passage::unmatched(forged), None);
             }
-            Err(unrouted) => return self.refuse(None, unrouted.into(), 0),
+            Err(unrouted) => return self.refuse(None, Denial::from(unrouted).into(), 0),
         };
-        match self.decide_on_headers(&policy, source, request, end, now, &forged) {
+        self.tally.source = Some(source);
+        match self.decide_on_headers(&policy, source, request, end, around, &forged) {
             Ok(step) => step,
-            Err(denial) => self.turn_away(source, denial, 0, forged),
+            Err(refusal) => self.turn_away(source, refusal, 0, forged),
         }
     }
 
@@ -97,26 +127,39 @@ impl Exchange {
         position: usize,
         request: Request<'_>,
         end: bool,
-        now: UnixTime,
+        around: &Around<'_>,
         forged: &[String],
-    ) -> Result<Step, Denial> {
+    ) -> Result<Step, Refusal> {
         let source = policy.sources.get(position).ok_or(Denial::HostFailure)?;
         let requirement = open(source)?;
-        let size = BodySize::declared_by(request, source.max_body_bytes)?;
-        if end {
-            size.ends_at(0)?;
-        }
+        let guards = Rc::clone(&self.guards);
+        let admitted = guards.admit(source, request, end, around)?;
+        self.tally.doubt = admitted.doubt;
         let holding = match (source.mode, policy.body_hold) {
             (Mode::Observe, _) => Holding::Nothing,
             (_, BodyHold::Filter) => Holding::Everything,
             (_, BodyHold::Chain) => Holding::Body,
         };
         let rereading = if holding == Holding::Nothing { Rereading::Impossible } else { Rereading::Possible };
-        let proof = requirement.begin(request, now, rereading)?;
-        if end || (!proof.needs_body() && size.is_settled()) {
-            let verified = proof.finish(requirement, &[].as_slice(), now)?;
-            let edits = edits(source, Some(&verified), forged.to_vec());
-            return Ok(self.release(Passage::proved(&verified, position, 0, edits)));
+        let unsigned = source.replay.as_ref().and_then(|rule| rule.unsigned_id.as_deref());
+        let client = Client {
+            address: admitted.address,
+            unsigned_id: unsigned
+                .and_then(|name| request.header(name).once())
+                .filter(|id| !id.is_empty())
+                .map(<[u8]>::to_vec),
+        };
+        let failed = |denial| {
+            guards.failed(source, denial, client.address, around);
+            Refusal::from(denial)
+        };
+        let proof = requirement.begin(request, around.now, rereading).map_err(failed)?;
+        if end || (!proof.needs_body() && admitted.size.is_settled()) {
+            let verified = proof.finish(requirement, &[].as_slice(), around.now).map_err(failed)?;
+            // Nothing went on yet, whoever holds.
+            let proved =
+                Proved { source: position, verified, hashed: 0, holding: Holding::Everything, forged: forged.to_vec() };
+            return self.settle(proved, &client, around);
         }
         let forged = forged.to_vec();
         let ahead = match holding {
@@ -124,20 +167,22 @@ impl Exchange {
             Holding::Body => Some(edits(source, None, forged.clone())),
             Holding::Nothing => Some(Edits { remove: forged.clone(), set: Vec::new() }),
         };
-        self.state = State::Proving(Proving { source: position, proof, size, seen: 0, holding, forged });
+        let size = admitted.size;
+        let proving = Proving { source: position, proof, size, seen: 0, holding, forged, client };
+        self.state = State::Proving(Box::new(proving));
         Ok(ahead.map_or(Step::Hold, |edits| Step::Continue(Passage::ahead_of_verdict(edits))))
     }
 
     /// A piece of the body is here. `end`: it is the last, and there are no trailers.
-    pub fn on_body(&mut self, body: &dyn BodyBuffer, end: bool, now: UnixTime) -> Step {
+    pub fn on_body(&mut self, body: &dyn BodyBuffer, end: bool, around: &Around<'_>) -> Step {
         let proving = match &mut self.state {
             State::Proving(proving) => proving,
-            State::Released => return Step::Continue(Passage::follows()),
-            State::Refused => return Step::Hold,
-            State::New => return self.refuse(None, Denial::HostFailure, 0),
+            State::Released(_) | State::GivingBack(_) => return Step::Continue(Passage::follows()),
+            State::Claiming(..) | State::Refused => return Step::Hold,
+            State::New => return self.refuse(None, Denial::HostFailure.into(), 0),
         };
         match proving.take(body) {
-            Ok(()) if end => self.conclude(body, now),
+            Ok(()) if end => self.conclude(body, around),
             Ok(()) if proving.holding == Holding::Nothing => Step::Continue(Passage::follows()),
             Ok(()) => Step::Hold,
             Err(denial) => self.give_up(denial),
@@ -145,12 +190,12 @@ impl Exchange {
     }
 
     /// The trailers are here: the body is over. `body` is what the host still holds of it.
-    pub fn on_trailers(&mut self, body: &dyn BodyBuffer, now: UnixTime) -> Step {
+    pub fn on_trailers(&mut self, body: &dyn BodyBuffer, around: &Around<'_>) -> Step {
         match &self.state {
-            State::Proving(_) => self.conclude(body, now),
-            State::Released => Step::Continue(Passage::follows()),
-            State::Refused => Step::Hold,
-            State::New => self.refuse(None, Denial::HostFailure, 0),
+            State::Proving(_) => self.conclude(body, around),
+            State::Released(_) | State::GivingBack(_) => Step::Continue(Passage::follows()),
+            State::Claiming(..) | State::Refused => Step::Hold,
+            State::New => self.refuse(None, Denial::HostFailure.into(), 0),
         }
     }
 
@@ -158,66 +203,191 @@ impl Exchange {
     pub fn on_failure(&mut self, denial: Denial) -> Step {
         match &self.state {
             State::Proving(_) => self.give_up(denial),
-            State::New => self.refuse(None, denial, 0),
-            State::Released => Step::Continue(Passage::follows()),
-            State::Refused => Step::Hold,
+            State::New => self.refuse(None, denial.into(), 0),
+            State::Released(_) | State::GivingBack(_) => Step::Continue(Passage::follows()),
+            State::Claiming(..) | State::Refused => Step::Hold,
         }
     }
 
+    /// The answer to the call of the last [`Step::Call`]: status and body, or `None` if there was none in time.
+    pub fn on_call(&mut self, answer: Option<(u16, &[u8])>, around: &Around<'_>) -> Step {
+        match std::mem::replace(&mut self.state, State::Refused) {
+            State::Claiming(proved, once) => {
+                let policy = Rc::clone(&self.policy);
+                let guards = Rc::clone(&self.guards);
+                let rule = policy.sources.get(proved.source).and_then(|source| source.replay.as_ref());
+                let answered = rule
+                    .ok_or(Denial::HostFailure)
+                    .and_then(|rule| once.answered(answer, rule, &guards, around, &mut self.tally));
+                self.decide_on_claim(*proved, answered)
+            }
+            State::GivingBack(once) => {
+                let policy = Rc::clone(&self.policy);
+                let rule = policy.sources.get(once.position()).and_then(|source| source.replay.as_ref());
+                if !rule.is_some_and(|rule| once.is_given_back(answer, rule)) {
+                    self.tally.stuck = self.tally.stuck.saturating_add(1);
+                }
+                self.state = State::Released(None);
+                Step::Continue(Passage::follows())
+            }
+            other => {
+                self.state = other;
+                Step::Hold
+            }
+        }
+    }
+
+    /// The answer to the caller is on its way. `answered`: whether it comes from the upstream; asked only if that
+    /// matters. [`Step::Continue`] lets it go, [`Step::Call`] holds it until the call is answered.
+    pub fn on_response(&mut self, status: u16, answered: impl FnOnce() -> bool, around: &Around<'_>) -> Step {
+        let State::Released(claim) = &mut self.state else { return Step::Continue(Passage::follows()) };
+        let Some(once) = claim.take() else { return Step::Continue(Passage::follows()) };
+        let policy = Rc::clone(&self.policy);
+        let rule = policy.sources.get(once.position()).and_then(|source| source.replay.as_ref());
+        match rule.filter(|rule| status >= rule.give_back_from || !answered()) {
+            Some(rule) => match once.give_back(rule, &self.guards, around, &mut self.tally) {
+                Some(call) => {
+                    self.state = State::GivingBack(once);
+                    Step::Call(call)
+                }
+                None => Step::Continue(Passage::follows()),
+            },
+            None => Step::Continue(Passage::follows()),
+        }
+    }
+
+    /// Whether the upstream's answer matters.
+    #[must_use]
+    pub fn awaits_response(&self) -> bool {
+        matches!(self.state, State::Released(Some(_)))
+    }
+
+    /// Whether the shared store is being asked.
+    #[must_use]
+    pub fn awaits_store(&self) -> bool {
+        matches!(self.state, State::Claiming(..))
+    }
+
+    /// The request is over, whether or not it was answered.
+    pub fn on_end(&mut self, around: &Around<'_>) {
+        // It never went on. Whether the store took the claim nobody will know.
+        if let State::Claiming(_, once) = std::mem::replace(&mut self.state, State::Refused) {
+            once.forget(&self.guards, around, &mut self.tally);
+        }
+    }
+
+    /// What happened in the guards' memories since this was last asked.
+    pub fn take_tally(&mut self) -> Option<Tally> {
+        let empty = Tally { source: self.tally.source, ..Tally::default() };
+        (self.tally != empty).then(|| std::mem::replace(&mut self.tally, empty))
+    }
+
     /// The body is complete: decide.
-    fn conclude(&mut self, body: &dyn BodyBuffer, now: UnixTime) -> Step {
+    fn conclude(&mut self, body: &dyn BodyBuffer, around: &Around<'_>) -> Step {
         let State::Proving(proving) = std::mem::replace(&mut self.state, State::Refused) else {
-            return self.refuse(None, Denial::HostFailure, 0);
+            return self.refuse(None, Denial::HostFailure.into(), 0);
         };
         let policy = Rc::clone(&self.policy);
-        let Proving { source: position, proof, size, seen, holding, forged } = proving;
+        let Proving { source: position, proof, size, seen, holding, forged, client } = *proving;
         let hashed = if proof.needs_body() { count(seen) } else { 0 };
         let verdict = policy.sources.get(position).ok_or(Denial::HostFailure).and_then(|source| {
             size.ends_at(count(seen))?;
-            let verified = proof.finish(open(source)?, &Held { body, len: seen }, now)?;
-            Ok((source, verified))
+            let verified = proof.finish(open(source)?, &Held { body, len: seen }, around.now);
+            verified.inspect_err(|denial| self.guards.failed(source, *denial, client.address, around))
         });
-        match verdict {
-            Ok((source, verified)) => {
-                let edits = match holding {
-                    Holding::Everything => edits(source, Some(&verified), forged),
-                    Holding::Body | Holding::Nothing => Edits::default(),
-                };
-                self.release(Passage::proved(&verified, position, hashed, edits))
-            }
+        let verified = match verdict {
+            Ok(verified) => verified,
             Err(denial) => {
                 let forged = if holding == Holding::Everything { forged } else { Vec::new() };
-                self.turn_away(position, denial, hashed, forged)
+                return self.turn_away(position, denial.into(), hashed, forged);
+            }
+        };
+        let proved = Proved { source: position, verified, hashed, holding, forged: forged.clone() };
+        match self.settle(proved, &client, around) {
+            Ok(step) => step,
+            Err(refusal) => {
+                let forged = if holding == Holding::Everything { forged } else { Vec::new() };
+                self.turn_away(position, refusal, hashed, forged)
             }
         }
+    }
+
+    /// Budget and once: what a proved request still has to pass.
+    fn settle(&mut self, proved: Proved, client: &Client, around: &Around<'_>) -> Result<Step, Refusal> {
+        let policy = Rc::clone(&self.policy);
+        let guards = Rc::clone(&self.guards);
+        let source = policy.sources.get(proved.source).ok_or(Denial::HostFailure)?;
+        guards.spend(proved.source, &proved.verified, client.address, around)?;
+        let Some(rule) = &source.replay else { return Ok(self.pass(&policy, proved, None, false)) };
+        let what = (&proved.verified, client.unsigned_id.as_deref());
+        match Once::claim(&guards, (proved.source, source, rule), what, around, &mut self.tally) {
+            Ok(Claiming::New(once)) => Ok(self.pass(&policy, proved, Some(once), false)),
+            Ok(Claiming::Asked(once, call)) => {
+                self.state = State::Claiming(Box::new(proved), once);
+                Ok(Step::Call(call))
+            }
+            Err(denial) => Ok(self.decide_on_claim(proved, Err(denial))),
+        }
+    }
+
+    /// Lets a proved request go, or not, by what became of its claim.
+    fn decide_on_claim(&mut self, proved: Proved, claim: Result<Once, Denial>) -> Step {
+        let policy = Rc::clone(&self.policy);
+        let replay = policy.sources.get(proved.source).and_then(|source| source.replay.as_ref());
+        match (claim, replay.map(|rule| rule.duplicate)) {
+            (Ok(once), _) => self.pass(&policy, proved, Some(once), false),
+            (Err(Denial::Duplicate), Some(OnDuplicate::Pass)) => {
+                self.tally.duplicates_passed = self.tally.duplicates_passed.saturating_add(1);
+                self.pass(&policy, proved, None, true)
+            }
+            (Err(denial), _) => {
+                let Proved { source, hashed, holding, forged, .. } = proved;
+                let forged = if holding == Holding::Everything { forged } else { Vec::new() };
+                self.turn_away(source, denial.into(), hashed, forged)
+            }
+        }
+    }
+
+    /// Lets a proved request go.
+    fn pass(&mut self, policy: &Policy, proved: Proved, claim: Option<Once>, is_duplicate: bool) -> Step {
+        let Proved { source: position, verified, hashed, holding, forged } = proved;
+        let edits = match (holding, policy.sources.get(position)) {
+            (Holding::Everything, Some(source)) => {
+                let mut edits = edits(source, Some(&verified), forged);
+                edits.set.extend(is_duplicate.then(step::duplicate_mark));
+                edits
+            }
+            _ => Edits::default(),
+        };
+        self.release(Passage::proved(&verified, position, hashed, edits), claim)
     }
 
     /// Refuses a request that waits for its body.
     fn give_up(&mut self, denial: Denial) -> Step {
         match std::mem::replace(&mut self.state, State::Refused) {
-            State::Proving(Proving { source, seen, proof, .. }) => {
-                let hashed = if proof.needs_body() { count(seen) } else { 0 };
-                self.turn_away(source, denial, hashed, Vec::new())
+            State::Proving(proving) => {
+                let hashed = if proving.proof.needs_body() { count(proving.seen) } else { 0 };
+                self.turn_away(proving.source, denial.into(), hashed, Vec::new())
             }
-            _ => self.refuse(None, denial, 0),
+            _ => self.refuse(None, denial.into(), 0),
         }
     }
 
     /// Refuses, unless the source only observes.
-    fn turn_away(&mut self, source: usize, denial: Denial, hashed: u64, forged: Vec<String>) -> Step {
+    fn turn_away(&mut self, source: usize, refusal: Refusal, hashed: u64, forged: Vec<String>) -> Step {
         match self.policy.sources.get(source).map(|source| source.mode) {
-            Some(Mode::Observe) => self.release(Passage::observed(denial, source, hashed, forged)),
-            _ => self.refuse(Some(source), denial, hashed),
+            Some(Mode::Observe) => self.release(Passage::observed(refusal.denial, source, hashed, forged), None),
+            _ => self.refuse(Some(source), refusal, hashed),
         }
     }
 
-    fn refuse(&mut self, source: Option<usize>, denial: Denial, hashed: u64) -> Step {
+    fn refuse(&mut self, source: Option<usize>, refusal: Refusal, hashed: u64) -> Step {
         self.state = State::Refused;
-        Step::Deny(Record::denied(source, denial, hashed))
+        Step::Deny(Record::denied(source, refusal, hashed))
     }
 
-    fn release(&mut self, passage: Passage) -> Step {
-        self.state = State::Released;
+    fn release(&mut self, passage: Passage, claim: Option<Once>) -> Step {
+        self.state = State::Released(claim);
         Step::Continue(passage)
     }
 }
@@ -234,31 +404,6 @@ impl Proving {
         }
         Ok(())
     }
-}
-
-/// The body that the host holds, from its start.
-struct Held<'a> {
-    body: &'a dyn BodyBuffer,
-    len: usize,
-}
-
-impl HeldBody for Held<'_> {
-    fn replay(&self, sink: &mut dyn FnMut(&[u8])) -> Result<(), Denial> {
-        slices(self.body, 0, self.len, sink)
-    }
-}
-
-/// Reads `len` bytes from `start`, all of them or none of the rest.
-fn slices(body: &dyn BodyBuffer, start: usize, len: usize, sink: &mut dyn FnMut(&[u8])) -> Result<(), Denial> {
-    let end = start.checked_add(len).ok_or(Denial::HostFailure)?;
-    let mut at = start;
-    while at < end {
-        let want = end.saturating_sub(at).min(SLICE);
-        let bytes = body.read(at, want).filter(|bytes| bytes.len() == want).ok_or(Denial::HostFailure)?;
-        sink(&bytes);
-        at = at.saturating_add(want);
-    }
-    Ok(())
 }
 
 /// What must be proved for a source, if it is open at all.

@@ -7,11 +7,18 @@
 //! 1. **Match.** Host and path choose one source. A path that two readers could read differently chooses none. No
 //!    source: denied, unless the configuration lets such requests go on ([`guard::route`]).
 //! 2. **Switch.** A source in mode `disabled` answers 503, and so does one whose secret is missing.
-//! 3. **Shape.** `Content-Length`, and the body's size as it comes ([`guard::body_size`]).
-//! 4. **Proof.** All checks of the source must hold; any of a check's secrets or public keys may match ([`verify`]).
+//! 3. **Shape.** Method, query, content encoding ([`guard::shape`]); `Content-Length`, and the body's size as it comes
+//!    ([`guard::body_size`]).
+//! 4. **Transport.** TLS on this hop, its version, a client certificate ([`guard::transport`]).
+//! 5. **Address.** The client address that the host trusts is in an allowed network ([`guard::address`]).
+//! 6. **Flood.** The address has not sent too many requests that could not be proved ([`guard::flood`]).
+//! 7. **Proof.** All checks of the source must hold; any of a check's secrets or public keys may match ([`verify`]).
 //!    How a sender proves a request is data, in `providers/` or in the configuration ([`verify::scheme`]).
-//! 5. **Freshness.** A signed timestamp lies within the tolerance, in both directions ([`verify::timestamp`]).
-//! 6. **Forward.** Forged identity headers are removed, ours are set, and what was held goes on ([`step`]).
+//! 8. **Freshness.** A signed timestamp lies within the tolerance, in both directions ([`verify::timestamp`]).
+//! 9. **Budget.** The source's rate limit is not spent; only proved requests spend it ([`guard::budget`]).
+//! 10. **Once.** The event did not come before ([`guard::replay`]), to no proxy of the fleet ([`guard::fleet`]). The
+//!     claim is given back if the upstream does not take the event.
+//! 11. **Forward.** Forged identity headers are removed, ours are set, and what was held goes on ([`step`]).
 //!
 //! Until then the body is held, and the headers with it: by this filter, or by one behind it that buffers whole
 //! requests ([`config::BodyHold`]).

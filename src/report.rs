@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::config::{Policy, Source};
-use crate::step::{Outcome, Record};
+use crate::guard::address::Doubt;
+use crate::guard::replay::OnDuplicate;
+use crate::step::{Outcome, Record, Tally};
 use crate::verify::{Denial, check::Match};
 
-/// The body of every refusal.
+/// The body of every refusal that says so.
 pub const REFUSAL_BODY: &[u8] = b"request denied\n";
 /// How long a sender should wait when the fault is not its own, in seconds.
 const RETRY_AFTER: &str = "30";
@@ -19,21 +21,55 @@ pub struct Reply {
     /// The status.
     pub status: u16,
     /// The headers beside the status.
-    pub headers: Vec<(&'static str, &'static str)>,
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: &'static [u8],
 }
 
-/// The answer to `denial`. A lack of proof is answered alike, whatever was lacking.
+/// The answer to `denial`. A lack of proof is answered alike, whatever was lacking. `retry_after`: the seconds that a
+/// limit tells.
 #[must_use]
-pub fn reply(denial: Denial, source: Option<&Source>) -> Reply {
-    let mut headers = vec![("content-type", "text/plain")];
+pub fn reply(denial: Denial, source: Option<&Source>, retry_after: Option<u64>) -> Reply {
+    let mut headers = vec![("content-type", "text/plain".to_owned())];
     let status = match denial {
         Denial::Unmatched => 404,
-        Denial::AmbiguousPath | Denial::ContentLengthInvalid | Denial::ContentLengthMismatch => 400,
+        Denial::AmbiguousPath
+        | Denial::QueryNotAllowed
+        | Denial::ContentLengthInvalid
+        | Denial::ContentLengthMismatch => 400,
+        Denial::TransportInsecure
+        | Denial::TlsVersion
+        | Denial::ClientCertificateMissing
+        | Denial::AddressMissing
+        | Denial::AddressDenied => 403,
+        Denial::MethodNotAllowed => {
+            // RFC 9110, section 15.5.6: a 405 names what is allowed.
+            headers.extend(source.map(|source| ("allow", source.shape.allow())));
+            405
+        }
+        Denial::ContentEncoding => 415,
+        Denial::FloodLimited | Denial::RateLimited => {
+            headers.push(("retry-after", retry_after.unwrap_or(1).to_string()));
+            429
+        }
+        Denial::Duplicate => {
+            let status = source.and_then(duplicate_status).unwrap_or(409);
+            if status < 300 {
+                // To the sender it is a delivery like any other.
+                return Reply { status, headers: Vec::new(), body: b"" };
+            }
+            status
+        }
         Denial::TooManyHeaders => 431,
         Denial::BodyTooLarge => 413,
         Denial::BodyTimeout => 408,
-        Denial::SourceDisabled | Denial::SourceClosed | Denial::HoldUnsupported | Denial::HostFailure => {
-            headers.push(("retry-after", RETRY_AFTER));
+        Denial::SourceDisabled
+        | Denial::SourceClosed
+        | Denial::HoldUnsupported
+        | Denial::HostFailure
+        | Denial::ReplayFull
+        | Denial::ReplayUnavailable => {
+            headers.push(("retry-after", RETRY_AFTER.to_owned()));
             source.map_or(503, |source| source.unavailable_status)
         }
         Denial::SecretUnknown
@@ -67,16 +103,24 @@ pub fn reply(denial: Denial, source: Option<&Source>) -> Reply {
         | Denial::TimestampMalformed
         | Denial::SignatureMismatch
         | Denial::TimestampStale
-        | Denial::TimestampFuture => {
+        | Denial::TimestampFuture
+        | Denial::EventIdMissing => {
             let status = source.map_or(401, |source| source.deny_status);
             // RFC 9110, section 15.5.2: a 401 names a challenge.
             if status == 401 && source.is_some_and(|source| source.basic_challenge) {
-                headers.push(("www-authenticate", "Basic realm=\"hookwarden\""));
+                headers.push(("www-authenticate", "Basic realm=\"hookwarden\"".to_owned()));
             }
             status
         }
     };
-    Reply { status, headers }
+    Reply { status, headers, body: REFUSAL_BODY }
+}
+
+fn duplicate_status(source: &Source) -> Option<u16> {
+    match source.replay.as_ref()?.duplicate {
+        OnDuplicate::Answer(status) => Some(status),
+        OnDuplicate::Pass => None,
+    }
 }
 
 /// The value of filter state `wasm.hookwarden`, for the access log.
@@ -107,7 +151,7 @@ pub fn log_line(record: &Record, policy: &Policy, client: &[u8], request_id: &[u
         r#"{{"event":"{}","source":"{}","code":"{denial}","status":{},"client":"{}","request_id":"{}""#,
         outcome_word(record.outcome),
         source_name(record.source, policy),
-        if matches!(record.outcome, Outcome::Observed(_)) { 0 } else { reply(denial, source).status },
+        if matches!(record.outcome, Outcome::Observed(_)) { 0 } else { reply(denial, source, None).status },
         harmless(client),
         harmless(request_id),
     );
@@ -131,6 +175,11 @@ fn hint(denial: Denial) -> Option<&'static str> {
         Denial::SourceClosed => {
             Some("a secret is not in the VM's environment: see vm_config.environment_variables.host_env_keys")
         }
+        Denial::ReplayUnavailable => {
+            Some("the shared store did not answer in time, or not as one: see its cluster's health and the time-out")
+        }
+        Denial::ReplayFull => Some("more events within the window than replay.entries has room for"),
+        Denial::AddressMissing => Some("the host tells no client address for this listener"),
         Denial::TimestampStale | Denial::TimestampFuture => {
             Some("a replay, or one of the two clocks is wrong: compare them before the tolerance is widened")
         }
@@ -169,6 +218,48 @@ impl Counter {
             Counter::Matches(found) => format!("hookwarden.source.{source}.matches.{}", found.secret_id()),
         }
     }
+}
+
+/// What is logged, once, of a doubtful client address.
+#[must_use]
+pub fn doubt_line(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::Shared => {
+            "every client seems to have the address of a proxy in front, so that they share limits and pass or fail \
+             allow_from together: say in xff_num_trusted_hops how many proxies stand in front"
+        }
+        Doubt::Forgeable => {
+            "the client's address is the last of X-Forwarded-For as the caller wrote it, so that a stranger may choose \
+             his: set use_remote_address: true, unless nobody but a proxy that writes this header can call here"
+        }
+    }
+}
+
+/// What a tally adds to the metrics of its source: names, whether it is a gauge, and by how much.
+pub fn memory_metrics(tally: &Tally, policy: &Policy) -> Vec<(String, Metric, i64)> {
+    let source = source_name(tally.source, policy);
+    let count = |by: u64| i64::try_from(by).unwrap_or(i64::MAX);
+    [
+        ("remembered", Metric::Gauge, tally.remembered),
+        ("dropped", Metric::Counter, count(tally.dropped)),
+        ("given_back", Metric::Counter, count(tally.given_back)),
+        ("stuck", Metric::Counter, count(tally.stuck)),
+        ("store_failures", Metric::Counter, count(tally.store_failures)),
+        ("duplicates_passed", Metric::Counter, count(tally.duplicates_passed)),
+    ]
+    .into_iter()
+    .filter(|(_, _, by)| *by != 0)
+    .map(|(name, metric, by)| (format!("hookwarden.source.{source}.replay.{name}"), metric, by))
+    .collect()
+}
+
+/// A kind of metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// It only grows.
+    Counter,
+    /// It comes and goes.
+    Gauge,
 }
 
 /// The name of the counter of all bytes of body that were hashed.

@@ -1,5 +1,9 @@
 //! What the adapter has to do next, as plain data. The only place where "continue" can be made.
 
+use std::time::Duration;
+
+use crate::guard::address::Doubt;
+use crate::guard::fleet::Call;
 use crate::verify::{Denial, Request, Verified, check::Match};
 
 /// The prefix of the headers by which we speak to the upstream. Nobody else may.
@@ -14,6 +18,38 @@ pub enum Step {
     Hold,
     /// Answer instead of the upstream.
     Deny(Record),
+    /// Keep everything, make this call, and tell what came of it.
+    Call(Call),
+}
+
+/// Why a request is refused, and when it may come again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub denial: Denial,
+    /// After how many seconds the caller may try again, where a limit tells.
+    pub retry_after: Option<u64>,
+}
+
+/// What happened in the guards' memories, to be counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The position of the source.
+    pub source: Option<usize>,
+    /// By how much the number of remembered events changed.
+    pub remembered: i64,
+    /// How many were forgotten for want of room.
+    pub dropped: u64,
+    /// How many claims were given back.
+    pub given_back: u64,
+    /// How many claims should have been given back, and could not be: their events will not pass again.
+    pub stuck: u64,
+    /// How many calls to the shared store failed.
+    pub store_failures: u64,
+    /// How many duplicates went on, marked.
+    pub duplicates_passed: u64,
+    /// What is doubtful about the client's address.
+    pub doubt: Option<Doubt>,
 }
 
 /// The permission to let something go on, and what goes with it. Every way to get one is a function below.
@@ -43,6 +79,8 @@ pub struct Record {
     pub matches: Vec<Match>,
     /// How many bytes of body were hashed.
     pub hashed: u64,
+    /// After how many seconds the caller may try again, where a limit tells.
+    pub retry_after: Option<u64>,
 }
 
 /// What was decided about a request.
@@ -62,19 +100,23 @@ impl Passage {
     /// For a proved request. `edits` are those that the headers still need.
     pub(crate) fn proved(verified: &Verified, source: usize, hashed: u64, edits: Edits) -> Self {
         let matches = verified.matches().to_vec();
-        Self { edits, record: Some(Record { source: Some(source), outcome: Outcome::Passed, matches, hashed }) }
+        Self {
+            edits,
+            record: Some(Record { source: Some(source), outcome: Outcome::Passed, matches, hashed, retry_after: None }),
+        }
     }
 
     /// For a request that no source wants and the configuration lets go on. It never says who it is from.
     pub(crate) fn unmatched(forged: Vec<String>) -> Self {
-        let record = Record { source: None, outcome: Outcome::Unmatched, matches: Vec::new(), hashed: 0 };
+        let record =
+            Record { source: None, outcome: Outcome::Unmatched, matches: Vec::new(), hashed: 0, retry_after: None };
         Self { edits: Edits { remove: forged, set: Vec::new() }, record: Some(record) }
     }
 
     /// For a request that a source only observes. It never says that it was proved.
     pub(crate) fn observed(denial: Denial, source: usize, hashed: u64, forged: Vec<String>) -> Self {
         let outcome = Outcome::Observed(denial);
-        let record = Record { source: Some(source), outcome, matches: Vec::new(), hashed };
+        let record = Record { source: Some(source), outcome, matches: Vec::new(), hashed, retry_after: None };
         Self { edits: Edits { remove: forged, set: Vec::new() }, record: Some(record) }
     }
 
@@ -99,8 +141,9 @@ impl Passage {
 impl Record {
     /// The record of a refusal.
     #[must_use]
-    pub fn denied(source: Option<usize>, denial: Denial, hashed: u64) -> Self {
-        Self { source, outcome: Outcome::Denied(denial), matches: Vec::new(), hashed }
+    pub fn denied(source: Option<usize>, refusal: Refusal, hashed: u64) -> Self {
+        let Refusal { denial, retry_after } = refusal;
+        Self { source, outcome: Outcome::Denied(denial), matches: Vec::new(), hashed, retry_after }
     }
 
     /// Why the request was, or would have been, refused.
@@ -111,6 +154,26 @@ impl Record {
             Outcome::Passed | Outcome::Unmatched => None,
         }
     }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self { denial, retry_after: None }
+    }
+}
+
+impl Refusal {
+    /// A refusal by a limit that lets the next one through after `wait`.
+    #[must_use]
+    pub fn until(denial: Denial, wait: Duration) -> Self {
+        let whole = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+        Self { denial, retry_after: Some(whole.max(1)) }
+    }
+}
+
+/// The header that marks a duplicate where duplicates go on.
+pub(crate) fn duplicate_mark() -> (&'static str, Vec<u8>) {
+    ("x-hookwarden-duplicate", b"true".to_vec())
 }
 
 /// The headers that tell the upstream who a proved request is from.

@@ -1,8 +1,11 @@
 //! One check as it is configured: a provider or a scheme, and its secrets.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::problem::Findings;
+#[cfg(not(target_family = "wasm"))]
+use super::problem::{Path, Problem};
 use super::providers::{self, Refusal};
 use super::reader::{Members, Node};
 use super::scheme::{self, Context, Dialect};
@@ -11,16 +14,25 @@ use super::weakness;
 use super::with::With;
 use crate::verify::Dialects;
 use crate::verify::check::Check;
+#[cfg(not(target_family = "wasm"))]
+use crate::verify::check::Condition;
+#[cfg(not(target_family = "wasm"))]
+use crate::verify::json::Json;
 use crate::verify::keyring::{Keyring, Secrets, Selector};
 use crate::verify::request::is_header_name;
 use crate::verify::scheme::Scheme;
 
-/// What became of a configured check.
-pub(super) enum Read {
-    /// It can prove requests.
-    Dialects(Dialects),
-    /// One of its secrets is missing in the environment.
-    Closed,
+/// What is known of a check's sender.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    /// What it understands when it is refused.
+    pub(super) refusal: Refusal,
+    /// The networks that it publishes.
+    pub(super) networks: Vec<String>,
+    /// Whether one of its secrets is missing in the environment, so that it proves nothing.
+    pub(super) closed: bool,
+    /// How far its time may be off; `None` if it signs none, or none that we bound.
+    pub(super) tolerance: Option<Duration>,
 }
 
 /// Secrets as written: one list, or lists by what a request names.
@@ -30,8 +42,21 @@ enum WrittenKeyring {
     Closed,
 }
 
+/// What checks are read with.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// The variables of the VM.
+    pub(super) environment: Environment<'a>,
+    /// Whether the source remembers events.
+    pub(super) remembers: bool,
+}
+
 /// Reads one check. `None` if there was a problem.
-pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<(Read, Refusal)> {
+pub(super) fn read(
+    node: &Node<'_>,
+    Surroundings { environment, remembers }: Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<(Dialects, Sender)> {
     let mut members = node.object(findings)?;
     let tolerance_node = members.take("tolerance");
     let tolerance = match &tolerance_node {
@@ -46,6 +71,7 @@ pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut
     let provider = read_provider(&mut members, context, findings);
     let path = members.path.clone();
     members.finish(findings);
+    let by_path = by.as_ref().map(|node| node.path.clone());
     let shape = provider.as_ref().and_then(|provider| provider.shape.as_ref());
     let keyring = match (secrets, keys, by) {
         (Some(node), None, None) => read_list(&node, Kind::Secret(shape), environment, findings),
@@ -65,8 +91,69 @@ pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut
         findings.problem(&node.path, "has no effect: this sender signs no timestamp");
     }
     tolerance?;
-    weakness::warn(schemes.iter().map(|(scheme, _)| scheme), &path, findings);
-    Some((prepare(schemes, &keyring, findings)?, provider.refusal))
+    if let (true, WrittenKeyring::Chosen(_, lists), Some(path)) = (remembers, &keyring, by_path)
+        && share_a_secret(lists)
+    {
+        findings.warning(
+            &path,
+            "has one secret in two lists: an event that came under one name can come again under the other",
+        );
+    }
+    weakness::warn(schemes.iter().map(|(scheme, _)| scheme), remembers, &path, findings);
+    let tolerances: Option<Vec<_>> = schemes.iter().map(|(scheme, _)| scheme.tolerance()).collect();
+    let sender = Sender {
+        refusal: provider.refusal,
+        networks: provider.networks,
+        closed: matches!(keyring, WrittenKeyring::Closed),
+        tolerance: tolerances.and_then(|tolerances| tolerances.into_iter().max()),
+    };
+    Some((prepare(schemes, &keyring, findings)?, sender))
+}
+
+/// The schemes of a check, whatever its secrets are: those who sign have their own. A check with `keys` is one of
+/// public keys, one with `secrets` or `secrets_by` is not; one with none of them is what its scheme says.
+///
+/// # Errors
+/// Every problem with the scheme, and with what it is given in `with` and `tolerance`.
+#[cfg(not(target_family = "wasm"))]
+pub fn schemes(check: &Json) -> Result<Vec<(Scheme, Option<Condition>)>, Vec<Problem>> {
+    let has = |name: &str| matches!(check, Json::Object(members) if members.iter().any(|(key, _)| key == name));
+    let kinds: &[bool] = match (has("keys"), has("secrets") || has("secrets_by")) {
+        (true, _) => &[true],
+        (false, true) => &[false],
+        (false, false) => &[false, true],
+    };
+    let mut fewest: Option<Vec<Problem>> = None;
+    for public_keys in kinds {
+        match schemes_for(check, *public_keys) {
+            (Some(dialects), problems) if problems.is_empty() => return Ok(dialects),
+            // The right kind, and something else is wrong.
+            (Some(_), problems) => return Err(problems),
+            (None, problems) if fewest.as_ref().is_none_or(|fewest| problems.len() < fewest.len()) => {
+                fewest = Some(problems);
+            }
+            (None, _) => {}
+        }
+    }
+    Err(fewest.unwrap_or_default())
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn schemes_for(check: &Json, public_keys: bool) -> (Option<Vec<Dialect>>, Vec<Problem>) {
+    let mut findings = Findings::default();
+    let dialects = Node { path: Path::root(), json: check }.object(&mut findings).and_then(|mut members| {
+        let tolerance = members.take("tolerance").and_then(|node| {
+            let (shortest, longest) = scheme::TOLERANCES;
+            node.duration(shortest, longest, &mut findings)
+        });
+        let with_node = members.take("with");
+        let with = With::read(with_node.as_ref(), &mut findings);
+        let context = Context { with: &with, tolerance, public_keys };
+        let provider = read_provider(&mut members, context, &mut findings)?;
+        with.finish(with_node.as_ref(), &mut findings);
+        Some(provider.dialects)
+    });
+    (dialects, findings.problems)
 }
 
 /// A sender: how it proves itself, and what its secrets look like.
@@ -74,6 +161,7 @@ struct Provider {
     dialects: Vec<Dialect>,
     shape: Option<providers::Shape>,
     refusal: Refusal,
+    networks: Vec<String>,
 }
 
 fn read_provider(members: &mut Members<'_>, context: Context<'_>, findings: &mut Findings) -> Option<Provider> {
@@ -86,11 +174,11 @@ fn read_provider(members: &mut Members<'_>, context: Context<'_>, findings: &mut
             };
             let scheme = Node { path: node.path.clone(), json: &file.scheme };
             let dialects = scheme::read(&scheme, context, findings)?;
-            Some(Provider { dialects, shape: Some(file.shape), refusal: file.refusal })
+            Some(Provider { dialects, shape: Some(file.shape), refusal: file.refusal, networks: file.networks })
         }
         (None, Some(node)) => {
             let dialects = scheme::read(&node, context, findings)?;
-            Some(Provider { dialects, shape: None, refusal: Refusal::default() })
+            Some(Provider { dialects, shape: None, refusal: Refusal::default(), networks: Vec::new() })
         }
         _ => {
             findings.problem(&members.path, "needs exactly one of \"provider\" and \"scheme\"");
@@ -162,6 +250,13 @@ fn read_chosen(
     Some(lists.map_or(WrittenKeyring::Closed, |lists| WrittenKeyring::Chosen(selector, lists)))
 }
 
+fn share_a_secret(lists: &[(String, Vec<Written>)]) -> bool {
+    lists.iter().enumerate().any(|(position, (_, list))| {
+        let later = || lists.iter().skip(position.saturating_add(1)).flat_map(|(_, list)| list);
+        list.iter().any(|secret| later().any(|other| secret.is_alike(other)))
+    })
+}
+
 /// The secrets, if the environment has all of them.
 fn written(found: Vec<Found>) -> Option<Vec<Written>> {
     found
@@ -173,11 +268,12 @@ fn written(found: Vec<Found>) -> Option<Vec<Written>> {
         .collect()
 }
 
-fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, findings: &mut Findings) -> Option<Read> {
+fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, findings: &mut Findings) -> Option<Dialects> {
     let mut checks = Vec::new();
     for (scheme, when) in schemes {
         let keyring = match keyring {
-            WrittenKeyring::Closed => return Some(Read::Closed),
+            // No request names a list of it. What does not depend on the secrets can be told all the same.
+            WrittenKeyring::Closed => Keyring::chosen(Selector::PathSegment(0), Vec::new()),
             WrittenKeyring::One(list) => Keyring::one(prepare_list(list, &scheme, findings)?),
             WrittenKeyring::Chosen(selector, lists) => {
                 let lists: Vec<_> = lists
@@ -189,7 +285,7 @@ fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, findings: &mut Findi
         };
         checks.push(Check::new(scheme, when, keyring));
     }
-    Some(Read::Dialects(Dialects { checks }))
+    Some(Dialects { checks })
 }
 
 fn prepare_list(list: &[Written], scheme: &Scheme, findings: &mut Findings) -> Option<Secrets> {

@@ -5,6 +5,9 @@
 //! does not have, so that one missing variable does not take every source down.
 
 pub mod check;
+#[cfg(not(target_family = "wasm"))]
+pub mod dialects;
+mod guards;
 pub mod policy;
 pub mod problem;
 pub mod providers;
@@ -23,6 +26,8 @@ pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
 use problem::{Findings, Path, Problem};
 use reader::Node;
 pub use secret::Environment;
+#[cfg(not(target_family = "wasm"))]
+pub use secret::UNSEEN;
 
 /// How long headers may be held without a body, unless configured.
 const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,16 +48,27 @@ pub struct Loaded {
 /// # Errors
 /// Every problem, in the order in which they stand in the text.
 pub fn load(text: &[u8], environment: Environment<'_>) -> Result<Loaded, Vec<Problem>> {
-    let json = Json::parse(text).map_err(|error| {
-        let message = format!("not JSON: line {}, column {}: {}", error.line, error.column, error.message);
-        vec![Problem { path: Path::root(), message }]
-    })?;
-    let mut findings = Findings::default();
-    let policy = read(&Node { path: Path::root(), json: &json }, environment, &mut findings);
+    let (policy, findings) = inspect(text, environment);
     match policy {
-        Some(policy) if findings.problems.is_empty() => Ok(Loaded { policy, warnings: findings.warnings }),
-        _ => Err(findings.problems),
+        Some(policy) => Ok(Loaded { policy, warnings: findings.warnings }),
+        None => Err(findings.problems),
     }
+}
+
+/// Reads a configuration as [`load`] does, and tells what should be changed about it even if it is refused.
+#[must_use]
+pub fn inspect(text: &[u8], environment: Environment<'_>) -> (Option<Policy>, Findings) {
+    let mut findings = Findings::default();
+    let json = match Json::parse(text) {
+        Ok(json) => json,
+        Err(error) => {
+            let message = format!("not JSON: line {}, column {}: {}", error.line, error.column, error.message);
+            findings.problem(&Path::root(), message);
+            return (None, findings);
+        }
+    };
+    let policy = read(&Node { path: Path::root(), json: &json }, environment, &mut findings);
+    (policy.filter(|_| findings.problems.is_empty()), findings)
 }
 
 fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Policy> {
@@ -71,7 +87,9 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         Some(node) => node.duration(STALL_TIMEOUTS.0, STALL_TIMEOUTS.1, findings),
         None => Some(DEFAULT_STALL_TIMEOUT),
     };
-    let sources = members.require("sources", findings).and_then(|node| read_sources(&node, environment, findings));
+    let hold = body_hold.unwrap_or(BodyHold::Filter);
+    let sources =
+        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, findings));
     members.finish(findings);
     let (routes, sources) = sources?;
     Some(Policy { body_hold: body_hold?, unmatched: unmatched?, stall_timeout: stall_timeout?, routes, sources })
@@ -79,6 +97,7 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
 
 fn read_sources(
     node: &Node<'_>,
+    body_hold: BodyHold,
     environment: Environment<'_>,
     findings: &mut Findings,
 ) -> Option<(Routes, Vec<Source>)> {
@@ -93,7 +112,7 @@ fn read_sources(
         {
             findings.problem(&node.path.member("name"), "is the name of an earlier source; each needs its own");
         }
-        let Some((pattern, source)) = source::read(node, environment, findings) else {
+        let Some((pattern, source)) = source::read(node, body_hold, environment, findings) else {
             complete = false;
             continue;
         };

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
+use crate::guard::address::AddressRule;
+use crate::guard::budget::BudgetRule;
+use crate::guard::flood::FloodRule;
+use crate::guard::replay::ReplayRule;
 use crate::guard::route::Routes;
+use crate::guard::shape::ShapeRule;
+use crate::guard::transport::TransportRule;
 use crate::verify::Requirement;
 
 /// The whole configuration.
@@ -47,6 +53,18 @@ pub struct Source {
     pub mode: Mode,
     /// The most bytes a body may have.
     pub max_body_bytes: Option<u64>,
+    /// What a request must look like.
+    pub shape: ShapeRule,
+    /// How the client must have come.
+    pub transport: Option<TransportRule>,
+    /// Where the client may be.
+    pub address: Option<AddressRule>,
+    /// How many failed proofs an address may send.
+    pub flood: Option<FloodRule>,
+    /// How many proved requests are taken.
+    pub budget: Option<BudgetRule>,
+    /// Whether an event may come again.
+    pub replay: Option<ReplayRule>,
     /// The status of a refusal for lack of proof.
     pub deny_status: u16,
     /// The status where the fault is ours and the sender should try again.

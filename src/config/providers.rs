@@ -12,6 +12,8 @@ pub struct Provider {
     pub shape: Shape,
     /// What the sender understands when it is refused.
     pub refusal: Refusal,
+    /// The networks that the sender says it sends from; none if it does not say.
+    pub networks: Vec<String>,
 }
 
 /// The statuses that a sender understands.
@@ -38,10 +40,11 @@ pub fn find(name: &str) -> Option<Provider> {
     let file = Json::parse(text(name)?.as_bytes()).ok()?;
     let member = |path: &str| JsonPath::parse(path).and_then(|path| file.at(&path));
     let texts = |json: &Json| {
-        json.elements().unwrap_or_default().into_iter().filter_map(Json::text).map(str::to_owned).collect()
+        json.elements().unwrap_or_default().into_iter().filter_map(Json::text).map(str::to_owned).collect::<Vec<_>>()
     };
     let status = |name: &str| member(name).and_then(Json::text).and_then(|status| status.parse().ok());
     Some(Provider {
+        networks: member("networks").map(texts).unwrap_or_default(),
         refusal: Refusal { status: status("status"), unavailable: status("unavailable") },
         scheme: member("scheme")?.clone(),
         shape: Shape {
@@ -51,7 +54,8 @@ pub fn find(name: &str) -> Option<Provider> {
     })
 }
 
-/// What is shipped of a provider's file, as JSON: `scheme`, and what is known of the shape of its `secret`.
+/// What is shipped of a provider's file, as JSON: `scheme`, what is known of the shape of its `secret`, the statuses
+/// that it understands, the `networks` that it sends from.
 #[must_use]
 pub fn text(name: &str) -> Option<&'static str> {
     let position = PROVIDERS.binary_search_by(|(provider, _)| (*provider).cmp(name)).ok()?;

@@ -72,14 +72,22 @@ impl<'a> Node<'a> {
     /// The value as a whole number within `min` and `max`.
     pub fn whole(&self, min: u64, max: u64, findings: &mut Findings) -> Option<u64> {
         match self.json {
-            Json::Number(text) => {
-                if let Some(value) = whole(text).filter(|value| (min..=max).contains(value)) {
+            Json::Number(_) => {
+                if let Some(value) = self.number().filter(|value| (min..=max).contains(value)) {
                     return Some(value);
                 }
                 findings.problem(&self.path, format!("must be a whole number from {min} to {max}"));
                 None
             }
             _ => self.expected("a whole number", findings),
+        }
+    }
+
+    /// The value, if it is a whole number.
+    pub fn number(&self) -> Option<u64> {
+        match self.json {
+            Json::Number(text) => whole(text),
+            _ => None,
         }
     }
 
@@ -99,8 +107,9 @@ impl<'a> Node<'a> {
         let text = self.text(findings)?;
         let duration = humantime::parse_duration(text).ok().filter(|duration| (min..=max).contains(duration));
         if duration.is_none() {
-            let (min, max) = (humantime::format_duration(min), humantime::format_duration(max));
-            findings.problem(&self.path, format!("must be a duration from {min} to {max}, such as \"90s\" or \"5m\""));
+            let examples = if max < Duration::from_secs(90) { r#""250ms" or "2s""# } else { r#""90s" or "5m""# };
+            let (min, max) = (written(min), written(max));
+            findings.problem(&self.path, format!("must be a duration from {min} to {max}, such as {examples}"));
         }
         duration
     }
@@ -154,6 +163,16 @@ impl<'a> Members<'a> {
 pub(super) fn shown(path: &Path, key: &str) -> Path {
     let word = key.len() <= 32 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'));
     path.member(if word { key } else { "?" })
+}
+
+/// A duration as it can be written. Days stay days: a month has no whole number of them.
+fn written(duration: Duration) -> String {
+    const DAY: u64 = 86_400;
+    match (duration.as_secs().checked_div(DAY), duration.as_secs().checked_rem(DAY), duration.subsec_nanos()) {
+        (Some(1), Some(0), 0) => "1day".to_owned(),
+        (Some(days), Some(0), 0) if days > 1 => format!("{days}days"),
+        _ => humantime::format_duration(duration).to_string(),
+    }
 }
 
 /// A number without a fraction. A configuration that went through a protobuf Struct has doubles: `1048576.0`.

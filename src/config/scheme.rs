@@ -18,6 +18,7 @@ use credential::read_credential;
 use http::{read_http_signature, read_message_signature};
 use jwt::{read_claim_name, read_jwt};
 use signature::read_signature;
+pub(super) use value::expression_problem;
 use value::{read_expression, read_pair};
 
 /// The window of a scheme that does not state one, and of most senders.

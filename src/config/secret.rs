@@ -6,7 +6,7 @@ use super::problem::{Findings, Path};
 use super::providers::Shape;
 use super::reader::{Members, Node};
 use crate::verify::scheme::{KeyError, Scheme};
-use crate::verify::secret::{Secret, Validity};
+use crate::verify::secret::{Secret, SecretText, Validity};
 use crate::verify::timestamp::{UnixTime, parse_rfc3339};
 
 /// The longest name of a source or a secret, in bytes.
@@ -43,6 +43,23 @@ pub(super) enum Found {
     Written(Written),
     /// Its environment variable is not set.
     MissingInEnvironment,
+}
+
+/// What an [`Environment`] says of a variable that is set where its value cannot be seen from here: what is configured
+/// around the secret can be checked all the same. No variable can hold it.
+#[cfg(not(target_family = "wasm"))]
+pub const UNSEEN: &str = "\0";
+
+/// A key of the scheme that stands for one that cannot be seen: text, base64 and hexadecimal; a user and a password;
+/// public keys of Ed25519 and P-256 (the generators of both groups), and of RSA.
+#[cfg(not(target_family = "wasm"))]
+fn specimen(scheme: &Scheme) -> Option<crate::verify::secret::Key> {
+    const PLAIN: &str = "00112233445566778899aabbccddeeff";
+    const ED25519: &str = "5866666666666666666666666666666666666666666666666666666666666666";
+    const P256: &str = "036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
+    let rsa = format!(r#"{{"kty":"RSA","e":"AQAB","n":"{}w"}}"#, "_".repeat(341));
+    let basic = format!("user:{PLAIN}");
+    [PLAIN, &basic, ED25519, P256, &rsa].into_iter().find_map(|text| scheme.key(text).ok())
 }
 
 /// Reads a list of secrets. `None` if there was a problem.
@@ -88,30 +105,9 @@ fn read_one(
     let (env, value) = (members.take("env"), members.take("value"));
     let path = members.path.clone();
     members.finish(findings);
-    let (path, text) = match (env, value) {
-        (Some(node), None) => {
-            let name = node.text(findings)?;
-            if !is_variable_name(name) {
-                findings.problem(&node.path, "must be the name of an environment variable, such as \"HOOK_SECRET\"");
-                return None;
-            }
-            match environment(name).filter(|text| !text.is_empty()) {
-                Some(text) => (node.path, text),
-                None => {
-                    findings.warning(
-                        &node.path,
-                        "is not set in the VM's environment, so its source is closed (503): set it, and name it in \
-                         vm_config.environment_variables.host_env_keys",
-                    );
-                    return Some(Found::MissingInEnvironment);
-                }
-            }
-        }
-        (None, Some(node)) => (node.path.clone(), node.text(findings)?.to_owned()),
-        _ => {
-            findings.problem(&path, "needs exactly one of \"env\" and \"value\"");
-            return None;
-        }
+    let (path, text) = match read_text(env, value, &path, environment, findings)? {
+        Some(found) => found,
+        None => return Some(Found::MissingInEnvironment),
     };
     if let (Some(Some(start)), Some(Some(end))) = (not_before, not_after)
         && start > end
@@ -119,6 +115,8 @@ fn read_one(
         findings.problem(&path, "has \"not_before\" later than \"not_after\", so that it is never valid");
     }
     let usable = match kind {
+        #[cfg(not(target_family = "wasm"))]
+        _ if text == UNSEEN => true,
         Kind::Secret(shape) => is_usable(&text, short_is_meant, &path, findings) && fits(&text, shape, &path, findings),
         Kind::PublicKey => true,
     };
@@ -127,6 +125,74 @@ fn read_one(
     Some(Found::Written(Written { path, id: id?, text, validity, short_is_meant }))
 }
 
+/// The text of a secret and where it stands; none if its environment variable is not set.
+fn read_text(
+    env: Option<Node<'_>>,
+    value: Option<Node<'_>>,
+    path: &Path,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Option<Option<(Path, String)>> {
+    match (env, value) {
+        (Some(node), None) => {
+            let name = node.text(findings)?;
+            if !is_variable_name(name) {
+                findings.problem(&node.path, "must be the name of an environment variable, such as \"HOOK_SECRET\"");
+                return None;
+            }
+            let text = environment(name).filter(|text| !text.is_empty());
+            if text.is_none() {
+                findings.warning(
+                    &node.path,
+                    "is not set in the VM's environment, so its source is closed (503): set it, and name it in \
+                     vm_config.environment_variables.host_env_keys",
+                );
+            }
+            Some(text.map(|text| (node.path, text)))
+        }
+        (None, Some(node)) => Some(Some((node.path.clone(), node.text(findings)?.to_owned()))),
+        _ => findings.refuse(path, "needs exactly one of \"env\" and \"value\""),
+    }
+}
+
+/// What became of a header's value that is a secret of ours, which no request presents.
+pub(super) enum HeaderValue {
+    /// It is there.
+    Written(SecretText),
+    /// Its environment variable is not set.
+    MissingInEnvironment,
+}
+
+/// Reads one secret that is a header's whole value.
+pub(super) fn read_header_value(
+    node: &Node<'_>,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Option<HeaderValue> {
+    let mut members = node.object(findings)?;
+    let (env, value) = (members.take("env"), members.take("value"));
+    members.finish(findings);
+    let Some((path, text)) = read_text(env, value, &node.path, environment, findings)? else {
+        return Some(HeaderValue::MissingInEnvironment);
+    };
+    #[cfg(not(target_family = "wasm"))]
+    if text == UNSEEN {
+        return Some(HeaderValue::Written(SecretText::new(b"")));
+    }
+    if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return findings.refuse(&path, "cannot be a header's value: it has a line break, or characters beyond ASCII");
+    }
+    if text.rsplit_once(' ').is_some_and(|(_, credential)| looks_unexpanded(credential)) {
+        return findings.refuse(&path, UNEXPANDED);
+    }
+    // How long it is, is the store's business.
+    is_usable(&text, true, &path, findings).then(|| HeaderValue::Written(SecretText::new(text.as_bytes())))
+}
+
+/// What is said of a secret that [`looks_unexpanded`].
+const UNEXPANDED: &str =
+    "looks like a placeholder or a reference that nobody expanded; use \"env\" to read an environment variable";
+
 /// Whether a text can be meant as a secret. Says what it is not, never what it is.
 fn is_usable(text: &str, short_is_meant: bool, path: &Path, findings: &mut Findings) -> bool {
     let problem = if text.is_empty() {
@@ -134,7 +200,7 @@ fn is_usable(text: &str, short_is_meant: bool, path: &Path, findings: &mut Findi
     } else if text.trim() != text || text.contains(['\n', '\r']) {
         "begins or ends with white space, or has a line break in it; paste it again without"
     } else if looks_unexpanded(text) || text.rsplit_once(':').is_some_and(|(_, password)| looks_unexpanded(password)) {
-        "looks like a placeholder or a reference that nobody expanded; use \"env\" to read an environment variable"
+        UNEXPANDED
     } else if text.len() < MIN_BYTES && !short_is_meant {
         "is shorter than 8 bytes and can be guessed; use a longer one, or say \"insecure_short_secret\": true"
     } else {
@@ -210,8 +276,19 @@ fn read_time(node: Option<Node<'_>>, findings: &mut Findings) -> Option<Option<U
 }
 
 impl Written {
+    /// Whether both were pasted alike.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+
     /// The secret, prepared for `scheme`.
     pub(super) fn prepare(&self, scheme: &Scheme, findings: &mut Findings) -> Option<Secret> {
+        #[cfg(not(target_family = "wasm"))]
+        if self.text == UNSEEN
+            && let Some(key) = specimen(scheme)
+        {
+            return Some(Secret { id: self.id.clone(), key, validity: self.validity });
+        }
         if !self.short_is_meant && scheme.key_len(&self.text).is_some_and(|len| len < MIN_BYTES) {
             return findings
                 .refuse(&self.path, "stands for fewer than 8 bytes and can be guessed; paste the sender's own");

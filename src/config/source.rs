@@ -1,7 +1,8 @@
 //! One source as it is configured.
 
-use super::check::{self, Read};
-use super::policy::{Mode, Source};
+use super::check::{self, Sender, Surroundings};
+use super::guards;
+use super::policy::{BodyHold, Mode, Source};
 use super::problem::Findings;
 use super::providers::Refusal;
 use super::reader::{Members, Node};
@@ -19,6 +20,7 @@ const MAX_BODY_BYTES: u64 = 1 << 30;
 /// Reads one source and what it matches. `None` if there was a problem.
 pub(super) fn read(
     node: &Node<'_>,
+    body_hold: BodyHold,
     environment: Environment<'_>,
     findings: &mut Findings,
 ) -> Option<(Pattern, Source)> {
@@ -27,7 +29,11 @@ pub(super) fn read(
     let name = members.require("name", findings).and_then(|node| secret::read_name(&node, findings));
     let pattern = members.require("match", findings).and_then(|node| read_pattern(&node, findings));
     let verify = members.require("verify", findings);
-    let verified = verify.as_ref().and_then(|node| read_verify(node, environment, findings));
+    let guards = guards::Written::take(&mut members);
+    let surroundings = Surroundings { environment, remembers: guards.remembers() };
+    let verified = verify.as_ref().and_then(|node| read_verify(node, surroundings, findings));
+    let senders = verified.as_ref().map(|(_, senders)| senders.as_slice());
+    let guards = guards.read(guards::Context { body_hold, environment, senders }, findings);
     let mode = match members.take("mode") {
         Some(node) => node.word(&modes, findings),
         None => Some(Mode::Enforce),
@@ -45,7 +51,15 @@ pub(super) fn read(
         None => Some(false),
     };
     members.finish(findings);
-    let (requirement, refusal) = verified?;
+    let ((mut requirement, senders), guards) = (verified?, guards?);
+    let senders = senders.concat();
+    let mut closed = senders.iter().any(|sender| sender.closed);
+    if let Some(replay) = &guards.replay {
+        guards::remember(&mut requirement, replay, findings)?;
+        closed |= replay.closed;
+    }
+    let requirement = (!closed).then_some(requirement);
+    let refusal = understood_by_all(&senders);
     let schemes = || requirement.iter().flat_map(Requirement::checks).map(Check::scheme);
     let basic_challenge = schemes().any(Scheme::wants_basic_challenge);
     let mut credential_headers = Vec::new();
@@ -58,6 +72,12 @@ pub(super) fn read(
         name: name?.to_owned(),
         mode: mode?,
         max_body_bytes: max_body_bytes?,
+        shape: guards.shape,
+        transport: guards.transport,
+        address: guards.address,
+        flood: guards.flood,
+        budget: guards.budget,
+        replay: guards.replay.map(|replay| replay.rule),
         deny_status: deny_status?.or(refusal.status).unwrap_or(401),
         unavailable_status: refusal.unavailable.unwrap_or(503),
         basic_challenge,
@@ -74,60 +94,50 @@ fn read_deny(node: &Node<'_>, findings: &mut Findings) -> Option<u16> {
     status.and_then(|status| u16::try_from(status).ok())
 }
 
-/// What must be proved, and what the sender understands when refused: no requirement if a secret is missing in the
-/// environment, `None` if there was a problem.
+/// What must be proved, and the senders of each group. `None` if there was a problem.
 fn read_verify(
     node: &Node<'_>,
-    environment: Environment<'_>,
+    surroundings: Surroundings<'_>,
     findings: &mut Findings,
-) -> Option<(Option<Requirement>, Refusal)> {
+) -> Option<(Requirement, Vec<Vec<Sender>>)> {
     let groups = match node.json {
         Json::List(_) => {
             let list = node.list(findings)?;
-            list.iter().map(|node| read_group(node, environment, findings)).collect::<Vec<_>>()
+            list.iter().map(|node| read_group(node, surroundings, findings)).collect::<Vec<_>>()
         }
-        _ => vec![read_group(node, environment, findings)],
+        _ => vec![read_group(node, surroundings, findings)],
     };
-    // First every problem, then whether the source is closed.
-    let groups: Vec<(Option<Group>, Vec<Refusal>)> = groups.into_iter().collect::<Option<_>>()?;
-    let (groups, refusals): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
-    let requirement = groups.into_iter().collect::<Option<Vec<_>>>().and_then(Requirement::new);
-    Some((requirement, understood_by_all(&refusals.concat())))
+    let groups: Vec<(Group, Vec<Sender>)> = groups.into_iter().collect::<Option<_>>()?;
+    let (groups, senders) = groups.into_iter().unzip();
+    Some((Requirement::new(groups)?, senders))
 }
 
 /// The statuses that every check's sender understands: where they differ, the usual ones.
-fn understood_by_all(refusals: &[Refusal]) -> Refusal {
-    match refusals.split_first() {
-        Some((first, others)) if others.iter().all(|other| other == first) => *first,
+fn understood_by_all(senders: &[Sender]) -> Refusal {
+    match senders.split_first() {
+        Some((first, others)) if others.iter().all(|other| other.refusal == first.refusal) => first.refusal,
         _ => Refusal::default(),
     }
 }
 
-/// One check, or `{"any": [...]}`: no group if closed.
+/// One check, or `{"any": [...]}`, and its senders.
 fn read_group(
     node: &Node<'_>,
-    environment: Environment<'_>,
+    surroundings: Surroundings<'_>,
     findings: &mut Findings,
-) -> Option<(Option<Group>, Vec<Refusal>)> {
+) -> Option<(Group, Vec<Sender>)> {
     let checks = match any_of(node) {
-        None => vec![check::read(node, environment, findings)],
+        None => vec![check::read(node, surroundings, findings)],
         Some(()) => {
             let mut members = node.object(findings)?;
             let any = members.require("any", findings);
             members.finish(findings);
-            any?.list(findings)?.iter().map(|node| check::read(node, environment, findings)).collect()
+            any?.list(findings)?.iter().map(|node| check::read(node, surroundings, findings)).collect()
         }
     };
-    let checks: Vec<(Read, Refusal)> = checks.into_iter().collect::<Option<_>>()?;
-    let (checks, refusals): (Vec<_>, Vec<_>) = checks.into_iter().unzip();
-    let any: Option<Vec<Dialects>> = checks
-        .into_iter()
-        .map(|check| match check {
-            Read::Dialects(dialects) => Some(dialects),
-            Read::Closed => None,
-        })
-        .collect();
-    Some((any.map(|any| Group { any }), refusals))
+    let checks: Vec<(Dialects, Sender)> = checks.into_iter().collect::<Option<_>>()?;
+    let (any, senders) = checks.into_iter().unzip();
+    Some((Group { any }, senders))
 }
 
 fn any_of(node: &Node<'_>) -> Option<()> {

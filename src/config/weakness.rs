@@ -8,9 +8,35 @@ use crate::verify::public_key::PublicAlgorithm;
 use crate::verify::scheme::{Scheme, SignatureAlgorithm, SignatureScheme};
 use crate::verify::timestamp::Unit;
 
-/// Warns of every weakness of the dialects, each once.
-pub(super) fn warn<'a>(dialects: impl Iterator<Item = &'a Scheme>, path: &Path, findings: &mut Findings) {
-    let mut weaknesses: Vec<_> = dialects.flat_map(of_scheme).collect();
+/// Without a signed time, and nothing that remembers events.
+const FOR_EVER: [&str; 2] = [
+    "the sender signs no time: a request can be sent again for ever",
+    "the token has no time: a request can be sent again for ever",
+];
+/// The same where events are remembered.
+const AFTER_THE_WINDOW: [&str; 2] = [
+    "the sender signs no time: a request can be sent again when the replay window is over",
+    "the token has no time: a request can be sent again when the replay window is over",
+];
+
+/// Warns of every weakness of the dialects, each once. `remembers`: whether the source remembers events.
+pub(super) fn warn<'a>(
+    dialects: impl Iterator<Item = &'a Scheme>,
+    remembers: bool,
+    path: &Path,
+    findings: &mut Findings,
+) {
+    let [no_time, no_token_time] = if remembers { AFTER_THE_WINDOW } else { FOR_EVER };
+    let mut weaknesses: Vec<_> = dialects
+        .flat_map(|scheme| {
+            let timeless = match scheme {
+                Scheme::Signature(scheme) => scheme.timestamp.is_none().then_some(no_time),
+                Scheme::Jwt(scheme) => scheme.timeless.then_some(no_token_time),
+                _ => None,
+            };
+            of_scheme(scheme).into_iter().chain(timeless)
+        })
+        .collect();
     weaknesses.sort_unstable();
     weaknesses.dedup();
     for weakness in weaknesses {
@@ -28,9 +54,6 @@ fn of_scheme(scheme: &Scheme) -> Vec<&'static str> {
             let mut weaknesses = Vec::new();
             if !scheme.needs_body() {
                 weaknesses.push("the token does not cover the body: whoever sees one can send another body with it");
-            }
-            if scheme.timeless {
-                weaknesses.push("the token has no time: a request can be sent again for ever");
             }
             weaknesses
         }
@@ -54,9 +77,6 @@ fn of_signature(scheme: &SignatureScheme) -> Vec<&'static str> {
     let digested = scheme.require.iter().any(|(left, right)| left.covers_body() || right.covers_body());
     if !digested && !scheme.messages.iter().all(Message::covers_body) {
         weaknesses.push("the signature does not cover the whole body: what it leaves out, anybody can change");
-    }
-    if scheme.timestamp.is_none() {
-        weaknesses.push("the sender signs no time: a request can be sent again for ever");
     }
     match scheme.algorithm {
         SignatureAlgorithm::Hmac(HashAlgorithm::Sha1 | HashAlgorithm::Md5)

@@ -16,7 +16,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, STRICT);
 const BASE64_PASTED: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, PASTED);
 
 /// Without padding, canonical.
-const UNPADDED: GeneralPurposeConfig = STRICT.with_decode_padding_mode(DecodePaddingMode::RequireNone);
+const UNPADDED: GeneralPurposeConfig =
+    STRICT.with_decode_padding_mode(DecodePaddingMode::RequireNone).with_encode_padding(false);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, UNPADDED);
 
 /// The text form of a signature.
@@ -51,12 +52,34 @@ impl Encoding {
             Encoding::PercentBase64 => super::form::decode(text, false).and_then(|text| decode_base64(&text)),
         }
     }
+
+    /// Encodes `bytes` as the sender does: [`decode`](Self::decode) gives them back.
+    #[cfg(not(target_family = "wasm"))]
+    #[must_use]
+    pub fn encode(self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Encoding::Hex | Encoding::HexLower => encode_hex(bytes),
+            Encoding::HexUpper => encode_hex(bytes).to_ascii_uppercase(),
+            Encoding::Base64 => encode_base64(bytes),
+            Encoding::Base64Url => encode_base64_url(bytes),
+            Encoding::PercentBase64 => {
+                super::percent::encode(&encode_base64(bytes), |byte| byte.is_ascii_alphanumeric())
+            }
+        }
+    }
 }
 
 /// Decodes unpadded, canonical base64 of the URL-safe alphabet (RFC 7515, section 2).
 #[must_use]
 pub fn decode_base64_url(text: &[u8]) -> Option<Vec<u8>> {
     BASE64_URL.decode(text).ok()
+}
+
+/// Encodes as unpadded base64 of the URL-safe alphabet.
+#[cfg(not(target_family = "wasm"))]
+#[must_use]
+pub fn encode_base64_url(bytes: &[u8]) -> Vec<u8> {
+    BASE64_URL.encode(bytes).into_bytes()
 }
 
 /// Encodes as padded base64 of the standard alphabet.

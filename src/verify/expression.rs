@@ -2,6 +2,8 @@
 //! `body|sha256|hex`.
 
 mod filter;
+#[cfg(not(target_family = "wasm"))]
+mod origin;
 mod root;
 
 use super::content::Content;
@@ -9,6 +11,8 @@ use super::form::Pair;
 use super::json::{Json, JsonPath};
 use super::{Denial, Request};
 use filter::Filter;
+#[cfg(not(target_family = "wasm"))]
+pub use origin::{Origin, like};
 use root::{Builtin, Root};
 
 /// A value that a scheme names.

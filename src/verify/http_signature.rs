@@ -201,7 +201,8 @@ fn parse_digest(value: &[u8]) -> Option<[u8; 32]> {
 
 /// Seconds since the epoch of a date such as `Tue, 20 Apr 2021 02:07:55 GMT`, the only form that is still sent
 /// (RFC 9110, section 5.6.7). Nothing before the epoch, and no leap second.
-fn parse_date(value: &[u8]) -> Option<u64> {
+#[must_use]
+pub fn parse_date(value: &[u8]) -> Option<u64> {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [(&str, u64); 12] = [
         ("Jan", 31),

@@ -1,5 +1,8 @@
 //! JSON as it was written: order kept, numbers as text, duplicate keys seen. The only file that names `serde`.
 
+#[cfg(not(target_family = "wasm"))]
+mod write;
+
 use std::cell::Cell;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -147,6 +150,13 @@ impl JsonPath {
         }
         let steps: Vec<_> = text.split('.').map(str::to_owned).collect();
         steps.iter().all(|step| !step.is_empty()).then_some(Self(steps))
+    }
+
+    /// Its steps.
+    #[cfg(not(target_family = "wasm"))]
+    #[must_use]
+    pub fn steps(&self) -> &[String] {
+        &self.0
     }
 
     /// Whether it goes through every element of a list.

@@ -93,6 +93,13 @@ macro_rules! for_each_hash {
                 match &mut self.0 { $(MacState::$variant(mac) => mac.update(bytes),)+ }
             }
 
+            /// The tag itself, for those who sign. A verifier compares, and never holds it.
+            #[cfg(not(target_family = "wasm"))]
+            #[must_use]
+            pub fn tag(self) -> Vec<u8> {
+                match self.0 { $(MacState::$variant(mac) => mac.finalize().into_bytes().to_vec(),)+ }
+            }
+
             /// Whether any of `candidates` is the tag.
             ///
             /// Each comparison is constant-time in the content of both sides. Its time depends on the number and

@@ -101,6 +101,23 @@ impl Message {
             .map(|texts| texts.concat())
     }
 
+    /// Its one value, and what that has to be for the template to say `text`; `None` if it has none or several, or its
+    /// own text is not in `text`.
+    #[cfg(not(target_family = "wasm"))]
+    #[must_use]
+    pub fn solve<'a>(&self, text: &'a [u8]) -> Option<(&Expression, &'a [u8])> {
+        let parts: Vec<_> = self.parts().collect();
+        match parts.as_slice() {
+            [Part::Value(value)] => Some((value, text)),
+            [Part::Literal(before), Part::Value(value)] => Some((value, text.strip_prefix(before.as_slice())?)),
+            [Part::Value(value), Part::Literal(after)] => Some((value, text.strip_suffix(after.as_slice())?)),
+            [Part::Literal(before), Part::Value(value), Part::Literal(after)] => {
+                Some((value, text.strip_prefix(before.as_slice())?.strip_suffix(after.as_slice())?))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the whole body, byte by byte, or a digest of it, is part of what is signed.
     #[must_use]
     pub fn covers_body(&self) -> bool {

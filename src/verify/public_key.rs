@@ -1,12 +1,15 @@
 //! Public keys, and the signatures that they verify.
 //!
 //! All of it handles public data: the key, the signed content and the signature are known to whoever sent the
-//! request. Nothing here is constant-time, and nothing needs to be. No private key is ever accepted.
+//! request. Nothing here is constant-time, and nothing needs to be. No private key is ever accepted in place of a public
+//! one; natively, `private_key` reads those that the command signs with.
 
 mod der;
 mod ed25519_key;
 mod jwk;
 mod p256_key;
+#[cfg(not(target_family = "wasm"))]
+pub mod private_key;
 mod rsa_key;
 mod text;
 

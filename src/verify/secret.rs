@@ -40,6 +40,12 @@ impl SecretText {
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// A copy, for the header by which we prove ourselves to a service of the operator's. It goes nowhere else.
+    #[must_use]
+    pub(crate) fn header_value(&self) -> Vec<u8> {
+        self.0.clone()
+    }
 }
 
 impl std::fmt::Debug for SecretText {

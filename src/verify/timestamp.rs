@@ -97,6 +97,36 @@ pub fn parse_rfc3339(text: &str) -> Option<UnixTime> {
     Some(UnixTime::from_millis(seconds.checked_mul(1000)?.checked_add(time.millisecond().into())?))
 }
 
+/// Writes a time as RFC 3339 has it, in UTC, with as many digits of a fraction as are asked for, nine at the most. What
+/// is finer than a millisecond is zero.
+#[cfg(not(target_family = "wasm"))]
+#[must_use]
+pub fn write_rfc3339(time: UnixTime, fraction_digits: usize) -> Option<String> {
+    let time = civil(time)?;
+    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+    let (hour, minute, second) = time.to_hms();
+    let fraction: String = format!("{:09}", time.nanosecond()).chars().take(fraction_digits).collect();
+    let point = if fraction.is_empty() { "" } else { "." };
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{point}{fraction}Z"))
+}
+
+/// Writes a time as HTTP has it (RFC 9110, section 5.6.7): `Tue, 20 Apr 2021 02:07:55 GMT`.
+#[cfg(not(target_family = "wasm"))]
+#[must_use]
+pub fn write_http_date(time: UnixTime) -> Option<String> {
+    let time = civil(time)?;
+    let weekday: String = time.weekday().to_string().chars().take(3).collect();
+    let month: String = time.month().to_string().chars().take(3).collect();
+    let (hour, minute, second) = time.to_hms();
+    Some(format!("{weekday}, {:02} {month} {:04} {hour:02}:{minute:02}:{second:02} GMT", time.day(), time.year()))
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn civil(time: UnixTime) -> Option<OffsetDateTime> {
+    let nanos = i128::from(time.as_millis()).checked_mul(1_000_000)?;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
+}
+
 /// A signed timestamp. Says nothing until its signature was found right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp {

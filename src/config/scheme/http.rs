@@ -66,6 +66,7 @@ pub(super) fn read_message_signature(
             components,
             insecure_body_unsigned: insecure_body_unsigned?,
         },
+        event_id_header: None,
         algorithm: algorithm?,
         key: key?,
         public_url: if needs_url { context.with.value("public_url") } else { None },

@@ -88,7 +88,7 @@ pub(super) fn parse_message(
     }
 }
 
-pub(super) fn expression_problem(error: &ExpressionError) -> String {
+pub(in crate::config) fn expression_problem(error: &ExpressionError) -> String {
     match error {
         ExpressionError::UnknownRoot => "names an unknown value; known are body, timestamp, secret, method, target, \
              path, url, header:Name, query:name, form:name, json:path, entry:prefix, with:name, query, form, and the \

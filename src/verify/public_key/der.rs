@@ -1,5 +1,9 @@
 //! Keys in DER (X.690). The only file that names `spki`.
 
+#[cfg(not(target_family = "wasm"))]
+use spki::AlgorithmIdentifierRef;
+#[cfg(not(target_family = "wasm"))]
+use spki::der::asn1::OctetStringRef;
 use spki::der::asn1::{AnyRef, UintRef};
 use spki::der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
@@ -72,4 +76,56 @@ fn certificate_key(der: &[u8]) -> Option<&[u8]> {
         fields.tlv_bytes().ok()?;
     }
     fields.tlv_bytes().ok()
+}
+
+/// A private key as DER has it.
+#[cfg(not(target_family = "wasm"))]
+pub(super) enum PrivateDer {
+    /// The seed.
+    Ed25519(Vec<u8>),
+    /// The number.
+    P256(Vec<u8>),
+    /// The numbers.
+    Rsa(super::private_key::RsaParts),
+}
+
+/// `PrivateKeyInfo` (RFC 5208, section 5), also with what RFC 5958 adds behind it.
+#[cfg(not(target_family = "wasm"))]
+pub(super) fn pkcs8(der: &[u8]) -> Option<PrivateDer> {
+    let outer = AnyRef::from_der(der).ok().filter(|outer| outer.tag() == Tag::Sequence)?;
+    let mut fields = SliceReader::new(outer.value()).ok()?;
+    u8::decode(&mut fields).ok().filter(|version| *version <= 1)?;
+    let algorithm = AlgorithmIdentifierRef::decode(&mut fields).ok()?;
+    let key = <&OctetStringRef>::decode(&mut fields).ok()?.as_bytes();
+    match algorithm.oid {
+        RSA_ENCRYPTION | RSASSA_PSS => pkcs1_private(key),
+        EC_PUBLIC_KEY if algorithm.parameters_oid() == Ok(SECP256R1) => sec1(key),
+        ED25519 => <&OctetStringRef>::from_der(key).ok().map(|seed| PrivateDer::Ed25519(seed.as_bytes().to_vec())),
+        _ => None,
+    }
+}
+
+/// `RSAPrivateKey` of two primes (RFC 8017, appendix A.1.2).
+#[cfg(not(target_family = "wasm"))]
+pub(super) fn pkcs1_private(der: &[u8]) -> Option<PrivateDer> {
+    let outer = AnyRef::from_der(der).ok().filter(|outer| outer.tag() == Tag::Sequence)?;
+    let mut fields = SliceReader::new(outer.value()).ok()?;
+    u8::decode(&mut fields).ok().filter(|version| *version == 0)?;
+    let mut number = || UintRef::decode(&mut fields).ok().map(|number| number.as_bytes().to_vec());
+    Some(PrivateDer::Rsa(super::private_key::RsaParts {
+        modulus: number()?,
+        exponent: number()?,
+        private_exponent: number()?,
+        primes: [number()?, number()?],
+    }))
+}
+
+/// `ECPrivateKey` (RFC 5915, section 3) of P-256; the curve may stand outside.
+#[cfg(not(target_family = "wasm"))]
+pub(super) fn sec1(der: &[u8]) -> Option<PrivateDer> {
+    let outer = AnyRef::from_der(der).ok().filter(|outer| outer.tag() == Tag::Sequence)?;
+    let mut fields = SliceReader::new(outer.value()).ok()?;
+    u8::decode(&mut fields).ok().filter(|version| *version == 1)?;
+    let number = <&OctetStringRef>::decode(&mut fields).ok()?.as_bytes();
+    (number.len() == 32).then(|| PrivateDer::P256(number.to_vec()))
 }

@@ -1,6 +1,8 @@
 //! Ed25519 (RFC 8032). The only file that names `ed25519_dalek`.
 
 use ed25519_dalek::{Signature, VerifyingKey};
+#[cfg(not(target_family = "wasm"))]
+use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::PublicKeyError;
 
@@ -18,5 +20,27 @@ impl Ed25519Key {
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         Signature::from_slice(signature).is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
+    }
+}
+
+/// A private key (RFC 8032, section 5.1.5).
+#[cfg(not(target_family = "wasm"))]
+pub(super) struct Ed25519Signer(SigningKey);
+
+#[cfg(not(target_family = "wasm"))]
+impl Ed25519Signer {
+    /// Reads the seed of 32 bytes.
+    pub(super) fn new(seed: &[u8]) -> Option<Self> {
+        let seed: &[u8; 32] = seed.try_into().ok()?;
+        Some(Self(SigningKey::from_bytes(seed)))
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).to_bytes().to_vec()
+    }
+
+    /// The 32 bytes of the public key.
+    pub(super) fn public_key(&self) -> Vec<u8> {
+        self.0.verifying_key().to_bytes().to_vec()
     }
 }

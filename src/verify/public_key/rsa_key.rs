@@ -1,9 +1,17 @@
 //! RSA signatures (RFC 8017). The only file that names `rsa`.
 
+#[cfg(not(target_family = "wasm"))]
+use rsa::RsaPrivateKey;
+#[cfg(not(target_family = "wasm"))]
+use rsa::rand_core::{TryCryptoRng, TryRng};
 use rsa::traits::PublicKeyParts as _;
 use rsa::{BoxedUint, Error, Pkcs1v15Sign, Pss, RsaPublicKey};
 
+#[cfg(not(target_family = "wasm"))]
+use super::PublicAlgorithm;
 use super::PublicKeyError;
+#[cfg(not(target_family = "wasm"))]
+use super::private_key::{Chance, RsaParts};
 use crate::verify::mac::{Sha1, Sha256, Sha512};
 
 /// No key is accepted below this, whatever the caller allows: smaller ones can be factored.
@@ -73,3 +81,68 @@ fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }
+
+/// A private key.
+#[cfg(not(target_family = "wasm"))]
+pub(super) struct RsaSigner(RsaPrivateKey);
+
+#[cfg(not(target_family = "wasm"))]
+impl RsaSigner {
+    /// Makes a key of its numbers; `None` if they do not fit together.
+    pub(super) fn new(parts: &RsaParts) -> Option<Self> {
+        let number = |bytes: &[u8]| BoxedUint::from_be_slice_vartime(without_zeros(bytes));
+        let primes = parts.primes.iter().map(|prime| number(prime)).collect();
+        let (modulus, exponent) = (number(&parts.modulus), number(&parts.exponent));
+        RsaPrivateKey::from_components(modulus, exponent, number(&parts.private_exponent), primes).ok().map(Self)
+    }
+
+    pub(super) fn sign(&self, algorithm: PublicAlgorithm, digest: &[u8], chance: Chance<'_>) -> Option<Vec<u8>> {
+        match algorithm {
+            PublicAlgorithm::RsaPkcs1Sha1 => self.0.sign(Pkcs1v15Sign::new::<Sha1>(), digest),
+            PublicAlgorithm::RsaPkcs1Sha256 => self.0.sign(Pkcs1v15Sign::new::<Sha256>(), digest),
+            PublicAlgorithm::RsaPkcs1Sha512 => self.0.sign(Pkcs1v15Sign::new::<Sha512>(), digest),
+            PublicAlgorithm::RsaPssSha256 => {
+                self.0.sign_with_rng(&mut Salt(chance), Pss::<Sha256>::new_with_salt(PSS_SHA256_SALT), digest)
+            }
+            PublicAlgorithm::RsaPssSha512 => {
+                self.0.sign_with_rng(&mut Salt(chance), Pss::<Sha512>::new_with_salt(PSS_SHA512_SALT), digest)
+            }
+            _ => return None,
+        }
+        .ok()
+    }
+
+    /// Modulus and exponent, big-endian.
+    pub(super) fn public_key(&self) -> (Vec<u8>, Vec<u8>) {
+        (self.0.n().to_be_bytes().to_vec(), self.0.e().to_be_bytes().to_vec())
+    }
+}
+
+/// Where the salt of a signature is from.
+#[cfg(not(target_family = "wasm"))]
+struct Salt<'a>(Chance<'a>);
+
+#[cfg(not(target_family = "wasm"))]
+impl TryRng for Salt<'_> {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        let mut bytes = [0; 4];
+        (self.0)(&mut bytes);
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        let mut bytes = [0; 8];
+        (self.0)(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        (self.0)(bytes);
+        Ok(())
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl TryCryptoRng for Salt<'_> {}

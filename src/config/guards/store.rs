@@ -1,0 +1,76 @@
+//! `store`: the memory that several proxies share.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::problem::Findings;
+use crate::config::reader::Node;
+use crate::config::secret::{self, Environment, HeaderValue};
+use crate::guard::fleet::{Kind, Store, WhenUnavailable};
+
+/// How long a store may take, unless configured.
+const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
+/// The shortest and the longest such time.
+const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(10));
+
+/// Reads a store: none if its credential is missing in the environment, which closes the source.
+pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Option<Store>> {
+    let kinds = [("webdis", Kind::Webdis), ("rest", Kind::Rest)];
+    let words = [("refuse", WhenUnavailable::Refuse), ("local", WhenUnavailable::Local)];
+    let mut members = node.object(findings)?;
+    let kind = members.take("kind").map_or(Some(Kind::Webdis), |node| node.word(&kinds, findings));
+    let cluster = members.require("cluster", findings).and_then(|node| read_cluster(&node, findings));
+    let authority = super::optional(members.take("authority").as_ref(), |node| read_authority(node, findings));
+    let path = members.take("path").map_or(Some(String::new()), |node| read_path(&node, findings));
+    let authorization = super::optional(members.take("authorization").as_ref(), |node| {
+        secret::read_header_value(node, environment, findings)
+    });
+    let timeout =
+        members.take("timeout").map_or(Some(DEFAULT_TIMEOUT), |node| node.duration(TIMEOUTS.0, TIMEOUTS.1, findings));
+    let when_unavailable =
+        members.take("unavailable").map_or(Some(WhenUnavailable::Refuse), |node| node.word(&words, findings));
+    members.finish(findings);
+    let (kind, cluster, authority, path) = (kind?, cluster?, authority?, path?);
+    let (authorization, timeout, when_unavailable) = (authorization?, timeout?, when_unavailable?);
+    let authorization = match authorization {
+        None => None,
+        Some(HeaderValue::Written(text)) => Some(Rc::new(text)),
+        Some(HeaderValue::MissingInEnvironment) => return Some(None),
+    };
+    let authority = authority.unwrap_or_else(|| cluster.clone());
+    Some(Some(Store { kind, cluster, authority, path, authorization, timeout, when_unavailable }))
+}
+
+fn read_cluster(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
+    let name = node.text(findings)?;
+    if !is_plain(name) {
+        return findings.refuse(&node.path, "must be the name of a cluster of Envoy, such as \"webdis\"");
+    }
+    Some(name.to_owned())
+}
+
+fn read_authority(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
+    let text = node.text(findings)?;
+    if !is_plain(text) || text.contains(['/', '?', '#', '@']) {
+        return findings.refuse(&node.path, "must be a host, with a port if need be: \"store.example.com\"");
+    }
+    Some(text.to_owned())
+}
+
+fn read_path(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
+    let path = node.text(findings)?;
+    let fits = is_plain(path) && path.starts_with('/') && !path.ends_with('/') && !path.contains(['?', '#']);
+    if !fits && !path.is_empty() {
+        return findings.refuse(
+            &node.path,
+            "must be what stands before the command in the path, such as \"/prefix\", without a slash at its end; \
+             leave it out if there is nothing",
+        );
+    }
+    Some(path.to_owned())
+}
+
+/// Whether a text is one or more visible characters of ASCII.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
