@@ -1,0 +1,167 @@
+//! The documents of the files that are checked: YAML, JSON, several of them in a file, and those inside of others.
+
+use std::fs;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+use std::rc::Rc;
+
+use super::codes;
+use super::findings::{Findings, Spot};
+use super::source::Source;
+use super::value::{Kind, Value};
+use super::{json, yaml};
+use crate::cli::terminal::Failure;
+
+/// What is read of one file. No configuration comes near it.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// One document.
+#[derive(Debug)]
+pub struct Document {
+    /// The name of its file, as it was given.
+    pub file: Rc<str>,
+    pub source: Rc<Source>,
+    pub root: Value,
+}
+
+/// A file as it was read.
+pub struct File {
+    pub name: Rc<str>,
+    bytes: Vec<u8>,
+}
+
+impl File {
+    /// Reads a file, or standard input for `-`.
+    pub fn read(name: &str) -> Result<Self, Failure> {
+        let told = |why: String| Failure::Told(format!("{name}: {why}"));
+        let mut bytes = Vec::new();
+        let read = if name == "-" {
+            std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes)
+        } else {
+            if Path::new(name).is_dir() {
+                return Err(told(format!(
+                    "is a folder; name its files, such as {}/*.yaml",
+                    name.trim_end_matches('/')
+                )));
+            }
+            fs::File::open(name).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        };
+        match read {
+            Ok(read) if u64::try_from(read).is_ok_and(|read| read > MAX_BYTES) => {
+                Err(told("is larger than 64 MiB and no configuration".to_owned()))
+            }
+            Ok(_) => Ok(Self { name: if name == "-" { "<stdin>".into() } else { name.into() }, bytes }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(told("there is no such file; \"-\" is standard input".to_owned()))
+            }
+            Err(error) => Err(told(error.to_string())),
+        }
+    }
+
+    /// A text that is not in a file yet.
+    pub fn of_text(name: &str, text: String) -> Self {
+        Self { name: name.into(), bytes: text.into_bytes() }
+    }
+
+    /// Its documents, and those in texts within them.
+    pub fn documents(self, findings: &mut Findings) -> Vec<Document> {
+        let name = self.name;
+        let text = match String::from_utf8(self.bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let spot = Spot { file: name, place: Source::of_file(text).place(valid), path: "$".to_owned() };
+                findings.add_at(&codes::NOT_TEXT, spot, "is not text in UTF-8", "save it as UTF-8");
+                return Vec::new();
+            }
+        };
+        let source = Rc::new(Source::of_file(text));
+        let is_json_file = name.to_ascii_lowercase().ends_with(".json");
+        let parsed = parse(&source, is_json_file).unwrap_or_else(|refused| {
+            let spot = Spot { file: Rc::clone(&name), place: source.place(refused.at), path: "$".to_owned() };
+            findings.add_at(refused.code, spot, &refused.message, refused.right);
+            Vec::new()
+        });
+        let mut documents = Vec::new();
+        for root in parsed {
+            add(Document { file: Rc::clone(&name), source: Rc::clone(&source), root }, &mut documents);
+        }
+        documents
+    }
+}
+
+/// Adds a document, or those that it holds.
+fn add(document: Document, documents: &mut Vec<Document>) {
+    let is_list = document.root.get("kind").and_then(Value::text).is_some_and(|kind| kind.ends_with("List"));
+    if let (true, Some(items)) = (is_list, document.root.get("items")) {
+        for item in items.elements() {
+            let Document { file, source, .. } = &document;
+            add(Document { file: Rc::clone(file), source: Rc::clone(source), root: item.clone() }, documents);
+        }
+        return;
+    }
+    let within: Vec<Document> = texts(&document.root).into_iter().flat_map(|text| inner(text, &document)).collect();
+    documents.push(document);
+    documents.extend(within);
+}
+
+/// The texts in which whole configurations stand: a `ConfigMap`'s, those of compose, and Envoy Gateway's bootstrap.
+fn texts(root: &Value) -> Vec<&Value> {
+    let found = match root.get("kind").and_then(Value::text) {
+        Some("ConfigMap") => root.get("data").map(|data| data.members().iter().map(|member| &member.value).collect()),
+        Some("EnvoyProxy") => root.at(&["spec", "bootstrap", "value"]).map(|value| vec![value]),
+        _ if root.get("services").is_some() => root.get("configs").map(|configs| {
+            configs.members().iter().filter_map(|config| config.value.get("content")).collect::<Vec<_>>()
+        }),
+        _ => None,
+    };
+    found.unwrap_or_default()
+}
+
+/// The documents of a text in a document, if it is one that could have to do with us.
+fn inner(value: &Value, document: &Document) -> Vec<Document> {
+    let Kind::Text(text) = &value.kind else { return Vec::new() };
+    let source = Rc::new(Source::of_scalar(text, &document.source, value.at));
+    let parsed = parse(&source, false).unwrap_or_default();
+    let maps = parsed.into_iter().filter(|root| matches!(root.kind, Kind::Map(_)));
+    maps.map(|root| Document { file: Rc::clone(&document.file), source: Rc::clone(&source), root }).collect()
+}
+
+struct Refused {
+    code: &'static codes::Code,
+    at: usize,
+    message: String,
+    right: &'static str,
+}
+
+fn parse(source: &Source, is_json_file: bool) -> Result<Vec<Value>, Refused> {
+    let looks_like_json = source.text.trim_start().starts_with(['{', '[']);
+    let not_json = match (looks_like_json || is_json_file).then(|| json::parse(source)) {
+        Some(Ok(root)) => return Ok(vec![root]),
+        Some(Err(error)) => Some(Refused {
+            code: &codes::NOT_JSON,
+            at: source.offset(error.line, error.column.max(1)),
+            message: format!("is not JSON: {}", error.message),
+            right: "the filter reads JSON strictly: no comments, no comma behind the last element, keys in double quotes",
+        }),
+        None => None,
+    };
+    let parsed = yaml::parse(source).map_err(|error| Refused {
+        code: &codes::NOT_YAML,
+        at: error.at,
+        message: error.message,
+        right: "mind the indentation and the quotes of what stands here or on the line before",
+    });
+    match (not_json, parsed) {
+        (None, parsed) => parsed,
+        // Several documents, or a flow mapping of YAML: right in a manifest, and not for the filter.
+        (Some(_), Ok(parsed)) if !is_json_file && (parsed.len() > 1 || !is_configuration(&parsed)) => Ok(parsed),
+        (Some(refused), _) => Err(refused),
+    }
+}
+
+/// Whether the documents are a plugin's configuration, which must be JSON to the letter.
+fn is_configuration(documents: &[Value]) -> bool {
+    documents.iter().any(|root| root.get("sources").is_some())
+}

@@ -1,0 +1,273 @@
+//! Finds our plugins in Istio's resources: `WasmPlugin`, and filters that an `EnvoyFilter` inserts.
+
+use super::codes;
+use super::configuration::Configuration;
+use super::cursor::Cursor;
+use super::envoy;
+use super::findings::Findings;
+use super::objects::{Object, covers, labels, variables};
+use super::setup::{Chain, Filter, Flag, Host, Setup, Variables};
+use super::value::Value;
+
+/// A filter that an `EnvoyFilter` puts into chains.
+struct Patch<'a> {
+    filter: Filter<'a>,
+    namespace: &'a str,
+    labels: Vec<(&'a str, &'a str)>,
+    context: &'a str,
+    /// Whether it comes in front of everything.
+    first: bool,
+    /// Whether it comes directly before the router, behind every plugin.
+    last: bool,
+    /// The patch itself.
+    at: Cursor<'a>,
+}
+
+/// Where a plugin works.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Gateway,
+    Sidecar,
+    Unknown,
+}
+
+/// Our plugins in these objects.
+pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<'a>> {
+    let patches: Vec<_> = objects.iter().filter(|object| object.kind == "EnvoyFilter").flat_map(patches).collect();
+    let plugins = || objects.iter().filter(|object| object.kind == "WasmPlugin");
+    let mut setups = Vec::new();
+    for plugin in plugins().filter(|plugin| is_ours(&plugin.spec, plugin.name)) {
+        let others: Vec<_> =
+            plugins().filter(|other| other.at.path != plugin.at.path || other.name != plugin.name).collect();
+        check_plugin(plugin, findings);
+        check_deployments(plugin, objects, findings);
+        setups.push(of_plugin(plugin, &patches, &others, findings));
+    }
+    for (position, patch) in patches.iter().enumerate().filter(|(_, patch)| patch.filter.is_ours) {
+        let near = |other: &&Patch<'a>| other.context == patch.context && covers(&other.labels, &patch.labels);
+        let (before, after): (Vec<_>, Vec<_>) = patches
+            .iter()
+            .enumerate()
+            .filter(|(other, patch)| *other != position && near(patch))
+            .partition(|(other, patch)| patch.first || (*other < position && !patch.last));
+        let filters =
+            |list: Vec<(usize, &Patch<'a>)>| list.into_iter().map(|(_, patch)| patch.filter.clone()).collect();
+        let chain = Chain { before: filters(before), after: filters(after), is_known: true };
+        setups.push(envoy::setup(&patch.filter, chain, None, findings));
+    }
+    setups
+}
+
+fn is_ours(spec: &Cursor<'_>, name: &str) -> bool {
+    let texts = [Some(name), spec.text_at("url"), spec.text_at("pluginName")];
+    texts.into_iter().flatten().any(envoy::names_us)
+        || spec
+            .at(&["pluginConfig", "sources"])
+            .is_some_and(|sources| sources.elements().iter().any(|source| source.get("verify").is_some()))
+}
+
+fn patches<'a>(object: &Object<'a>) -> Vec<Patch<'a>> {
+    let selector = labels(object.spec.at(&["workloadSelector", "labels"]));
+    let mut found = Vec::new();
+    for at in object.spec.list("configPatches") {
+        let of_http = matches!(at.text_at("applyTo"), Some("HTTP_FILTER"));
+        let Some(value) = at.at(&["patch", "value"]).filter(|_| of_http) else { continue };
+        let operation = at.value.at(&["patch", "operation"]).and_then(Value::text).unwrap_or_default();
+        let chain = at.at(&["match", "listener", "filterChain", "filter", "subFilter", "name"]);
+        let beside = chain.and_then(|name| name.text()).unwrap_or_default();
+        found.push(Patch {
+            filter: envoy::filter(&value),
+            namespace: object.namespace,
+            labels: selector.clone(),
+            context: at.value.at(&["match", "context"]).and_then(Value::text).unwrap_or("ANY"),
+            first: operation == "INSERT_FIRST" || (operation == "INSERT_BEFORE" && beside.is_empty()),
+            last: operation == "INSERT_BEFORE" && beside.ends_with(".router"),
+            at,
+        });
+    }
+    found
+}
+
+fn of_plugin<'a>(
+    plugin: &Object<'a>,
+    patches: &[Patch<'a>],
+    others: &[&Object<'a>],
+    findings: &mut Findings,
+) -> Setup<'a> {
+    let spec = &plugin.spec;
+    let selector = labels(spec.at(&["selector", "matchLabels"]));
+    let place = place(spec, &selector);
+    let mut chain = Chain { is_known: true, ..Chain::default() };
+    let mut elsewhere = Vec::new();
+    for patch in patches {
+        let namespaces = patch.namespace == plugin.namespace || patch.namespace == "istio-system";
+        if !(namespaces && covers(&patch.labels, &selector) && fits(patch.context, place)) {
+            elsewhere.push(patch);
+        } else if patch.first {
+            chain.before.push(patch.filter.clone());
+        } else {
+            chain.after.push(patch.filter.clone());
+        }
+    }
+    let has_buffer = chain.after("buffer").next().is_some() || chain.before("buffer").next().is_some();
+    if let Some(patch) = elsewhere.iter().find(|patch| patch.filter.kind == "buffer" && !has_buffer) {
+        let what = if fits(patch.context, place) { "labels or namespace" } else { "context" };
+        let message = format!("inserts the buffer filter for other workloads than the plugin's: {what} differ");
+        let right = "give the EnvoyFilter the plugin's namespace and labels, and context GATEWAY for a gateway or \
+                     SIDECAR_INBOUND for a sidecar";
+        findings.add(&codes::SELECTOR_DIFFERS, &patch.at, message, right);
+        // What it holds is said; that it also holds nothing here would be said twice.
+        chain.after.push(patch.filter.clone());
+    }
+    let rank = |spec: &Cursor<'_>| {
+        let phase = match spec.text_at("phase") {
+            Some("AUTHN") => 0,
+            Some("AUTHZ") => 1,
+            Some("STATS") => 2,
+            _ => 3,
+        };
+        let priority = spec.value.get("priority").and_then(Value::plain).and_then(|text| text.parse::<i64>().ok());
+        (phase, std::cmp::Reverse(priority.unwrap_or_default()))
+    };
+    for other in others {
+        let labels = labels(other.spec.at(&["selector", "matchLabels"]));
+        if other.namespace == plugin.namespace && covers(&labels, &selector) {
+            let filter = Filter {
+                kind: "wasm".to_owned(),
+                at: other.spec.clone(),
+                config: None,
+                is_ours: is_ours(&other.spec, other.name),
+                off: None,
+            };
+            let side = if rank(&other.spec) < rank(spec) { &mut chain.before } else { &mut chain.after };
+            side.push(filter);
+        }
+    }
+    Setup {
+        host: Host::Istio,
+        configuration: configuration(spec, findings),
+        flag: Flag::Impossible,
+        chain,
+        variables: variables_of(spec),
+        fails_open: spec.get("failStrategy").filter(|strategy| strategy.text() == Some("FAIL_OPEN")),
+        unpinned: spec.get("url").filter(|url| !is_pinned(spec, url.text().unwrap_or_default())),
+        manager: None,
+        plugin: spec.clone(),
+    }
+}
+
+fn configuration(spec: &Cursor<'_>, findings: &mut Findings) -> Option<Configuration> {
+    let found = spec.get("pluginConfig");
+    if found.is_none() {
+        let right = "put the configuration under spec.pluginConfig";
+        findings.add(
+            &codes::CONFIGURATION_MISSING,
+            spec,
+            "has no pluginConfig, so that the module refuses to start",
+            right,
+        );
+    }
+    found.map(|found| Configuration::of_value(found.document, found.value))
+}
+
+fn variables_of<'a>(spec: &Cursor<'a>) -> Variables<'a> {
+    let listed = spec.at(&["vmConfig", "env"]).map(|env| env.elements()).unwrap_or_default();
+    let variable = |variable: &Cursor<'a>| {
+        let inline = variable.text_at("valueFrom") != Some("HOST");
+        let value = variable.value.get("value").and_then(|value| value.plain()).unwrap_or_default();
+        Some((variable.text_at("name")?, variable.clone(), inline.then_some(value)))
+    };
+    Variables {
+        are_known: true,
+        passed: listed.iter().filter_map(variable).collect(),
+        named_in: "spec.vmConfig.env, with valueFrom: HOST",
+    }
+}
+
+fn is_pinned(spec: &Cursor<'_>, url: &str) -> bool {
+    spec.get("sha256").is_some() || url.contains("@sha256:") || url.starts_with("file://")
+}
+
+/// What an `istio: …gateway` label, a target or a mode says about where it works.
+fn place(spec: &Cursor<'_>, selector: &[(&str, &str)]) -> Place {
+    let targets_gateway = spec.list("targetRefs").iter().any(|target| target.text_at("kind") == Some("Gateway"));
+    let labelled = selector.iter().any(|(name, value)| {
+        *name == "istio" && (value.contains("gateway") || value.contains("ingress"))
+            || *name == "gateway.networking.k8s.io/gateway-name"
+    });
+    if targets_gateway || labelled {
+        Place::Gateway
+    } else if spec.list("match").iter().any(|traffic| traffic.text_at("mode") == Some("SERVER")) {
+        Place::Sidecar
+    } else {
+        Place::Unknown
+    }
+}
+
+fn fits(context: &str, place: Place) -> bool {
+    match place {
+        Place::Gateway => matches!(context, "GATEWAY" | "ANY"),
+        Place::Sidecar => matches!(context, "SIDECAR_INBOUND" | "ANY"),
+        Place::Unknown => context != "SIDECAR_OUTBOUND",
+    }
+}
+
+/// What of a `WasmPlugin` is wrong in itself.
+fn check_plugin(plugin: &Object<'_>, findings: &mut Findings) {
+    let spec = &plugin.spec;
+    let selector = labels(spec.at(&["selector", "matchLabels"]));
+    if selector.is_empty() && spec.get("targetRefs").is_none() && spec.get("targetRef").is_none() {
+        let message = "has no selector, so that it goes to every workload of its namespace";
+        findings.add(&codes::SELECTOR_MISSING, spec, message, "add selector.matchLabels, or targetRefs");
+    }
+    let modes: Vec<_> = spec.list("match").into_iter().filter_map(|traffic| traffic.get("mode")).collect();
+    match place(spec, &selector) {
+        Place::Gateway => {
+            if let Some(mode) = modes.iter().find(|mode| mode.text() == Some("SERVER")) {
+                let message = "mode SERVER leaves a gateway's traffic out: nothing is checked";
+                findings.add(&codes::TRAFFIC_MODE, mode, message, "leave match out for a gateway");
+            }
+        }
+        Place::Sidecar | Place::Unknown => {
+            if let Some(mode) = modes.iter().find(|mode| mode.text() == Some("CLIENT")) {
+                let message = "mode CLIENT takes what the workload itself calls: what comes in is not checked";
+                findings.add(&codes::TRAFFIC_MODE, mode, message, "say mode: SERVER for a sidecar");
+            }
+        }
+    }
+    if let Some(kind) = spec.get("type").filter(|kind| kind.text() == Some("NETWORK")) {
+        let message = "is loaded as a network filter, and is an HTTP one";
+        findings.add(&codes::FILTER_OFF, &kind, message, "leave type out, or say HTTP");
+    }
+    if spec.text_at("phase") != Some("AUTHN") {
+        let at = spec.get("phase").unwrap_or_else(|| spec.clone());
+        let message = "other filters, among them Istio's authentication, see requests before they are proved";
+        findings.add(&codes::PHASE, &at, message, "say phase: AUTHN, unless that is meant");
+    }
+}
+
+/// Whether the containers of the proxy, where they are among the objects, set the variables.
+fn check_deployments(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Findings) {
+    let selector = labels(plugin.spec.at(&["selector", "matchLabels"]));
+    let named = variables_of(&plugin.spec);
+    let from_host: Vec<_> =
+        named.passed.iter().filter(|(_, _, value)| value.is_none()).map(|(name, _, _)| *name).collect();
+    for workload in objects.iter().filter(|object| matches!(object.kind, "Deployment" | "DaemonSet" | "StatefulSet")) {
+        let pod = labels(workload.spec.at(&["template", "metadata", "labels"]));
+        let same_namespace = workload.namespace == plugin.namespace;
+        if selector.is_empty() || !same_namespace || !covers(&selector, &pod) {
+            continue;
+        }
+        let Some(pod_spec) = workload.spec.at(&["template", "spec"]) else { continue };
+        let containers = pod_spec.list("containers").into_iter().chain(pod_spec.list("initContainers"));
+        for container in containers.filter(|container| container.text_at("name") == Some("istio-proxy")) {
+            let whole = container.get("envFrom").is_some();
+            let set = variables(&container);
+            for name in from_host.iter().filter(|name| !whole && !set.contains(*name)) {
+                let message = format!("the container does not set {name}, which the plugin takes from it");
+                let right = "add it to env, with valueFrom.secretKeyRef; without it the source answers 503";
+                findings.add(&codes::VARIABLE_UNSET, &container, message, right);
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Whether the client's address can be believed where a rule goes by it.
+
+use super::super::codes;
+use super::super::cursor::Cursor;
+use super::super::findings::Findings;
+use super::super::setup::{Host, Setup};
+use super::super::sources::Source;
+use super::super::value::Value;
+use super::Around;
+
+pub fn check(setup: &Setup<'_>, around: &Around<'_>, sources: &[Source<'_>], findings: &mut Findings) {
+    let rule = sources.iter().find_map(|source| Some((source, source.address_rule()?)));
+    match setup.host {
+        Host::Envoy => {
+            if let Some(manager) = &setup.manager {
+                of_envoy(&manager.at, rule, findings);
+                forwarded(&manager.at, sources, findings);
+            }
+        }
+        Host::Istio => {
+            let modes = setup.plugin.list("match");
+            let inbound = modes.iter().any(|traffic| traffic.text_at("mode") == Some("SERVER"));
+            if let (true, Some((source, at))) = (inbound, rule) {
+                let message = format!(
+                    "source {:?} goes by the client's address, and a sidecar takes what X-Forwarded-For says: whoever \
+                     reaches the pod can write it",
+                    source.name
+                );
+                let right = "put rules on addresses into the gateway's plugin, where the peer's address is known";
+                findings.add(&codes::ADDRESS_FORGEABLE, &at, message, right);
+            }
+        }
+        Host::EnvoyGateway => {
+            let policies = around.objects.iter().filter(|object| object.kind == "ClientTrafficPolicy");
+            let header = policies.filter_map(|policy| policy.spec.at(&["clientIPDetection", "customHeader"])).next();
+            if let (Some(header), Some((source, _))) = (header, rule) {
+                let message = format!(
+                    "source {:?} goes by the client's address, which is taken from a header: anybody who reaches this \
+                     gateway directly can write it",
+                    source.name
+                );
+                findings.add(
+                    &codes::ADDRESS_UNTRUSTED,
+                    &header,
+                    message,
+                    "see that only the proxy in front can reach the gateway",
+                );
+            }
+        }
+        Host::Unknown => {}
+    }
+}
+
+fn of_envoy(manager: &Cursor<'_>, rule: Option<(&Source<'_>, Cursor<'_>)>, findings: &mut Findings) {
+    let detected = manager.get("original_ip_detection_extensions").is_some_and(|list| !list.elements().is_empty());
+    let used = manager.get("use_remote_address");
+    if detected || used.as_ref().is_some_and(|used| used.value.is_true()) {
+        return;
+    }
+    let at = used.unwrap_or_else(|| manager.clone());
+    match rule {
+        Some((source, rule)) => {
+            let message = format!(
+                "use_remote_address is off, so that the client's address is what X-Forwarded-For says, which anybody can \
+                 write; source {:?} goes by it (line {})",
+                source.name,
+                rule.place().line
+            );
+            let right = "say use_remote_address: true, and xff_num_trusted_hops for the proxies in front";
+            findings.add(&codes::ADDRESS_FORGEABLE, &at, message, right);
+        }
+        None => {
+            let message = "use_remote_address is off: the client's address in log lines is what X-Forwarded-For says, \
+                           which anybody can write";
+            let right = "say use_remote_address: true, and xff_num_trusted_hops for the proxies in front";
+            findings.add(&codes::ADDRESS_UNTRUSTED, &at, message, right);
+        }
+    }
+}
+
+/// A source that believes a proxy's word on the scheme finds the proxy in X-Forwarded-For, where Envoy writes the peer
+/// under `use_remote_address` only.
+fn forwarded(manager: &Cursor<'_>, sources: &[Source<'_>], findings: &mut Findings) {
+    let name = "insecure_trust_forwarded_proto";
+    let Some(rule) = sources.iter().find_map(|source| source.at.at(&["transport", name])) else { return };
+    let appends =
+        manager.is_true_at("use_remote_address") && !manager.value.get("skip_xff_append").is_some_and(Value::is_true);
+    if !appends {
+        let message =
+            format!("{name} finds the proxy in X-Forwarded-For, to which this listener does not append its peer");
+        let right = "say use_remote_address: true, and leave skip_xff_append out";
+        findings.add(&codes::ADDRESS_FORGEABLE, &rule, message, right);
+    }
+}

@@ -1,0 +1,274 @@
+//! A `curl` command line, as browsers, inspectors and documentation write it.
+
+use std::fs;
+use std::path::Path;
+
+use hookwarden::verify::{encoding, percent};
+
+use super::{Captured, OtherBody, Url, shell};
+
+/// Options with a value that says nothing about the request.
+const WITH_VALUE: &[&str] = &[
+    "--cacert",
+    "--capath",
+    "--cert",
+    "--cert-type",
+    "--ciphers",
+    "--config",
+    "--connect-timeout",
+    "--connect-to",
+    "--cookie-jar",
+    "--dump-header",
+    "--interface",
+    "--keepalive-time",
+    "--key",
+    "--limit-rate",
+    "--max-redirs",
+    "--max-time",
+    "--noproxy",
+    "--output",
+    "--pass",
+    "--pinnedpubkey",
+    "--proxy",
+    "--proxy-user",
+    "--range",
+    "--resolve",
+    "--retry",
+    "--retry-delay",
+    "--retry-max-time",
+    "--speed-limit",
+    "--speed-time",
+    "--stderr",
+    "--tls-max",
+    "--trace",
+    "--trace-ascii",
+    "--unix-socket",
+    "--write-out",
+];
+/// The letters of such options, and of those that say something.
+const LETTERS_WITH_VALUE: &str = "HXdAebuFTotKmUwxYyzCcDEPQr";
+
+/// Whether a text begins as a `curl` command.
+pub fn is_command(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"$").unwrap_or(text).trim_ascii_start();
+    let word = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let name = word.rsplit(|byte| matches!(*byte, b'/' | b'\\')).next().unwrap_or_default();
+    text.len() > word.len() && (name == b"curl" || name.eq_ignore_ascii_case(b"curl.exe"))
+}
+
+/// Reads a command; files that it names are looked for in `folder`.
+pub fn read(text: &str, folder: Option<&Path>) -> Result<Captured, String> {
+    let text = text.strip_prefix('$').unwrap_or(text);
+    let words = shell::words(text)?;
+    let mut command = Command { folder, ..Command::default() };
+    let mut words = words.into_iter().skip(1);
+    while let Some(word) = words.next() {
+        match std::str::from_utf8(&word) {
+            Ok(long) if long.starts_with("--") => command.long(long, &mut words)?,
+            Ok(short) if short.starts_with('-') && short.len() > 1 => command.short(short, &mut words)?,
+            Ok(url) => command.url = Some(url.to_owned()),
+            Err(_) => return Err("the URL of the curl command is not UTF-8".to_owned()),
+        }
+    }
+    command.finish()
+}
+
+#[derive(Default)]
+struct Command<'a> {
+    folder: Option<&'a Path>,
+    method: Option<String>,
+    url: Option<String>,
+    user: Option<String>,
+    headers: Vec<Vec<u8>>,
+    data: Vec<Vec<u8>>,
+    /// The same with the line ends of files kept.
+    data_with_line_ends: Vec<Vec<u8>>,
+    strips: bool,
+    is_get: bool,
+    is_json: bool,
+    notes: Vec<String>,
+}
+
+type Words<'a> = &'a mut dyn Iterator<Item = Vec<u8>>;
+
+impl Command<'_> {
+    fn long(&mut self, option: &str, words: Words<'_>) -> Result<(), String> {
+        let (name, value) = match option.split_once('=') {
+            Some((name, value)) => (name, Some(value.as_bytes().to_vec())),
+            None => (option, None),
+        };
+        let mut next =
+            || value.clone().or_else(|| words.next()).ok_or(format!("{name} of the curl command has no value"));
+        match name {
+            "--header" => self.headers.push(next()?),
+            "--request" => self.method = Some(text(next()?)?),
+            "--url" => self.url = Some(text(next()?)?),
+            "--user" => self.user = Some(text(next()?)?),
+            "--oauth2-bearer" => self.headers.push([b"Authorization: Bearer ".as_slice(), &next()?].concat()),
+            "--user-agent" => self.headers.push([b"User-Agent: ".as_slice(), &next()?].concat()),
+            "--referer" => self.headers.push([b"Referer: ".as_slice(), &next()?].concat()),
+            "--cookie" => self.headers.push([b"Cookie: ".as_slice(), &next()?].concat()),
+            "--data" | "--data-ascii" => self.add_data(next()?, true)?,
+            "--data-binary" => self.add_data(next()?, false)?,
+            "--json" => {
+                self.is_json = true;
+                self.add_data(next()?, false)?;
+            }
+            "--data-raw" => {
+                let bytes = next()?;
+                self.push(bytes.clone(), bytes);
+            }
+            "--data-urlencode" => self.add_encoded(&next()?)?,
+            "--form" | "--form-string" => {
+                return Err(
+                    "curl chooses the boundary of a multipart form anew at every call, so the command does not \
+                            hold the bytes that were sent; capture those"
+                        .to_owned(),
+                );
+            }
+            "--get" => self.is_get = true,
+            "--head" => self.method = Some("HEAD".to_owned()),
+            "--upload-file" => {
+                let name = text(next()?)?;
+                let bytes = self.file(&name)?;
+                self.push(bytes.clone(), bytes);
+                self.method.get_or_insert_with(|| "PUT".to_owned());
+            }
+            _ if WITH_VALUE.contains(&name) => drop(next()?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn short(&mut self, option: &str, words: Words<'_>) -> Result<(), String> {
+        let mut letters = option.strip_prefix('-').unwrap_or(option).chars();
+        while let Some(letter) = letters.next() {
+            if !LETTERS_WITH_VALUE.contains(letter) {
+                match letter {
+                    'G' => self.is_get = true,
+                    'I' => self.method = Some("HEAD".to_owned()),
+                    _ => {}
+                }
+                continue;
+            }
+            let rest = letters.as_str();
+            let value = match rest {
+                "" => words.next().ok_or(format!("-{letter} of the curl command has no value"))?,
+                rest => rest.as_bytes().to_vec(),
+            };
+            let name = match letter {
+                'H' => "--header",
+                'X' => "--request",
+                'd' => "--data",
+                'A' => "--user-agent",
+                'e' => "--referer",
+                'b' => "--cookie",
+                'u' => "--user",
+                'F' => "--form",
+                'T' => "--upload-file",
+                _ => return Ok(()),
+            };
+            return self.long(name, &mut std::iter::once(value));
+        }
+        Ok(())
+    }
+
+    /// `-d` and `--data-binary`: text, or `@` and the name of a file, of which `-d` drops the line ends.
+    fn add_data(&mut self, value: Vec<u8>, strips: bool) -> Result<(), String> {
+        let Some(name) = value.strip_prefix(b"@") else {
+            self.push(value.clone(), value);
+            return Ok(());
+        };
+        let bytes = self.file(&text(name.to_vec())?)?;
+        if strips {
+            let stripped: Vec<u8> = bytes.iter().copied().filter(|byte| !matches!(*byte, b'\r' | b'\n' | 0)).collect();
+            self.strips |= stripped != bytes;
+            self.push(stripped, bytes);
+        } else {
+            self.push(bytes.clone(), bytes);
+        }
+        Ok(())
+    }
+
+    fn add_encoded(&mut self, value: &[u8]) -> Result<(), String> {
+        let at = value.iter().position(|byte| matches!(*byte, b'=' | b'@'));
+        let (name, content) = match at {
+            Some(at) => {
+                let (name, rest) = value.split_at(at);
+                let content = match rest {
+                    [b'@', file @ ..] => self.file(&text(file.to_vec())?)?,
+                    _ => rest.get(1..).unwrap_or_default().to_vec(),
+                };
+                (name, content)
+            }
+            None => (&[][..], value.to_vec()),
+        };
+        let mut bytes = name.to_vec();
+        if !name.is_empty() {
+            bytes.push(b'=');
+        }
+        percent::encode_into(&mut bytes, &content, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+        self.push(bytes.clone(), bytes);
+        Ok(())
+    }
+
+    fn push(&mut self, bytes: Vec<u8>, with_line_ends: Vec<u8>) {
+        self.data.push(bytes);
+        self.data_with_line_ends.push(with_line_ends);
+    }
+
+    fn file(&self, name: &str) -> Result<Vec<u8>, String> {
+        let path = self.folder.unwrap_or(Path::new(".")).join(name);
+        fs::read(&path).map_err(|error| format!("{}, which the curl command sends: {error}", path.display()))
+    }
+
+    fn finish(self) -> Result<Captured, String> {
+        let mut captured = Captured { form: "a curl command", notes: self.notes, ..Captured::default() };
+        for line in &self.headers {
+            let mut halves = line.splitn(2, |byte| matches!(*byte, b':' | b';'));
+            let (Some(name), Some(value)) = (halves.next(), halves.next()) else { continue };
+            let value = value.trim_ascii();
+            // `-H 'Name:'` removes a header that curl itself would send.
+            if value.is_empty() && !line.ends_with(b";") {
+                continue;
+            }
+            captured.add_header(std::str::from_utf8(name).map_err(|_| "a header's name is not UTF-8")?.trim(), value);
+        }
+        let separator: &[u8] = if self.is_json { b"" } else { b"&" };
+        let body = self.data.join(separator);
+        let url = Url::parse(self.url.as_deref().ok_or("the curl command has no URL")?)?;
+        captured.add_url(self.url.as_deref().unwrap_or_default())?;
+        if let Some(user) = self.user.or(url.user)
+            && captured.header("authorization").is_none()
+        {
+            let value = [b"Basic ".as_slice(), &encoding::encode_base64(user.as_bytes())].concat();
+            captured.add_header("Authorization", &value);
+        }
+        let sends = !self.data.is_empty();
+        if self.is_get && sends {
+            let separator = if captured.target.contains('?') { '&' } else { '?' };
+            captured.target = format!("{}{separator}{}", captured.target, String::from_utf8_lossy(&body));
+        } else {
+            captured.body = body;
+            let media_type = if self.is_json { "application/json" } else { "application/x-www-form-urlencoded" };
+            if sends && !captured.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+                captured.add_header("Content-Type", media_type.as_bytes());
+            }
+        }
+        if self.strips {
+            captured.other_bodies.push(OtherBody {
+                code: "curl_strips_line_ends",
+                sentence: "curl -d @file drops every line end of the file; the signature is over the file as it is.",
+                advice: "Send the file with --data-binary @file.",
+                bytes: self.data_with_line_ends.join(separator),
+            });
+        }
+        let usual = if sends && !self.is_get { "POST" } else { "GET" };
+        captured.method = self.method.unwrap_or_else(|| usual.to_owned());
+        Ok(captured)
+    }
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|_| "a value of the curl command is not UTF-8".to_owned())
+}

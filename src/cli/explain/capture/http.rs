@@ -1,0 +1,161 @@
+//! Raw HTTP/1.1 text: a request line, header lines, an empty line, the body. Copies of HTTP/2 heads and what
+//! `curl -v` prints are read too.
+
+use super::{Captured, OtherBody, chunked, framing};
+
+/// Reads a request as it went over the wire, or a copy that lost its carriage returns.
+pub fn read(text: &[u8]) -> Result<Captured, String> {
+    let text = text.trim_ascii_start();
+    let (head, body, has_crlf) = split(text);
+    let traced = traced(head);
+    let head = traced.as_deref().unwrap_or(head);
+    let mut captured = Captured { form: "raw HTTP", ..Captured::default() };
+    let mut lines = lines(head).into_iter();
+    let first = lines.next().unwrap_or_default();
+    match request_line(&first) {
+        Some((method, target)) => {
+            captured.method = method.to_owned();
+            take_target(&mut captured, target)?;
+        }
+        None if first.starts_with(b"HTTP/") => {
+            return Err("this is a response; the request is what was refused".to_owned());
+        }
+        None => add_line(&mut captured, &first).map_err(|()| {
+            "is neither a request line such as \"POST /hooks/github HTTP/1.1\", nor a curl command, nor JSON".to_owned()
+        })?,
+    }
+    for line in lines {
+        if add_line(&mut captured, &line).is_err() {
+            captured.notes.push("a line of the head is no header and was left out".to_owned());
+        }
+    }
+    if traced.is_some() {
+        captured.notes.push("this is what curl -v prints, which holds no body; give it with --body".to_owned());
+    }
+    captured.body = body.to_vec();
+    if !has_crlf && !head.is_empty() && traced.is_none() {
+        captured.notes.push("the head has lost its carriage returns; the body may have, too".to_owned());
+    }
+    take_body(&mut captured);
+    Ok(captured)
+}
+
+/// Reads header lines alone, with or without a request line in front.
+pub fn read_head(text: &[u8]) -> Result<Captured, String> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    let (head, _, _) = split(text);
+    let mut captured = Captured { form: "files of headers and body", ..Captured::default() };
+    for (at, line) in lines(head).iter().enumerate() {
+        match (at, request_line(line)) {
+            (0, Some((method, target))) => {
+                captured.method = method.to_owned();
+                take_target(&mut captured, target)?;
+            }
+            _ => add_line(&mut captured, line)
+                .map_err(|()| format!("line {} of the headers is not \"Name: value\"", at.saturating_add(1)))?,
+        }
+    }
+    Ok(captured)
+}
+
+/// Undoes the transfer coding, and puts right what the declared length proves.
+pub fn take_body(captured: &mut Captured) {
+    let is_chunked =
+        captured.header("transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().ends_with(b"chunked"));
+    if is_chunked {
+        match chunked::decode(&captured.body) {
+            Some(body) => captured.body = body,
+            None => captured.notes.push("the body is not in chunks any more, and taken as it stands".to_owned()),
+        }
+        return;
+    }
+    let declared = captured.header("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    framing::settle(captured, declared);
+    if declared.is_none()
+        && let Some(body) = chunked::decode(&captured.body)
+    {
+        captured.other_bodies.push(OtherBody {
+            code: "body_chunked",
+            sentence: "The body still has its chunk sizes in it (Transfer-Encoding: chunked); the sender signed what they \
+                       frame.",
+            advice: "Save the body as the application reads it, or keep the header Transfer-Encoding in the capture.",
+            bytes: body,
+        });
+    }
+}
+
+/// Head, body, and whether the head's lines end in CR and LF.
+fn split(text: &[u8]) -> (&[u8], &[u8], bool) {
+    let mut start = 0;
+    while let Some(end) = text.get(start..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
+        let end = start.saturating_add(end);
+        let behind = end.saturating_add(1);
+        let line = text.get(start..end).unwrap_or_default();
+        if line.strip_suffix(b"\r").unwrap_or(line).is_empty() {
+            let has_crlf = line == b"\r";
+            return (text.get(..start).unwrap_or_default(), text.get(behind..).unwrap_or_default(), has_crlf);
+        }
+        start = behind;
+    }
+    (text, b"", text.windows(2).any(|pair| pair == b"\r\n"))
+}
+
+/// The lines of a head without their ends; a line that begins with a blank goes on with the one before.
+fn lines(head: &[u8]) -> Vec<Vec<u8>> {
+    let mut lines: Vec<Vec<u8>> = Vec::new();
+    for line in head.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match lines.last_mut() {
+            Some(last) if line.starts_with(b" ") || line.starts_with(b"\t") => {
+                last.push(b' ');
+                last.extend_from_slice(line.trim_ascii());
+            }
+            _ if line.is_empty() => {}
+            _ => lines.push(line.to_vec()),
+        }
+    }
+    lines
+}
+
+/// The head in what `curl -v` prints, whose lines begin with `> `.
+fn traced(head: &[u8]) -> Option<Vec<u8>> {
+    let sent = |line: &&[u8]| line.starts_with(b"> ");
+    let lines: Vec<&[u8]> = head.split(|byte| *byte == b'\n').collect();
+    let is_trace =
+        lines.iter().any(sent) && lines.iter().all(|line| line.first().is_none_or(|byte| b"><*{}".contains(byte)));
+    let sent = lines.iter().filter_map(|line| line.strip_prefix(b"> "));
+    is_trace.then(|| sent.collect::<Vec<_>>().join(&b'\n'))
+}
+
+fn request_line(line: &[u8]) -> Option<(&str, &str)> {
+    let mut words = std::str::from_utf8(line).ok()?.split(' ').filter(|word| !word.is_empty());
+    let (method, target, version) = (words.next()?, words.next()?, words.next());
+    let is_method = method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+    let is_target = target.starts_with('/') || target.contains("://");
+    let is_version = version.is_none_or(|version| version.to_ascii_uppercase().starts_with("HTTP/"));
+    (is_method && is_target && is_version && words.next().is_none()).then_some((method, target))
+}
+
+fn take_target(captured: &mut Captured, target: &str) -> Result<(), String> {
+    if target.starts_with('/') {
+        target.clone_into(&mut captured.target);
+        Ok(())
+    } else {
+        captured.add_url(target)
+    }
+}
+
+/// Adds `Name: value`; pseudo headers of HTTP/2 begin with a colon themselves.
+fn add_line(captured: &mut Captured, line: &[u8]) -> Result<(), ()> {
+    let from = usize::from(line.starts_with(b":"));
+    let colon = line.iter().skip(from).position(|byte| *byte == b':').ok_or(())?.saturating_add(from);
+    let (name, rest) = line.split_at_checked(colon).ok_or(())?;
+    let value = rest.strip_prefix(b":").unwrap_or(rest);
+    let name = std::str::from_utf8(name).map_err(|_| ())?.trim_ascii();
+    let plain = name.strip_prefix(':').unwrap_or(name);
+    if !hookwarden::verify::request::is_header_name(plain) {
+        return Err(());
+    }
+    captured.add_header(name, value.trim_ascii());
+    Ok(())
+}

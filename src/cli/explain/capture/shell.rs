@@ -1,0 +1,176 @@
+//! Words of a command line, as a POSIX shell or Windows' `cmd` makes them.
+
+/// The words of a command line, as bytes: a shell can write any.
+///
+/// # Errors
+/// What is not closed.
+pub fn words(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    if is_cmd(text) { Ok(cmd_words(text)) } else { posix_words(text) }
+}
+
+/// Whether lines go on, or quotes are written, as only `cmd` does.
+fn is_cmd(text: &str) -> bool {
+    text.contains("^\"") || text.lines().any(|line| line.trim_end().ends_with('^'))
+}
+
+/// The characters that are left.
+type Chars<'a, 'b> = &'a mut std::iter::Peekable<std::str::Chars<'b>>;
+
+/// Stands in a text around the number of a piece that was taken out of it.
+const MARK: char = '\u{10fffe}';
+
+fn posix_words(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    // A copy may have the line ends of Windows.
+    let text = text.replace("\r\n", "\n");
+    let (text, pieces) = take_ansi_c(&text)?;
+    let words = shell_words::split(&text).map_err(|_| "a quote of the curl command is not closed".to_owned())?;
+    let ends = |word: &String| matches!(word.as_str(), "|" | "||" | "&&" | ";" | "&" | ">" | ">>" | "2>&1" | "<");
+    Ok(words.into_iter().take_while(|word| !ends(word)).map(|word| put_back(&word, &pieces)).collect())
+}
+
+/// Takes out every `$'…'`, which the library does not know, and leaves its number.
+fn take_ansi_c(text: &str) -> Result<(String, Vec<Vec<u8>>), String> {
+    let mut kept = String::with_capacity(text.len());
+    let mut pieces = Vec::new();
+    let mut chars = text.chars().peekable();
+    let mut quote = None;
+    while let Some(char) = chars.next() {
+        match (quote, char) {
+            (None, '$') if chars.peek() == Some(&'\'') => {
+                chars.next();
+                kept.push_str(&format!("{MARK}{}{MARK}", pieces.len()));
+                pieces.push(ansi_c(&mut chars)?);
+                continue;
+            }
+            (None, '\'' | '"') => quote = Some(char),
+            (Some(open), _) if open == char => quote = None,
+            (None | Some('"'), '\\') => {
+                kept.push(char);
+                kept.extend(chars.next());
+                continue;
+            }
+            _ => {}
+        }
+        kept.push(char);
+    }
+    Ok((kept, pieces))
+}
+
+/// The bytes of `$'…'` behind its first quote (POSIX.1-2024, section 2.2.4).
+fn ansi_c(chars: Chars<'_, '_>) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let push = |bytes: &mut Vec<u8>, char: char| bytes.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+    loop {
+        match chars.next() {
+            None => return Err("a quote of the curl command is not closed".to_owned()),
+            Some('\'') => return Ok(bytes),
+            Some('\\') => match chars.next() {
+                Some('n') => bytes.push(b'\n'),
+                Some('r') => bytes.push(b'\r'),
+                Some('t') => bytes.push(b'\t'),
+                Some('a') => bytes.push(7),
+                Some('b') => bytes.push(8),
+                Some('e' | 'E') => bytes.push(27),
+                Some('f') => bytes.push(12),
+                Some('v') => bytes.push(11),
+                Some('x') => bytes.extend(u8::try_from(number(chars, 16, 2)).ok()),
+                Some('u') => push(&mut bytes, char::from_u32(number(chars, 16, 4)).unwrap_or('\u{fffd}')),
+                Some('U') => push(&mut bytes, char::from_u32(number(chars, 16, 8)).unwrap_or('\u{fffd}')),
+                Some(digit @ '0'..='7') => {
+                    let first = digit.to_digit(8).unwrap_or_default();
+                    bytes.extend(u8::try_from(number_from(first, chars, 8, 2) & 0xff).ok());
+                }
+                Some(other) => push(&mut bytes, other),
+                None => return Err("a quote of the curl command is not closed".to_owned()),
+            },
+            Some(other) => push(&mut bytes, other),
+        }
+    }
+}
+
+/// A number of at most so many digits.
+fn number(chars: Chars<'_, '_>, radix: u32, most: usize) -> u32 {
+    number_from(0, chars, radix, most)
+}
+
+/// A number that has begun, and at most so many digits more.
+fn number_from(first: u32, chars: Chars<'_, '_>, radix: u32, most: usize) -> u32 {
+    let mut value = first;
+    for _ in 0..most {
+        let Some(digit) = chars.peek().and_then(|char| char.to_digit(radix)) else { break };
+        value = value.saturating_mul(radix).saturating_add(digit);
+        chars.next();
+    }
+    value
+}
+
+fn put_back(word: &str, pieces: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(word.len());
+    for (at, part) in word.split(MARK).enumerate() {
+        match part.parse::<usize>().ok().filter(|_| at % 2 == 1).and_then(|number| pieces.get(number)) {
+            Some(piece) => bytes.extend_from_slice(piece),
+            None => bytes.extend_from_slice(part.as_bytes()),
+        }
+    }
+    bytes
+}
+
+/// First the carets of `cmd`, then the quotes of the C runtime.
+fn cmd_words(text: &str) -> Vec<Vec<u8>> {
+    let mut line = String::with_capacity(text.len());
+    let mut chars = text.chars().filter(|char| *char != '\r').peekable();
+    let mut quoted = false;
+    while let Some(char) = chars.next() {
+        match char {
+            '^' if !quoted => match chars.next() {
+                // The line goes on, and its first character means nothing else.
+                Some('\n') => line.extend(chars.next()),
+                Some(next) => line.push(next),
+                None => {}
+            },
+            '"' => {
+                quoted = !quoted;
+                line.push(char);
+            }
+            '\n' if !quoted => break,
+            _ => line.push(char),
+        }
+    }
+    c_runtime_words(&line)
+}
+
+/// Words as Microsoft's C runtime reads them: `\"` is a quote, backslashes before a quote count half.
+fn c_runtime_words(line: &str) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    let mut chars = line.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '\\' => {
+                let mut slashes = 1;
+                while chars.next_if_eq(&'\\').is_some() {
+                    slashes = usize::saturating_add(slashes, 1);
+                }
+                let before_quote = chars.peek() == Some(&'"');
+                let word = word.get_or_insert_default();
+                word.extend(std::iter::repeat_n('\\', if before_quote { slashes / 2 } else { slashes }));
+                if before_quote && slashes % 2 == 1 {
+                    word.extend(chars.next());
+                }
+            }
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                word.get_or_insert_default().push('"');
+            }
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' | '\t' | '\n' if !quoted => words.extend(word.take().map(String::into_bytes)),
+            _ => word.get_or_insert_default().push(char),
+        }
+    }
+    words.extend(word.map(String::into_bytes));
+    words
+}

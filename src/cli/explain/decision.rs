@@ -1,0 +1,118 @@
+//! The decision itself, by the filter's own state machine.
+
+use std::rc::Rc;
+
+use hookwarden::filter::{Around, BodyBuffer, Exchange};
+use hookwarden::report;
+use hookwarden::step::{Outcome, Record, Step};
+use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::{Denial, Request};
+
+use super::capture::Captured;
+use super::configuration::Configuration;
+use super::peer::Peer;
+
+/// What the filter decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The position of the source, if one matched.
+    pub source: Option<usize>,
+    /// The decision.
+    pub outcome: Outcome,
+    /// The ids of the secrets that matched.
+    pub matches: Vec<String>,
+    /// The answer's status, where the request is refused.
+    pub status: Option<u16>,
+    /// Whether a store that the fleet shares would have been asked, which nobody did here.
+    pub asks_store: bool,
+}
+
+impl Decision {
+    /// The code: that of the denial, or `verified`, or `unmatched` for what goes on unproved.
+    pub fn code(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Passed => "verified",
+            Outcome::Denied(denial) | Outcome::Observed(denial) => denial.code(),
+            Outcome::Unmatched => "unmatched",
+        }
+    }
+
+    /// What becomes of the request, in a word.
+    pub fn word(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Passed => "passed",
+            Outcome::Denied(_) => "denied",
+            Outcome::Observed(_) => "observed",
+            Outcome::Unmatched => "unmatched",
+        }
+    }
+
+    /// Why it is, or would be, refused.
+    pub fn denial(&self) -> Option<Denial> {
+        match self.outcome {
+            Outcome::Denied(denial) | Outcome::Observed(denial) => Some(denial),
+            Outcome::Passed | Outcome::Unmatched => None,
+        }
+    }
+
+    /// Whether it was proved.
+    pub fn is_verified(&self) -> bool {
+        self.outcome == Outcome::Passed
+    }
+}
+
+/// Decides about a request that comes in one piece.
+pub fn decide(configuration: &Configuration, captured: &Captured, peer: &Peer, now: UnixTime) -> Decision {
+    configuration.memory.forget();
+    let around = Around { now, peer, memory: &configuration.memory };
+    let mut exchange = Exchange::new(Rc::clone(&configuration.policy), Rc::clone(&configuration.guards));
+    let head = captured.head();
+    let mut step = exchange.on_headers(Request::new(&head), captured.body.is_empty(), &around);
+    let mut pieces = 0;
+    loop {
+        let record = match step {
+            Step::Deny(record) => Some(record),
+            Step::Continue(passage) => passage.into_parts().1,
+            Step::Hold => None,
+            Step::Call(_) => return proved_but_for_the_store(configuration, captured),
+        };
+        match record {
+            Some(record) => return of_record(&record, configuration),
+            // It waits for the body, all of which comes at once.
+            None if pieces == 0 => {
+                pieces = 1;
+                step = exchange.on_body(&Whole(&captured.body), true, &around);
+            }
+            None => step = exchange.on_failure(Denial::HostFailure),
+        }
+    }
+}
+
+fn of_record(record: &Record, configuration: &Configuration) -> Decision {
+    let source = record.source.and_then(|position| configuration.policy.sources.get(position));
+    let status = match record.outcome {
+        Outcome::Denied(denial) => Some(report::reply(denial, source, record.retry_after).status),
+        _ => None,
+    };
+    let matches = record.matches.iter().map(|found| found.secret_id().to_owned()).collect();
+    Decision { source: record.source, outcome: record.outcome, matches, status, asks_store: false }
+}
+
+fn proved_but_for_the_store(configuration: &Configuration, captured: &Captured) -> Decision {
+    let source = configuration.policy.routes.find(captured.authority.as_bytes(), captured.path().as_bytes()).ok();
+    Decision { source, outcome: Outcome::Passed, matches: Vec::new(), status: None, asks_store: true }
+}
+
+/// The whole body.
+struct Whole<'a>(&'a [u8]);
+
+impl BodyBuffer for Whole<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn read(&self, start: usize, len: usize) -> Option<Vec<u8>> {
+        let end = start.checked_add(len)?.min(self.0.len());
+        self.0.get(start..end).filter(|bytes| !bytes.is_empty()).map(<[u8]>::to_vec)
+    }
+}

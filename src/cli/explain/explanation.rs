@@ -1,0 +1,189 @@
+//! One request, explained.
+
+use hookwarden::verify::Denial;
+use hookwarden::verify::Request;
+
+use super::advice;
+use super::capture::Captured;
+use super::configuration::{Configuration, WrittenCheck};
+use super::decision::{Decision, decide};
+use super::expected::{self, Expected};
+use super::needs;
+use super::peer::Peer;
+use super::suspects::{self, Effort, Finding, Mistake, Scene};
+use super::trial::{self, Prover};
+use super::walk::{self, Walked};
+use super::when::Arrival;
+
+/// What is said about one request.
+pub struct Explanation {
+    /// What the filter decides.
+    pub decision: Decision,
+    /// The name of the source.
+    pub source: Option<String>,
+    /// The steps of the decision.
+    pub steps: Vec<Walked>,
+    /// What each check of the source says.
+    pub checks: Vec<Checked>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// What is worth a look beside it.
+    pub notes: Vec<String>,
+}
+
+/// What a check says about a request.
+pub struct Checked {
+    /// Its place in the source.
+    pub path: String,
+    /// The provider, or that it is a scheme of one's own.
+    pub title: String,
+    /// The id of the secret that matches, or why none does. `None`: it cannot be tried, for a secret is missing.
+    pub result: Option<Result<String, Denial>>,
+    /// What it expects of the sender.
+    pub expected: Expected,
+    /// Where the request differs.
+    pub differences: Vec<String>,
+}
+
+/// Explains a request.
+pub fn explain(
+    configuration: &Configuration,
+    captured: &Captured,
+    peer: &Peer,
+    arrival: &Arrival,
+    effort: Effort,
+) -> Explanation {
+    let decision = decide(configuration, captured, peer, arrival.time);
+    let written = decision.source.and_then(|at| configuration.sources.get(at));
+    let mut checks = Vec::new();
+    if effort == Effort::Thorough {
+        let all = written.iter().flat_map(|source| source.groups.iter().flatten());
+        checks.extend(all.map(|check| checked(check, captured, arrival)));
+    }
+    let findings =
+        if decision.is_verified() { Vec::new() } else { findings(configuration, captured, arrival, &decision, effort) };
+    let mut notes = captured.notes.clone();
+    if arrival.is_guessed
+        && findings.iter().flat_map(|finding| &finding.mistakes).any(|one| one.code == "timestamp_stale")
+    {
+        notes.push("nothing says when the request arrived, so now was taken: give --at".to_owned());
+    }
+    Explanation {
+        source: written.map(|source| source.name.clone()),
+        steps: walk::walk(configuration, captured, peer, &decision),
+        decision,
+        checks,
+        findings,
+        notes,
+    }
+}
+
+fn checked(check: &WrittenCheck, captured: &Captured, arrival: &Arrival) -> Checked {
+    let head = captured.head();
+    let result = Prover::as_configured(check).map(|prover| prover.matching(&head, &captured.body, arrival.time));
+    let spoken = Prover::as_configured(check).map_or(0, |prover| prover.spoken(Request::new(&head)));
+    let dialects = trial::schemes(check).unwrap_or_default();
+    // Those of the other kind of key are not among the dialects that count.
+    let counting = needs::dialects(&check.scheme).into_iter().filter(|written| {
+        dialects.len() == needs::dialects(&check.scheme).len() || needs::takes_public_keys(written) == check.public_keys
+    });
+    let written = counting.clone().nth(spoken).or_else(|| counting.clone().next());
+    let (expected, differences) = match (written, dialects.get(spoken)) {
+        (Some(written), Some(dialect)) => (
+            expected::expected(check, written),
+            expected::differences(check, written, dialect, &head, &captured.body, arrival.time),
+        ),
+        _ => (Expected::default(), Vec::new()),
+    };
+    Checked { path: check.path.clone(), title: check.title(), result, expected, differences }
+}
+
+/// What is wrong with a request that is refused, or goes on unproved.
+fn findings(
+    configuration: &Configuration,
+    captured: &Captured,
+    arrival: &Arrival,
+    decision: &Decision,
+    effort: Effort,
+) -> Vec<Finding> {
+    let denial = decision.denial().unwrap_or(Denial::Unmatched);
+    let Some((position, source)) = decision.source.and_then(|at| Some((at, configuration.sources.get(at)?))) else {
+        let mut findings = suspects::nearest(configuration, captured);
+        findings.splice(0..0, suspects::astray(configuration, None, captured, arrival.time));
+        if findings.is_empty() {
+            findings.extend(advice::of(denial, source_less(configuration, captured)));
+        }
+        return findings;
+    };
+    let mut findings = Vec::new();
+    let step = walk::step_of(denial);
+    if !matches!(step, "proof" | "freshness") {
+        let missing: Vec<String> = source
+            .groups
+            .iter()
+            .flatten()
+            .flat_map(|check| check.secrets())
+            .filter(|(_, secret)| secret.text.is_none())
+            .filter_map(|(_, secret)| secret.variable.clone())
+            .collect();
+        findings.extend(advice::of(denial, missing));
+        if matches!(denial, Denial::SourceClosed) {
+            return findings;
+        }
+    }
+    let head = captured.head();
+    for group in &source.groups {
+        let results: Vec<_> = group
+            .iter()
+            .map(|check| {
+                let prover = Prover::as_configured(check);
+                (check, prover.map(|prover| prover.matching(&head, &captured.body, arrival.time)))
+            })
+            .collect();
+        if results.iter().any(|(_, result)| matches!(result, Some(Ok(_)))) {
+            continue;
+        }
+        let mut of_group = Vec::new();
+        for (check, result) in results {
+            let Some(Err(denial)) = result else { continue };
+            let scene = Scene::new(configuration, position, check, captured, arrival.time, denial, effort);
+            of_group.extend(suspects::search(&scene));
+        }
+        if of_group.iter().any(|finding| finding.is_certain) {
+            of_group.retain(|finding| finding.is_certain);
+        }
+        findings.extend(of_group);
+    }
+    // That it was sent to the wrong place explains more than two mistakes at once.
+    let is_simple = |finding: &Finding| finding.is_certain && finding.mistakes.len() < 2;
+    if !findings.iter().any(is_simple) {
+        let astray = suspects::astray(configuration, Some(position), captured, arrival.time);
+        if !astray.is_empty() {
+            findings.clear();
+        }
+        findings.splice(0..0, astray);
+    }
+    // Where it is known what became of the body, the length that differs tells no more.
+    let tells = |finding: &Finding| finding.mistakes.iter().any(|one| one.code != "content_length_mismatch");
+    if denial == Denial::ContentLengthMismatch && findings.iter().any(tells) {
+        findings.retain(tells);
+    }
+    if findings.is_empty() {
+        findings.extend(advice::of(denial, Vec::new()));
+    }
+    findings
+}
+
+/// The paths that sources want.
+fn source_less(configuration: &Configuration, _captured: &Captured) -> Vec<String> {
+    configuration.sources.iter().take(6).map(|source| source.path.clone()).collect()
+}
+
+impl Explanation {
+    /// The codes of the first finding, joined where mistakes were made together.
+    pub fn finding_code(&self) -> Option<String> {
+        let first = self.findings.first()?;
+        let codes: Vec<_> = first.mistakes.iter().map(|mistake: &Mistake| mistake.code).collect();
+        Some(codes.join("+"))
+    }
+}

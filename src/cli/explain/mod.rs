@@ -1,0 +1,226 @@
+//! `hookwarden explain`: why a captured request is let through or refused, and what really went wrong.
+
+mod advice;
+mod batch;
+mod capture;
+mod configuration;
+mod decision;
+mod environment;
+mod expected;
+mod explanation;
+mod material;
+mod needs;
+mod peer;
+mod report;
+mod suspects;
+mod trial;
+mod walk;
+mod when;
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use capture::{Captured, Reading};
+use configuration::{Configuration, Unjudged};
+use environment::Environment;
+use peer::{Peer, Tls};
+use suspects::Effort;
+use when::Arrival;
+
+use super::Verdict;
+use super::terminal::{Failure, Terminal};
+
+/// Explains why a captured request is let through or refused.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// The configuration, unless --config names it, and the captured request: raw HTTP, a HAR file, a curl command, or
+    /// JSON; - is standard input
+    #[arg(value_name = "CONFIGURATION] [REQUEST", num_args = 0..=2)]
+    files: Vec<PathBuf>,
+    /// The configuration: the JSON of the plugin
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Header lines of the request, with or without a request line in front; --body is the body
+    #[arg(long, value_name = "FILE")]
+    headers: Option<PathBuf>,
+    /// The body of the request, byte by byte
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// The method, where the capture does not say it
+    #[arg(long, value_name = "METHOD")]
+    method: Option<String>,
+    /// The URL that was called, where the capture does not say it
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Which entry of a HAR file, from 1
+    #[arg(long, value_name = "NUMBER")]
+    entry: Option<usize>,
+    /// When the request arrived: RFC 3339, or seconds or milliseconds since 1970
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// A file of NAME=value lines that secrets are read from, instead of the environment
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    /// The client's address as the proxy tells it, for sources with allow_from or deny_from
+    #[arg(long, value_name = "ADDRESS")]
+    client_address: Option<String>,
+    /// The TLS of the connection, for sources with transport: none, 1.0, 1.1, 1.2 or 1.3
+    #[arg(long, value_name = "VERSION", value_parser = Tls::parse)]
+    tls: Option<Tls>,
+    /// The client presented a certificate that the proxy verified
+    #[arg(long)]
+    client_certificate: bool,
+    /// How to write the explanation
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Many requests: a line of JSON each, {"configuration": …, "request": …, "time": …}; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["headers", "body", "entry", "show_secret_material"])]
+    batch: Option<PathBuf>,
+    /// With --batch: try everything on every request, also two mistakes at once; slower
+    #[arg(long, requires = "batch")]
+    thorough: bool,
+    /// Shows the tag that would be right and what it is over, on a terminal only: whoever sees it can forge this
+    /// request
+    #[arg(long)]
+    show_secret_material: bool,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  hookwarden explain hookwarden.json request.http --at 2026-11-21T10:00:00Z
+  hookwarden explain hookwarden.json capture.har --env-file secrets.env
+  pbpaste | hookwarden explain --config hookwarden.json -          (a curl command)
+  hookwarden explain hookwarden.json --headers head.txt --body body.bin --format json
+  hookwarden explain --batch corpus.jsonl > verdicts.jsonl
+
+Exit codes: 0 the request is verified (with --batch: all are); 1 it is not; 2 the command could not do its work.";
+
+/// How an explanation is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
+    let told = |error: String| Failure::Told(error);
+    if arguments.show_secret_material && !terminal.is_watched() {
+        return Err(told(
+            "--show-secret-material needs a terminal: what it shows must not end up in a file or a log".to_owned(),
+        ));
+    }
+    let environment = read_environment(arguments)?;
+    let peer = Peer {
+        address: arguments.client_address.clone(),
+        tls: arguments.tls,
+        has_certificate: arguments.client_certificate,
+    };
+    if let Some(from) = &arguments.batch {
+        let common = batch::Common {
+            environment: &environment,
+            configuration: arguments.config.as_deref().or(arguments.files.first().map(PathBuf::as_path)),
+            peer: &peer,
+            at: arguments.at.as_deref(),
+            effort: if arguments.thorough { Effort::Thorough } else { Effort::Quick },
+        };
+        return batch::run(from, &common, terminal);
+    }
+    let (configuration_path, request_path) = paths(arguments)?;
+    let unjudged = Unjudged { transport: peer.tls.is_none(), address: peer.address.is_none() };
+    let configuration = match Configuration::load(&read(configuration_path)?, &environment, unjudged) {
+        Ok(configuration) => configuration,
+        Err(problems) => {
+            let list: Vec<_> = problems.iter().map(|problem| format!("  {problem}")).collect();
+            let name = configuration_path.display();
+            return Err(told(format!(
+                "{name}: the configuration is refused, and so explains nothing:\n{}",
+                list.join("\n")
+            )));
+        }
+    };
+    let captured = read_request(arguments, request_path, &configuration).map_err(told)?;
+    let arrival = Arrival::of(arguments.at.as_deref(), &captured).map_err(told)?;
+    let explanation = terminal.waiting("looking for what went wrong", || {
+        explanation::explain(&configuration, &captured, &peer, &arrival, Effort::Thorough)
+    });
+    let shown = match arguments.format {
+        Format::Text => report::text(&explanation, &captured, &arrival),
+        Format::Json => format!("{:#}\n", report::json(&explanation, &captured, &arrival)),
+    };
+    terminal.print(&shown)?;
+    if arguments.show_secret_material {
+        terminal.print(&material::shown(&configuration, &captured, &explanation.decision))?;
+    }
+    Ok(if explanation.decision.is_verified() { Verdict::Good } else { Verdict::Bad })
+}
+
+/// The configuration's file, and the request's.
+fn paths(arguments: &Arguments) -> Result<(&Path, Option<&Path>), Failure> {
+    let mut files = arguments.files.iter().map(PathBuf::as_path);
+    let configuration = arguments.config.as_deref().or_else(|| files.next()).ok_or_else(|| {
+        Failure::Told("needs a configuration and a request: hookwarden explain hookwarden.json request.http".to_owned())
+    })?;
+    let request = files.next();
+    if files.next().is_some() || (request.is_some() && arguments.headers.is_some()) {
+        return Err(Failure::Told(
+            "takes one configuration and one request; give --headers and --body instead of a request".to_owned(),
+        ));
+    }
+    if configuration == Path::new("-")
+        && request.is_none_or(|request| request == configuration)
+        && arguments.headers.is_none()
+    {
+        return Err(Failure::Told("standard input can be the configuration or the request, not both".to_owned()));
+    }
+    Ok((configuration, request))
+}
+
+fn read_environment(arguments: &Arguments) -> Result<Environment, Failure> {
+    let Some(path) = &arguments.env_file else { return Ok(Environment::of_process()) };
+    let text =
+        String::from_utf8(read(path)?).map_err(|_| Failure::Told(format!("{}: is not UTF-8", path.display())))?;
+    Environment::of_file(&text).map_err(|error| Failure::Told(format!("{}: {error}", path.display())))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    fs::read(path).map_err(|error| Failure::Told(format!("{}: {error}", path.display())))
+}
+
+/// Reads the request in whatever form it is, and puts in what the command line says.
+fn read_request(arguments: &Arguments, path: Option<&Path>, configuration: &Configuration) -> Result<Captured, String> {
+    let bytes = |path: &Path| {
+        read(path).map_err(|failure| match failure {
+            Failure::Told(error) => error,
+            Failure::ClosedPipe => "standard input was closed".to_owned(),
+        })
+    };
+    let body = arguments.body.as_deref().map(bytes).transpose()?;
+    let mut captured = match (&arguments.headers, path) {
+        (Some(headers), _) => capture::from_files(&bytes(headers)?, body.unwrap_or_default())?,
+        (None, path) => {
+            let path = path.unwrap_or(Path::new("-"));
+            let routes = &configuration.policy.routes;
+            let is_wanted = |authority: &str, target: &str| {
+                let path = target.split('?').next().unwrap_or_default();
+                routes.find(authority.as_bytes(), path.as_bytes()).is_ok()
+            };
+            let reading = Reading { folder: path.parent(), entry: arguments.entry, is_wanted: Some(&is_wanted) };
+            let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+            let mut captured = Captured::read(&bytes(path)?, reading).map_err(|error| format!("{name}: {error}"))?;
+            if let Some(body) = body {
+                captured.body = body;
+                captured.other_bodies.clear();
+            }
+            captured
+        }
+    };
+    captured.complete(arguments.method.as_deref(), arguments.url.as_deref())?;
+    Ok(captured)
+}

@@ -1,0 +1,131 @@
+//! Suspects of forms: decoded, encoded in another way, put in another order, or taken for their payload.
+
+use hookwarden::verify::percent::{self, Pair, pairs};
+
+use super::json_text;
+use super::{Change, Mistake, Scene};
+
+const ADVICE: &str = "Let hookwarden see the bytes as they came: what parses the form must stand behind it. If the body was only saved \
+                      so, keep the raw body.";
+
+/// What a program leaves as it is when it writes a form.
+type Keep = fn(u8) -> bool;
+
+/// How programs write forms: what they keep, whether a blank is `+`, whether escapes are in lower case.
+const WRITERS: &[(Keep, bool, bool)] = &[
+    (|byte| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte), true, false),
+    (|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte), true, false),
+    (|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte), false, false),
+    (|byte| byte.is_ascii_alphanumeric() || b"-._~!*'()".contains(&byte), false, false),
+    (|byte| byte.is_ascii_alphanumeric() || b"-._~!*'()".contains(&byte), true, false),
+    (|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte), true, false),
+    (|byte| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte), true, true),
+    (|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte), false, true),
+    (|byte| byte.is_ascii_alphanumeric() || b"-._~:/?@!$'()*,;[]".contains(&byte), false, false),
+];
+
+/// The changes of this file.
+pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
+    let body = scene.captured.body.as_slice();
+    let is_form = scene
+        .captured
+        .header("content-type")
+        .is_some_and(|value| value.to_ascii_lowercase().starts_with(b"application/x-www-form"));
+    let looks_like_form =
+        !body.trim_ascii().starts_with(b"{") && !body.trim_ascii().starts_with(b"[") && body.contains(&b'=');
+    let mut add = |bytes: Vec<u8>, code: &'static str, sentence: &str, advice: &str| {
+        changes.push(Change::of_body(bytes, Mistake::new(code, sentence, advice)));
+    };
+    if body.len() > 1 << 20 {
+        return;
+    }
+    if is_form || looks_like_form {
+        let fields: Vec<Pair> = pairs(body).collect();
+        let written = "The form was parsed and written again: it is encoded in another way than it was signed in (+ or %20, which \
+                       characters are escaped, the case of escapes).";
+        for writer in WRITERS {
+            add(write(&fields, writer), "form_encoding", written, ADVICE);
+        }
+        let decoded = "The sender signed the form decoded, without escapes.";
+        add(percent::decode_form(body), "form_decoded", decoded, ADVICE);
+        let payload = "The sender signed a field's value and not the form around it, or the body was turned into a form on its way.";
+        for (_, value) in &fields {
+            if value.len() > 1 {
+                add(
+                    value.clone(),
+                    "form_payload",
+                    payload,
+                    "Choose JSON as the content type at the sender, if it offers that.",
+                );
+            }
+        }
+        let mut sorted = fields.clone();
+        sorted.sort();
+        let order = "The form's fields are in another order than they were signed in.";
+        for writer in WRITERS {
+            add(write(&sorted, writer), "form_order", order, ADVICE);
+        }
+        add(as_json(&fields), "form_from_json", "The body is a form here, and was JSON where it was signed.", ADVICE);
+        // Which order it was, where something sorted them.
+        if (2..=6).contains(&fields.len()) {
+            let pieces: Vec<&[u8]> = body.trim_ascii().split(|byte| *byte == b'&').collect();
+            orders(&pieces, &mut Vec::new(), &mut |order_of| {
+                add(order_of.join(&b'&'), "form_order", order, ADVICE);
+            });
+        }
+    } else if body.contains(&b'%') {
+        let decoded = "The body is percent-encoded here, and was not where it was signed.";
+        add(percent::decode_form(body), "body_percent_encoded", decoded, ADVICE);
+    }
+    if !body.is_empty() && !body.contains(&b'&') {
+        let sentence = "The body stood in a form's field \"payload\" where it was signed; here the form is gone.";
+        for writer in WRITERS.iter().take(2) {
+            add(write(&[(b"payload".to_vec(), body.to_vec())], writer), "form_decoded", sentence, ADVICE);
+        }
+    }
+}
+
+fn write(fields: &[Pair], (keep, is_plus, is_lower): &(Keep, bool, bool)) -> Vec<u8> {
+    let encode = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(&percent::encode(bytes, *keep)).into_owned();
+        let text = if *is_plus { text.replace("%20", "+") } else { text };
+        if *is_lower { lower_escapes(&text) } else { text }
+    };
+    let written: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    written.join("&").into_bytes()
+}
+
+/// The text with the digits of its escapes in lower case.
+fn lower_escapes(text: &str) -> String {
+    let mut digits = 0_u8;
+    text.chars()
+        .map(|char| {
+            let is_digit = digits > 0;
+            digits = if char == '%' { 2 } else { digits.saturating_sub(1) };
+            if is_digit { char.to_ascii_lowercase() } else { char }
+        })
+        .collect()
+}
+
+/// A flat object of the fields.
+fn as_json(fields: &[Pair]) -> Vec<u8> {
+    let member = |(name, value): &Pair| {
+        let text = |bytes: &[u8]| json_text::quoted(&String::from_utf8_lossy(bytes));
+        format!("{}:{}", text(name), text(value))
+    };
+    format!("{{{}}}", fields.iter().map(member).collect::<Vec<_>>().join(",")).into_bytes()
+}
+
+/// Every order of the pieces.
+fn orders<'a>(left: &[&'a [u8]], chosen: &mut Vec<&'a [u8]>, found: &mut dyn FnMut(&[&[u8]])) {
+    if left.is_empty() {
+        found(chosen);
+    }
+    for (at, piece) in left.iter().enumerate() {
+        let mut rest = left.to_vec();
+        rest.remove(at);
+        chosen.push(piece);
+        orders(&rest, chosen, found);
+        chosen.pop();
+    }
+}

@@ -1,0 +1,294 @@
+//! What a refusal looks like where nothing could be proved: told as such.
+
+use hookwarden::config::dialects::Dialect;
+use hookwarden::verify::content::Content;
+use hookwarden::verify::expression::Facts;
+use hookwarden::verify::json::{Json, JsonPath};
+use hookwarden::verify::jwt::{ClaimRule, JwtScheme};
+use hookwarden::verify::scheme::Scheme;
+use hookwarden::verify::{Denial, Occurrence, Request};
+
+use super::{Finding, Mistake, Scene, coding, sender};
+use crate::cli::explain::{needs, trial};
+
+/// What it looks like, the most telling first.
+pub fn hints(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut mistakes = Vec::new();
+    let dialects = trial::schemes(scene.check).unwrap_or_default();
+    let others = sender::presented(scene);
+    let lacks = matches!(
+        scene.denial,
+        Denial::SignatureMissing
+            | Denial::CredentialMissing
+            | Denial::HeaderMissing
+            | Denial::TimestampMissing
+            | Denial::FieldMissing
+    );
+    if lacks {
+        missing(scene, &others, &mut mistakes);
+    }
+    claims(scene, &dialects, &mut mistakes);
+    required(scene, &dialects, &mut mistakes);
+    body(scene, &mut mistakes);
+    if !lacks && !others.is_empty() && scene.denial != Denial::TokenClaim {
+        mistakes.push(of_another_sender(&others));
+    }
+    if mistakes.is_empty() {
+        mistakes.extend(usual(scene));
+    }
+    mistakes.into_iter().map(|mistake| Finding { mistakes: vec![mistake], secret: None, is_certain: false }).collect()
+}
+
+fn of_another_sender(others: &[&str]) -> Mistake {
+    let names: Vec<_> = others.iter().take(4).map(|name| format!("\"{name}\"")).collect();
+    Mistake::new(
+        "header_of_another_sender",
+        format!(
+            "The request has a proof of the kind that {} reads, and no configured secret matches it.",
+            names.join(" or ")
+        ),
+        "If the sender is that one, name its provider and give it its secret; or the sender calls the URL of another source.",
+    )
+}
+
+fn missing(scene: &Scene<'_>, others: &[&str], mistakes: &mut Vec<Mistake>) {
+    if !others.is_empty() {
+        mistakes.push(of_another_sender(others));
+        return;
+    }
+    let lacking: Vec<_> = needs::headers(scene.check)
+        .into_iter()
+        .filter(|name| !name.ends_with('*') && Request::new(&scene.head).header(name) == Occurrence::Missing)
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    let what = if lacking.is_empty() {
+        "What the scheme reads".to_owned()
+    } else {
+        format!("The header {}", lacking.join(" and the header "))
+    };
+    mistakes.push(Mistake::new(
+        "proof_missing",
+        format!("{what} is not in the request: the sender has no secret set and so does not sign, or something in front removes headers."),
+        "Set the secret at the sender. Then compare what it sends with what arrives here: some proxies drop headers that they do not know, or \
+         whose name has an underscore.",
+    ));
+}
+
+/// The claims of a token that are not what they must be.
+fn claims(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake>) {
+    let token = dialects.iter().find_map(|(scheme, _)| match scheme {
+        Scheme::Jwt(scheme) => Some(scheme),
+        _ => None,
+    });
+    let Some(scheme) = token else { return };
+    if scene.denial == Denial::TokenAlgorithm {
+        let header = super::time::token_header(scheme, &scene.head, &scene.captured.body);
+        let named = header.and_then(|header| header.at(&JsonPath::parse("alg")?)?.text().map(str::to_owned));
+        let named = named.filter(|name| name.len() < 16 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        mistakes.push(Mistake::new(
+            "token_algorithm",
+            format!(
+                "The token names the algorithm {}, which the scheme does not take.",
+                named.unwrap_or("that it has".to_owned())
+            ),
+            "Set the sender to an algorithm of the scheme; a token without one (\"none\") proves nothing.",
+        ));
+    }
+    if scene.denial != Denial::TokenClaim {
+        return;
+    }
+    let Some(claims) = super::time::claims(scheme, &scene.head, &scene.captured.body) else { return };
+    let wrong = wrong_claims(scheme, &claims, scene);
+    let list = if wrong.is_empty() { "a time (iat or exp)".to_owned() } else { wrong.join(", ") };
+    mistakes.push(Mistake::new(
+        "token_claim",
+        format!("The token's signature is right, and what it claims is not: {list}."),
+        "Compare the values in \"with\" (audience, issuer, public_url) with the sender's. If a claim is a digest, the body was changed on its way.",
+    ));
+}
+
+fn wrong_claims(scheme: &JwtScheme, claims: &Json, scene: &Scene<'_>) -> Vec<String> {
+    let request = Request::new(&scene.head);
+    let content = Content::new(&scene.captured.body, request.media_type());
+    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
+    let says = |claim: &Json, text: &[u8]| match claim {
+        Json::List(list) => list.iter().any(|one| one.text().is_some_and(|own| own.as_bytes() == text)),
+        claim => claim.text().is_some_and(|own| own.as_bytes() == text),
+    };
+    let names = [
+        "iss",
+        "aud",
+        "sub",
+        "qsh",
+        "exp",
+        "iat",
+        "nbf",
+        "jti",
+        "body_hash",
+        "request_body_sha256",
+        "email",
+        "email_verified",
+    ];
+    let name_of = |path: &JsonPath| {
+        names
+            .iter()
+            .find(|name| JsonPath::parse(name).as_ref() == Some(path))
+            .map_or("a claim".to_owned(), |name| format!("\"{name}\""))
+    };
+    let mut wrong = Vec::new();
+    for (path, rule) in &scheme.claims {
+        let claim = claims.at(path);
+        let holds = match rule {
+            ClaimRule::Present => claim.is_some(),
+            ClaimRule::Equals(message) => {
+                claim.is_some_and(|claim| message.render(&facts).is_ok_and(|text| says(claim, &text)))
+            }
+            ClaimRule::EqualsWhenBody(message) if !scene.captured.body.is_empty() => {
+                claim.is_some_and(|claim| message.render(&facts).is_ok_and(|text| says(claim, &text)))
+            }
+            ClaimRule::EqualsWhenBody(_) => claim.is_none(),
+            ClaimRule::OneOf(messages) => claim.is_some_and(|claim| {
+                messages.iter().any(|message| message.render(&facts).is_ok_and(|text| says(claim, &text)))
+            }),
+        };
+        if !holds {
+            let what = if claim.is_none() { "is missing" } else { "is not what it must be" };
+            wrong.push(format!("{} {what}", name_of(path)));
+        }
+    }
+    wrong
+}
+
+/// Pairs of values that must be equal and are not.
+fn required(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake>) {
+    if scene.denial != Denial::RequireMismatch {
+        return;
+    }
+    let request = Request::new(&scene.head);
+    let content = Content::new(&scene.captured.body, request.media_type());
+    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
+    let written = needs::dialects(&scene.check.scheme);
+    for (at, (scheme, _)) in dialects.iter().enumerate() {
+        let Scheme::Signature(scheme) = scheme else { continue };
+        let pairs = written.get(at).and_then(|dialect| crate::cli::explain::configuration::member(dialect, "require"));
+        let texts: Vec<_> = crate::cli::explain::configuration::elements(pairs).collect();
+        for (position, (left, right)) in scheme.require.iter().enumerate() {
+            if matches!((left.render(&facts), right.render(&facts)), (Ok(left), Ok(right)) if left == right) {
+                continue;
+            }
+            let words: Vec<_> = crate::cli::explain::configuration::elements(texts.get(position).copied())
+                .filter_map(|text| text.text())
+                .map(|text| format!("{text:?}"))
+                .collect();
+            mistakes.push(Mistake::new(
+                "require_mismatch",
+                format!("Two values must be equal and are not: {}.", words.join(" and ")),
+                "Compare the values in \"with\" (a topic, an account) with the sender's; or the request is of another kind.",
+            ));
+        }
+    }
+}
+
+/// What the body looks like.
+fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
+    let captured = scene.captured;
+    let body = captured.body.as_slice();
+    let declared =
+        captured.header("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse::<usize>().ok());
+    let media_type = captured.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let mut add =
+        |code: &'static str, sentence: String, advice: &str| mistakes.push(Mistake::new(code, sentence, advice));
+    match declared {
+        Some(declared) if body.len() < declared => add(
+            "body_truncated",
+            format!("The body was cut: it has {} of the {declared} bytes that Content-Length declares.", body.len()),
+            "Save the whole body; if it arrives like this, look at limits of size and time in front.",
+        ),
+        Some(declared) if body.len() > declared => add(
+            "body_too_long",
+            format!("The body has {} bytes, and Content-Length declares {declared}.", body.len()),
+            "Something added to the body, or it was re-encoded on its way and the header kept.",
+        ),
+        _ => {}
+    }
+    let coding = captured.header("content-encoding").map(<[u8]>::to_ascii_lowercase).unwrap_or_default();
+    if !coding.is_empty() && coding != b"identity" && !body.is_empty() && coding::decompressed(body).is_none() {
+        add(
+            "body_decompressed",
+            "Content-Encoding says that the body is compressed, and it is not: something decompressed it on its way, and the sender signed the \
+             compressed bytes."
+                .to_owned(),
+            "Let hookwarden stand in front of what decompresses, or save the body as it came (curl without --compressed).",
+        );
+    }
+    if body.is_empty()
+        && matches!(captured.method.as_str(), "POST" | "PUT" | "PATCH")
+        && scene.denial != Denial::SignatureMissing
+    {
+        add(
+            "body_missing",
+            "The request has no body; perhaps it was not captured.".to_owned(),
+            "Save the body with the request.",
+        );
+    }
+    let text = String::from_utf8_lossy(body);
+    if text.contains('\u{fffd}') {
+        add(
+            "body_charset",
+            "The body has replacement characters (U+FFFD): it was read as text in the wrong character set, and its bytes are lost.".to_owned(),
+            "Save the body as bytes, or as base64.",
+        );
+    }
+    if matches!(
+        scene.denial,
+        Denial::BodyMalformed | Denial::FieldMissing | Denial::FieldMalformed | Denial::ContentType
+    ) {
+        malformed(&media_type, body, &mut add);
+    }
+    if media_type.starts_with(b"multipart/") {
+        let boundary = String::from_utf8_lossy(&media_type)
+            .split("boundary=")
+            .nth(1)
+            .map(|text| text.trim_matches('"').to_owned());
+        let is_there = boundary.is_some_and(|boundary| text.to_ascii_lowercase().contains(&format!("--{boundary}")));
+        if !is_there {
+            add(
+                "multipart_boundary",
+                "The body does not have the boundary that Content-Type names: it was put together again with another one.".to_owned(),
+                "Save Content-Type and body of the same request.",
+            );
+        }
+    }
+}
+
+fn malformed(media_type: &[u8], body: &[u8], add: &mut dyn FnMut(&'static str, String, &str)) {
+    let is_form = media_type.starts_with(b"application/x-www-form") || media_type.starts_with(b"multipart/");
+    match Json::parse(body) {
+        Ok(json) if json.has_duplicate_keys() => add(
+            "json_duplicate_keys",
+            "The body is JSON with a key twice in one object, which readers read differently.".to_owned(),
+            "No sender writes this: look at what builds the body.",
+        ),
+        Err(error) if !is_form && !body.is_empty() => add(
+            "body_not_json",
+            format!("The body is no JSON: line {}, column {}: {}.", error.line, error.column, error.message),
+            "The scheme reads a value of a JSON body: save it byte by byte, or let the sender send JSON.",
+        ),
+        _ => {}
+    }
+}
+
+/// What is usual where there is nothing to see.
+fn usual(scene: &Scene<'_>) -> Option<Mistake> {
+    match scene.denial {
+        Denial::SignatureMismatch | Denial::CredentialMismatch | Denial::DigestMismatch => Some(Mistake::new(
+            "secret_unknown_here",
+            "No configured secret matches, in no form, nor does the body in any form that programs give it. Most often the secret is another \
+             one: of the test mode, another endpoint, another application."
+                .to_owned(),
+            "Copy the secret from the settings of this very endpoint at the sender again. If it is right, capture the request once more, byte by \
+             byte, as close to the sender as you can.",
+        )),
+        _ => None,
+    }
+}

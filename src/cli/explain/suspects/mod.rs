@@ -1,0 +1,290 @@
+//! What really goes wrong. Every suspect is a change to the request, the secret or the scheme; one that makes the
+//! proof right is the mistake, for a code does not match by chance.
+
+mod body;
+mod charset;
+mod coding;
+mod form;
+mod header;
+mod hint;
+mod json;
+mod json_text;
+mod key;
+mod place;
+mod route;
+mod sender;
+mod time;
+mod url;
+
+use std::cell::Cell;
+
+use hookwarden::verify::keyring::Selector;
+use hookwarden::verify::scheme::Scheme;
+use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::{Denial, HeaderLine};
+
+use super::capture::Captured;
+use super::configuration::{Configuration, WrittenCheck};
+use super::trial::{self, Proved, Prover};
+use key::Keys;
+pub use route::{astray, nearest, reason};
+pub use time::signed_time;
+
+/// One mistake, named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// A stable word.
+    pub code: &'static str,
+    /// What happened.
+    pub sentence: String,
+    /// What to do.
+    pub advice: String,
+}
+
+/// An explanation: one mistake, or several that were made together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The mistakes, at least one.
+    pub mistakes: Vec<Mistake>,
+    /// The secret that matches, for people.
+    pub secret: Option<String>,
+    /// Whether the proof is right without the mistakes. What is not certain only looks like it.
+    pub is_certain: bool,
+}
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// For one of very many: each mistake by itself.
+    Quick,
+    /// Everything, and two mistakes at once.
+    Thorough,
+}
+
+impl Effort {
+    /// The most bytes that are hashed for one request.
+    fn budget(self) -> u64 {
+        match self {
+            Effort::Quick => 32 << 20,
+            Effort::Thorough => 2 << 30,
+        }
+    }
+}
+
+/// A request in front of a check that it does not pass.
+pub struct Scene<'a> {
+    /// The configuration.
+    pub configuration: &'a Configuration,
+    /// The position of the source.
+    pub source: usize,
+    /// The check.
+    pub check: &'a WrittenCheck,
+    /// The request.
+    pub captured: &'a Captured,
+    /// Its head.
+    pub head: Vec<HeaderLine>,
+    /// When it arrived.
+    pub now: UnixTime,
+    /// Why the check refuses it.
+    pub denial: Denial,
+    /// How much is tried.
+    pub effort: Effort,
+    spent: Cell<u64>,
+}
+
+/// A change to the request, and the mistakes that it undoes.
+#[derive(Clone, Debug)]
+struct Change {
+    head: Option<Vec<HeaderLine>>,
+    body: Option<Vec<u8>>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Mistake {
+    fn new(code: &'static str, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { code, sentence: sentence.into(), advice: advice.into() }
+    }
+}
+
+impl Change {
+    fn of_body(body: Vec<u8>, mistake: Mistake) -> Self {
+        Self { head: None, body: Some(body), mistakes: vec![mistake] }
+    }
+
+    /// Both changes; `other` is one of the body.
+    fn with(&self, other: &Self) -> Self {
+        let mistakes = [self.mistakes.as_slice(), other.mistakes.as_slice()].concat();
+        Self { head: self.head.clone(), body: other.body.clone().or_else(|| self.body.clone()), mistakes }
+    }
+
+    fn of_head(head: Vec<HeaderLine>, mistake: Mistake) -> Self {
+        Self { head: Some(head), body: None, mistakes: vec![mistake] }
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// A scene.
+    pub fn new(
+        configuration: &'a Configuration,
+        source: usize,
+        check: &'a WrittenCheck,
+        captured: &'a Captured,
+        now: UnixTime,
+        denial: Denial,
+        effort: Effort,
+    ) -> Self {
+        let head = captured.head();
+        Self { configuration, source, check, captured, head, now, denial, effort, spent: Cell::new(0) }
+    }
+
+    fn is_thorough(&self) -> bool {
+        self.effort == Effort::Thorough
+    }
+
+    /// Whether there is no time left for more.
+    fn is_spent(&self) -> bool {
+        self.spent.get() > self.effort.budget()
+    }
+
+    /// The name by which the request chooses its list of secrets.
+    fn selected_list(&self) -> Option<String> {
+        match self.check.selector.as_ref()? {
+            Selector::Header(name) => {
+                self.captured.header(name).and_then(|value| String::from_utf8(value.to_vec()).ok())
+            }
+            Selector::PathSegment(position) => {
+                self.captured.path().strip_prefix('/')?.split('/').nth(*position).map(str::to_owned)
+            }
+        }
+    }
+
+    /// Tries a change under a prover of so many keys.
+    fn try_change(&self, prover: &Prover, keys: usize, change: Option<&Change>) -> Option<Proved> {
+        let head = change.and_then(|change| change.head.as_deref()).unwrap_or(&self.head);
+        let body = change.and_then(|change| change.body.as_deref()).unwrap_or(&self.captured.body);
+        let cost = u64::try_from(body.len().saturating_add(256).saturating_mul(keys.max(1))).unwrap_or(u64::MAX);
+        self.spent.set(self.spent.get().saturating_add(cost));
+        prover.prove(head, body, self.now).ok()
+    }
+}
+
+/// What is wrong with a request that a check refuses: certain findings, or else what it looks like.
+pub fn search(scene: &Scene<'_>) -> Vec<Finding> {
+    let found = Search { scene, best: None }.run();
+    match found {
+        Some(mut finding) => {
+            let late = time::mistake(scene).filter(|late| finding.mistakes.iter().all(|one| one.code != late.code));
+            finding.mistakes.extend(late);
+            vec![finding]
+        }
+        None => hint::hints(scene),
+    }
+}
+
+/// A search, and the best that it found so far.
+struct Search<'a> {
+    scene: &'a Scene<'a>,
+    best: Option<Finding>,
+}
+
+/// A prover, its keys, and the scheme whose words explain them.
+#[derive(Clone, Copy)]
+struct Bench<'a> {
+    prover: &'a Prover,
+    keys: &'a Keys<'a>,
+    scheme: &'a Scheme,
+}
+
+impl Search<'_> {
+    fn run(mut self) -> Option<Finding> {
+        let scene = self.scene;
+        let dialects = trial::timeless(scene.check, &scene.check.with)?;
+        let (scheme, _) = dialects.first()?;
+        let (every, own) = (Keys::all(scene), Keys::configured(scene));
+        let (full, configured) = (every.prover(&dialects), own.prover(&dialects));
+        let full = full.as_ref().map(|prover| Bench { prover, keys: &every, scheme });
+        let configured = configured.as_ref().map(|prover| Bench { prover, keys: &own, scheme });
+        // The request as it is, with every key: the commonest mistakes of all.
+        if let Some(bench) = full {
+            self.look(bench, None);
+        }
+        let usual = if scene.is_thorough() { full } else { configured.or(full) };
+        let Some(bench) = usual.filter(|_| !self.is_done()) else { return self.best };
+        let heads = header::changes(scene);
+        let bodies = body_changes(scene);
+        for change in bodies.iter().chain(&heads) {
+            self.look(bench, Some(change));
+            if self.is_done() {
+                return self.best;
+            }
+        }
+        for look in [url::look, place::look, sender::look] {
+            look(&mut self, &dialects, bench.keys);
+            if self.is_done() {
+                return self.best;
+            }
+        }
+        let Some(bench) = configured else { return self.best };
+        json::permutations(scene, &mut |change| {
+            self.look(bench, Some(change));
+            self.is_done()
+        });
+        if scene.is_thorough() && self.best.is_none() {
+            self.look_at_pairs(bench, &heads, &bodies);
+        }
+        self.best
+    }
+
+    /// Two mistakes at once: one in the head, one in the body.
+    fn look_at_pairs(&mut self, bench: Bench<'_>, heads: &[Change], bodies: &[Change]) {
+        for head in heads {
+            for body in bodies {
+                self.look(bench, Some(&head.with(body)));
+                if self.best.is_some() || self.scene.is_spent() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether nothing simpler can be found, or there is no time for it.
+    fn is_done(&self) -> bool {
+        self.best.as_ref().is_some_and(|best| best.mistakes.len() < 2) || self.scene.is_spent()
+    }
+
+    /// Tries a change, and keeps what it finds if that is the simplest so far. Whether it is right.
+    fn look(&mut self, bench: Bench<'_>, change: Option<&Change>) -> bool {
+        let Bench { prover, keys, scheme } = bench;
+        let Some(proved) = self.scene.try_change(prover, keys.len(), change) else { return false };
+        let position = proved.key.or_else(|| keys.only());
+        let mut mistakes = change.map(|change| change.mistakes.clone()).unwrap_or_default();
+        mistakes.extend(position.map(|at| keys.mistakes(at, scheme)).unwrap_or_default());
+        let is_simpler = self.best.as_ref().is_none_or(|best| mistakes.len() < best.mistakes.len());
+        if mistakes.is_empty() {
+            // Right, but for its time.
+            mistakes.extend(time::mistake(self.scene));
+        }
+        if is_simpler && !mistakes.is_empty() {
+            let secret = position.map(|at| keys.label(at));
+            self.best = Some(Finding { mistakes, secret, is_certain: true });
+        }
+        true
+    }
+}
+
+/// Every change to the body that is tried, the likeliest first.
+fn body_changes(scene: &Scene<'_>) -> Vec<Change> {
+    let body = &scene.captured.body;
+    let mut changes = Vec::new();
+    for other in &scene.captured.other_bodies {
+        changes.push(Change::of_body(other.bytes.clone(), Mistake::new(other.code, other.sentence, other.advice)));
+    }
+    let makers: [fn(&Scene<'_>, &mut Vec<Change>); 5] =
+        [body::changes, json::changes, coding::changes, form::changes, charset::changes];
+    for make in makers {
+        make(scene, &mut changes);
+    }
+    let mut seen = std::collections::HashSet::from([body.clone()]);
+    changes.retain(|change| change.body.as_ref().is_none_or(|body| seen.insert(body.clone())));
+    changes
+}

@@ -1,0 +1,501 @@
+//! Suspects of the scheme: the signature is elsewhere, is written in another way, is made with another hash, or is
+//! over another content.
+
+use hookwarden::config::dialects::Dialect;
+use hookwarden::verify::HeaderLine;
+use hookwarden::verify::encoding::{self, Encoding};
+use hookwarden::verify::expression::Expression;
+use hookwarden::verify::mac::HashAlgorithm;
+use hookwarden::verify::message::Message;
+use hookwarden::verify::scheme::{CredentialForm, CredentialPlace, Scheme, SignatureAlgorithm, SignatureScheme};
+use hookwarden::verify::signature::{Location, Place};
+use hookwarden::verify::timestamp::Unit;
+
+use super::header::is_pseudo;
+use super::key::Keys;
+use super::{Bench, Change, Mistake, Search};
+use crate::cli::explain::needs;
+
+/// The header in which a candidate is presented again, in a form that is known.
+const TRIED: &str = "x-tried";
+/// The most candidates that are looked at.
+const MOST: usize = 24;
+/// Headers that hold long random words and never a proof.
+const NO_PROOF: &[&str] = &["cookie", "traceparent", "x-request-id", "x-amzn-trace-id", "if-none-match", "etag"];
+
+/// Bytes that could be a signature, and how they stand in the request.
+#[derive(Clone, Debug)]
+struct Token {
+    header: String,
+    prefix: String,
+    written: Written,
+    bytes: Vec<u8>,
+}
+
+/// How bytes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    Hex,
+    HexUpper,
+    Base64,
+    Base64Unpadded,
+    Base64Url,
+    Base64UrlPadded,
+}
+
+impl Written {
+    fn words(self) -> &'static str {
+        match self {
+            Written::Hex => "hexadecimal digits",
+            Written::HexUpper => "hexadecimal digits in upper case",
+            Written::Base64 => "base64",
+            Written::Base64Unpadded => "base64 without its padding",
+            Written::Base64Url => "base64url",
+            Written::Base64UrlPadded => "base64url with padding",
+        }
+    }
+
+    /// Whether a scheme reads it so.
+    fn is_read_by(self, encoding: Encoding) -> bool {
+        match encoding {
+            Encoding::Hex => matches!(self, Written::Hex | Written::HexUpper),
+            Encoding::HexLower => self == Written::Hex,
+            Encoding::HexUpper => self == Written::HexUpper,
+            Encoding::Base64 | Encoding::PercentBase64 => self == Written::Base64,
+            Encoding::Base64Url => self == Written::Base64Url,
+        }
+    }
+
+    fn encoding(self) -> Encoding {
+        match self {
+            Written::Hex | Written::HexUpper => Encoding::Hex,
+            Written::Base64 | Written::Base64Unpadded => Encoding::Base64,
+            Written::Base64Url | Written::Base64UrlPadded => Encoding::Base64Url,
+        }
+    }
+}
+
+/// Tries the schemes near the configured one.
+pub fn look(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>) {
+    let written = needs::dialects(&search.scene.check.scheme);
+    for (at, (scheme, _)) in dialects.iter().enumerate() {
+        match scheme {
+            Scheme::Signature(scheme) => {
+                let entries = written.get(at).is_some_and(|dialect| needs::reads_entries(dialect));
+                signatures(search, scheme, entries, keys);
+            }
+            Scheme::Credential(credential) => credentials(search, &credential.place, &credential.form, keys),
+            _ => {}
+        }
+        if search.is_done() {
+            return;
+        }
+    }
+    other_dialect(search, dialects, keys);
+}
+
+/// A right proof in a dialect that does not decide.
+fn other_dialect(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>) {
+    for (scheme, _) in dialects.iter().filter(|_| dialects.len() > 1) {
+        let sentence = "The request has several of the sender's signatures, and one that does not decide is right; the one that decides is \
+                        not.";
+        let advice = "Look at what changed or added the other: a test tool often writes one of them only.";
+        let change =
+            Change { head: None, body: None, mistakes: vec![Mistake::new("another_dialect", sentence, advice)] };
+        if try_scheme(search, scheme.clone(), keys, &change) {
+            return;
+        }
+    }
+}
+
+fn try_scheme(search: &mut Search<'_>, scheme: Scheme, keys: &Keys<'_>, change: &Change) -> bool {
+    let dialects = [(scheme, None)];
+    let Some(prover) = keys.prover(&dialects) else { return false };
+    let [(scheme, _)] = &dialects;
+    search.look(Bench { prover: &prover, keys, scheme }, Some(change))
+}
+
+fn signatures(search: &mut Search<'_>, scheme: &SignatureScheme, reads_entries: bool, keys: &Keys<'_>) {
+    let tokens = tokens(search);
+    units(search, scheme, keys);
+    for token in &tokens {
+        for algorithm in algorithms(scheme.algorithm, token.bytes.len()) {
+            let (location, head) = placed(search, scheme, token, reads_entries);
+            let mistakes = differences(scheme, token, algorithm);
+            let near = SignatureScheme { algorithm, signature: location, ..scheme.clone() };
+            let change = Change { head, body: None, mistakes };
+            if !change.mistakes.is_empty() {
+                try_scheme(search, Scheme::Signature(Box::new(near.clone())), keys, &change);
+            }
+            if search.is_done() {
+                return;
+            }
+            if matches!(algorithm, SignatureAlgorithm::Hmac(_)) {
+                contents(search, &near, keys, &change);
+            }
+            if search.is_done() {
+                return;
+            }
+        }
+    }
+    if let SignatureAlgorithm::Public(_) = scheme.algorithm {
+        contents(search, scheme, keys, &Change { head: None, body: None, mistakes: Vec::new() });
+    }
+}
+
+/// Other units of the timestamp.
+fn units(search: &mut Search<'_>, scheme: &SignatureScheme, keys: &Keys<'_>) {
+    let Some(rule) = &scheme.timestamp else { return };
+    let units = [
+        (Unit::Milliseconds, "milliseconds"),
+        (Unit::Seconds, "seconds"),
+        (Unit::Fraction, "seconds with a fraction"),
+        (Unit::Iso8601, "a date (RFC 3339)"),
+    ];
+    for (unit, words) in units.into_iter().filter(|(unit, _)| *unit != rule.unit) {
+        let mut other = scheme.clone();
+        if let Some(rule) = &mut other.timestamp {
+            rule.unit = unit;
+        }
+        let sentence = format!(
+            "The signed timestamp is written as {words} and not in the unit that the scheme reads (seconds against \
+                                milliseconds)."
+        );
+        let advice = "Say the unit that the sender writes in a scheme of your own (\"timestamp\": {\"unit\": …}), or let the sender write the \
+                      other.";
+        let change =
+            Change { head: None, body: None, mistakes: vec![Mistake::new("timestamp_unit", sentence, advice)] };
+        if try_scheme(search, Scheme::Signature(Box::new(other)), keys, &change) {
+            return;
+        }
+    }
+}
+
+/// Where a candidate is read from: its own place where other entries count, a header of ours where not.
+fn placed(
+    search: &Search<'_>,
+    scheme: &SignatureScheme,
+    token: &Token,
+    reads_entries: bool,
+) -> (Location, Option<Vec<HeaderLine>>) {
+    let own = &scheme.signature;
+    let is_padded = !matches!(token.written, Written::Base64Unpadded | Written::Base64UrlPadded);
+    if reads_entries {
+        let location = Location {
+            place: Place::Headers(vec![token.header.clone()]),
+            sets: None,
+            separator: own.separator.or(Some(',')),
+            prefix: token.prefix.clone(),
+            optional_prefix: false,
+            after_first: own.after_first,
+            encoding: token.written.encoding(),
+        };
+        if is_padded {
+            return (location, None);
+        }
+    }
+    let mut head = search.scene.head.clone();
+    head.push((TRIED.to_owned(), encoding::encode_hex(&token.bytes)));
+    let location = Location {
+        place: Place::Headers(vec![TRIED.to_owned()]),
+        sets: None,
+        separator: None,
+        prefix: String::new(),
+        optional_prefix: false,
+        after_first: false,
+        encoding: Encoding::Hex,
+    };
+    (location, Some(head))
+}
+
+/// How a candidate differs from what the scheme reads.
+fn differences(scheme: &SignatureScheme, token: &Token, algorithm: SignatureAlgorithm) -> Vec<Mistake> {
+    let own = &scheme.signature;
+    let mut mistakes = Vec::new();
+    let is_there = match &own.place {
+        Place::Headers(names) => names.iter().any(|name| name.eq_ignore_ascii_case(&token.header)),
+        Place::Family(name) => token.header.len() > name.len() && token.header.to_ascii_lowercase().starts_with(name),
+        Place::Value(value) => value.as_header().is_some_and(|name| name.eq_ignore_ascii_case(&token.header)),
+    };
+    if !is_there {
+        let sentence =
+            format!("The signature is in the header \"{}\", where the scheme does not look for it.", token.header);
+        let advice = "If the sender writes it there, say so in a scheme of your own, or look for another provider. If a proxy renames \
+                      headers, let it not.";
+        mistakes.push(Mistake::new("header_renamed", sentence, advice));
+    }
+    if !token.written.is_read_by(own.encoding) {
+        let expected = match own.encoding {
+            Encoding::Hex | Encoding::HexLower => "hexadecimal digits",
+            Encoding::HexUpper => "hexadecimal digits in upper case",
+            Encoding::Base64 => "base64",
+            Encoding::Base64Url => "base64url",
+            Encoding::PercentBase64 => "percent-encoded base64",
+        };
+        let sentence =
+            format!("The signature is right, and written as {}; the scheme reads {expected}.", token.written.words());
+        let advice =
+            "Let the sender write it as the scheme says, or say the other \"encoding\" in a scheme of your own.";
+        mistakes.push(Mistake::new("signature_encoding", sentence, advice));
+    }
+    if token.prefix != own.prefix && !(own.optional_prefix && token.prefix.is_empty()) && own.separator.is_none() {
+        let words = |prefix: &str| if prefix.is_empty() { "nothing".to_owned() } else { format!("\"{prefix}\"") };
+        let sentence = format!(
+            "The signature has {} in front of it; the scheme reads {}.",
+            words(&token.prefix),
+            words(&own.prefix)
+        );
+        let advice =
+            "Let the sender write the prefix as the scheme says, or say the other \"prefix\" in a scheme of your own.";
+        mistakes.push(Mistake::new("signature_prefix", sentence, advice));
+    }
+    if algorithm != scheme.algorithm {
+        let sentence = format!(
+            "The signature is made with {}; the scheme asks for {}.",
+            algorithm_words(algorithm),
+            algorithm_words(scheme.algorithm)
+        );
+        let advice = "Set the sender to the algorithm of the scheme, or choose the provider (or \"algorithm\") of the other: the weaker of two \
+                      only if there is no choice.";
+        mistakes.push(Mistake::new("signature_algorithm", sentence, advice));
+    }
+    mistakes
+}
+
+/// Contents that senders sign beside the configured one.
+fn contents(search: &mut Search<'_>, scheme: &SignatureScheme, keys: &Keys<'_>, change: &Change) {
+    let mut templates = vec!["{body}".to_owned()];
+    for time in times(search) {
+        for separator in [".", ":", "", "\n", "|", "-", ",", " "] {
+            templates.push(format!("{time}{separator}{{body}}"));
+            templates.push(format!("{{body}}{separator}{time}"));
+        }
+        templates.push(format!("v0:{time}:{{body}}"));
+        templates.push(format!("v1:{time}:{{body}}"));
+    }
+    let others = [
+        "{target}{body}",
+        "{path}{body}",
+        "{method}{path}{body}",
+        "{method}{target}{body}",
+        "{body|base64}",
+        "{body|sha256|hex}",
+        "{body|sha256}",
+        "{body}{path}",
+    ];
+    templates.extend(others.map(str::to_owned));
+    let base =
+        format!("{}://{}", search.scene.captured.scheme.as_deref().unwrap_or("https"), search.scene.captured.authority);
+    for url in ["{url}{body}", "{url}", "{method}{url}{body}"] {
+        templates.push(url.to_owned());
+    }
+    for template in templates {
+        let with = |name: &str| (name == "public_url").then(|| base.clone());
+        let Ok(message) = Message::parse(&template, &with) else { continue };
+        if scheme.messages.contains(&message) {
+            continue;
+        }
+        let other = SignatureScheme {
+            messages: vec![message],
+            timestamp: None,
+            require: Vec::new(),
+            event_id: None,
+            each: None,
+            ..scheme.clone()
+        };
+        let sentence = format!(
+            "The signature is right, and over another content than the scheme's: over {}.",
+            template_words(&template)
+        );
+        let advice = "The sender signs in another way than this scheme says: look for another provider of it, or describe it as a scheme of \
+                      your own.";
+        let mut change = change.clone();
+        change.mistakes.push(Mistake::new("signed_content", sentence, advice));
+        if try_scheme(search, Scheme::Signature(Box::new(other)), keys, &change) {
+            return;
+        }
+    }
+}
+
+/// A template as it is said, with the times in it left out.
+fn template_words(template: &str) -> String {
+    let mut words = template.to_owned();
+    let digits: String = words.chars().filter(char::is_ascii_digit).collect();
+    if digits.len() >= 10 {
+        words =
+            words.split("{body}").map(|piece| piece.replace(&digits, "{timestamp}")).collect::<Vec<_>>().join("{body}");
+    }
+    format!("{words:?}")
+}
+
+/// Texts of the head that look like a timestamp, as templates.
+fn times(search: &Search<'_>) -> Vec<String> {
+    let mut times: Vec<String> = Vec::new();
+    for (name, value) in search.scene.head.iter().filter(|(name, _)| !is_pseudo(name)) {
+        let Ok(text) = std::str::from_utf8(value) else { continue };
+        if hookwarden::verify::timestamp::parse_rfc3339(text).is_some() {
+            times.push(format!("{{header:{name}}}"));
+        }
+        for word in text.split(|char: char| !char.is_ascii_digit()) {
+            if matches!(word.len(), 10 | 13) && word.starts_with('1') && !times.iter().any(|time| time == word) {
+                times.push(word.to_owned());
+            }
+        }
+    }
+    times.truncate(4);
+    times
+}
+
+/// The algorithms whose codes have this length.
+fn algorithms(configured: SignatureAlgorithm, len: usize) -> Vec<SignatureAlgorithm> {
+    let hash = match len {
+        16 => HashAlgorithm::Md5,
+        20 => HashAlgorithm::Sha1,
+        32 => HashAlgorithm::Sha256,
+        48 => HashAlgorithm::Sha384,
+        64 => HashAlgorithm::Sha512,
+        _ => return Vec::new(),
+    };
+    match configured {
+        SignatureAlgorithm::Hmac(_) => vec![SignatureAlgorithm::Hmac(hash)],
+        SignatureAlgorithm::Hash(_) => vec![SignatureAlgorithm::Hash(hash)],
+        SignatureAlgorithm::Public(_) => Vec::new(),
+    }
+}
+
+/// An algorithm, for people.
+pub fn algorithm_words(algorithm: SignatureAlgorithm) -> String {
+    let hash = |hash| match hash {
+        HashAlgorithm::Md5 => "MD5",
+        HashAlgorithm::Sha1 => "SHA-1",
+        HashAlgorithm::Sha256 => "SHA-256",
+        HashAlgorithm::Sha384 => "SHA-384",
+        HashAlgorithm::Sha512 => "SHA-512",
+    };
+    match algorithm {
+        SignatureAlgorithm::Hmac(own) => format!("HMAC with {}", hash(own)),
+        SignatureAlgorithm::Hash(own) => format!("{} of a content with the secret in it", hash(own)),
+        SignatureAlgorithm::Public(_) => "a public key".to_owned(),
+    }
+}
+
+/// Everything in the headers that could be a signature.
+fn tokens(search: &Search<'_>) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    let needed = needs::headers(search.scene.check);
+    let mut lines: Vec<_> = search
+        .scene
+        .head
+        .iter()
+        .filter(|(name, _)| !is_pseudo(name) && !NO_PROOF.contains(&name.to_ascii_lowercase().as_str()))
+        .collect();
+    lines.sort_by_key(|(name, _)| !needed.contains(&name.to_ascii_lowercase()));
+    for (name, value) in lines {
+        let Ok(text) = std::str::from_utf8(value) else { continue };
+        for entry in text.split([',', ';', ' ', '\t', '|']) {
+            let entry = entry.trim_matches(['"', '\'', '<', '>']);
+            let starts = entry.match_indices(['=', ':']).map(|(at, _)| at.saturating_add(1));
+            for start in std::iter::once(0).chain(starts) {
+                let (prefix, rest) = entry.split_at_checked(start).unwrap_or_default();
+                let rest = rest.trim_matches('"');
+                if let Some((written, bytes)) = decoded(rest) {
+                    tokens.push(Token { header: name.clone(), prefix: prefix.to_owned(), written, bytes });
+                }
+            }
+        }
+        if tokens.len() >= MOST {
+            break;
+        }
+    }
+    tokens.truncate(MOST);
+    tokens
+}
+
+/// The bytes of a word, if they have the length of a code.
+fn decoded(text: &str) -> Option<(Written, Vec<u8>)> {
+    let fits = |bytes: &Vec<u8>| matches!(bytes.len(), 16 | 20 | 32 | 48 | 64);
+    if let Some(bytes) = encoding::decode_hex(text.as_bytes()).filter(fits) {
+        let is_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        return Some((if is_upper { Written::HexUpper } else { Written::Hex }, bytes));
+    }
+    let bare = text.trim_end_matches('=');
+    let is_url = bare.contains(['-', '_']);
+    let is_padded = bare.len() < text.len();
+    let (written, bytes) = if is_url {
+        let written = if is_padded { Written::Base64UrlPadded } else { Written::Base64Url };
+        (written, encoding::decode_base64_url(bare.as_bytes())?)
+    } else {
+        let needs_padding = !bare.len().is_multiple_of(4);
+        let written = if needs_padding && !is_padded { Written::Base64Unpadded } else { Written::Base64 };
+        (written, encoding::decode_pasted_base64(text.as_bytes())?)
+    };
+    fits(&bytes).then_some((written, bytes))
+}
+
+/// Credentials in another place or form.
+fn credentials(search: &mut Search<'_>, place: &CredentialPlace, form: &CredentialForm, keys: &Keys<'_>) {
+    let own = match place {
+        CredentialPlace::Header(name) => Some(name.as_str()),
+        _ => None,
+    };
+    let mut forms = vec![
+        CredentialForm::Plain,
+        CredentialForm::AuthScheme("Bearer".to_owned()),
+        CredentialForm::AuthScheme("Token".to_owned()),
+        CredentialForm::AuthScheme("ApiKey".to_owned()),
+        CredentialForm::Prefixed("Bearer".to_owned()),
+        CredentialForm::Prefixed("sha256=".to_owned()),
+        CredentialForm::Basic,
+    ];
+    if !forms.contains(form) {
+        forms.insert(0, form.clone());
+    }
+    let names: Vec<String> =
+        search.scene.head.iter().map(|(name, _)| name.to_ascii_lowercase()).filter(|name| !is_pseudo(name)).collect();
+    let mut places: Vec<CredentialPlace> = names.into_iter().map(CredentialPlace::Header).collect();
+    let query = search.scene.captured.target.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    for pair in query.split('&') {
+        let name = pair.split('=').next().unwrap_or_default();
+        places.extend(Expression::parse(&format!("query:{name}"), &|_| None).map(CredentialPlace::Value));
+    }
+    for other in &places {
+        for written in &forms {
+            let is_same_place = match (other, own) {
+                (CredentialPlace::Header(name), Some(own)) => name == own,
+                _ => other == place,
+            };
+            if is_same_place && written == form {
+                continue;
+            }
+            let words = |form: &CredentialForm| match form {
+                CredentialForm::Plain => "as it is".to_owned(),
+                CredentialForm::Prefixed(prefix) => format!("behind \"{prefix}\""),
+                CredentialForm::AuthScheme(name) => format!("behind the scheme \"{name}\""),
+                CredentialForm::Basic => "as basic authentication".to_owned(),
+            };
+            let mut mistakes = Vec::new();
+            if !is_same_place {
+                let found = match other {
+                    CredentialPlace::Header(name) => format!("in the header \"{name}\""),
+                    _ => "in the query".to_owned(),
+                };
+                let sentence = format!("The right credential is there, {found} and not where the scheme looks for it.");
+                let advice = "Choose the provider that looks there (\"header-token\" takes any header, \"bearer\" and \"basic\" Authorization), \
+                              or let the sender write it where it is expected. If a proxy renames headers, let it not.";
+                mistakes.push(Mistake::new("credential_elsewhere", sentence, advice));
+            }
+            if written != form {
+                let sentence =
+                    format!("The right credential is there, written {} and not {}.", words(written), words(form));
+                let advice = "Choose the provider that reads it so: \"bearer\", \"basic\" or \"header-token\".";
+                mistakes.push(Mistake::new("credential_form", sentence, advice));
+            }
+            let scheme = hookwarden::verify::scheme::CredentialScheme { place: other.clone(), form: written.clone() };
+            let change = Change { head: None, body: None, mistakes };
+            try_scheme(search, Scheme::Credential(scheme), keys, &change);
+            if search.is_done() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Suspects of time: a proof that is right, and old or from the future.
+
+use std::time::Duration;
+
+use hookwarden::config::dialects::Dialect;
+use hookwarden::verify::content::Content;
+use hookwarden::verify::encoding;
+use hookwarden::verify::expression::Facts;
+use hookwarden::verify::http_signature::parse_date;
+use hookwarden::verify::json::{Json, JsonPath};
+use hookwarden::verify::jwt::JwtScheme;
+use hookwarden::verify::scheme::Scheme;
+use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::{HeaderLine, Occurrence, Request};
+
+use super::{Mistake, Scene};
+use crate::cli::explain::{trial, when};
+
+/// What is wrong with the time of a request whose proof is right, if anything is.
+pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
+    let dialects = trial::schemes(scene.check)?;
+    let times = dialects.iter().find_map(|dialect| {
+        let signed = signed_time(dialect, &scene.head, &scene.captured.body)?;
+        Some((signed, dialect.0.tolerance()?))
+    });
+    let Some((signed, window)) = times else { return dialects.iter().find_map(|dialect| token(scene, dialect)) };
+    let (now, signed) = (scene.now.as_millis(), signed.as_millis());
+    let off = now.abs_diff(signed);
+    // In whole seconds, as most senders count.
+    if (now / 1000).abs_diff(signed / 1000) <= window.as_secs() {
+        return dialects.iter().find_map(|dialect| token(scene, dialect));
+    }
+    let is_old = now > signed;
+    let way = if is_old { "before" } else { "after" };
+    let arrived = when::written(scene.now);
+    let sentence = format!(
+        "The signature is right, and was made at {}, {} {way} the request arrived ({arrived}); {} are allowed.",
+        when::written(UnixTime::from_millis(signed)),
+        when::span(off),
+        when::span(millis(window)),
+    );
+    let hours = off.saturating_add(450_000) / 3_600_000;
+    let is_zone = hours > 0 && hours <= 14 && off.abs_diff(hours.saturating_mul(3_600_000)) < 450_000;
+    Some(if is_zone && !is_old {
+        Mistake::new(
+            "clock_timezone",
+            sentence,
+            "The difference is whole hours: one of the clocks writes local time for UTC.",
+        )
+    } else if is_old {
+        let advice = "A replay, a request that was captured earlier (say with --at when it arrived), a sender that retries with the old \
+                      signature, or a clock that is wrong: compare the clocks before \"tolerance\" is widened.";
+        let zone = " The difference is whole hours: perhaps one of the clocks writes local time for UTC.";
+        Mistake::new("timestamp_stale", sentence, format!("{advice}{}", if is_zone { zone } else { "" }))
+    } else {
+        Mistake::new(
+            "timestamp_future",
+            sentence,
+            "One of the two clocks is wrong: compare both with a time server, and check --at.",
+        )
+    })
+}
+
+/// A token that is over, or not valid yet, by what it says itself.
+fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
+    let Scheme::Jwt(jwt) = scheme else { return None };
+    let claims = claims(jwt, &scene.head, &scene.captured.body)?;
+    let time = |name: &str| when::read(claims.at(&JsonPath::parse(name)?)?.text()?);
+    let (now, leeway) = (scene.now.as_millis(), millis(jwt.leeway));
+    let arrived = when::written(scene.now);
+    if let Some(end) = time("exp").filter(|end| now >= end.as_millis().saturating_add(leeway)) {
+        let sentence =
+            format!("The token is right, and was over at {}; the request arrived at {arrived}.", when::written(end));
+        let advice =
+            "A replay, a request that was captured earlier (say with --at when it arrived), or a clock that is wrong.";
+        return Some(Mistake::new("token_expired", sentence, advice));
+    }
+    let start = time("nbf").filter(|start| now.saturating_add(leeway) < start.as_millis())?;
+    let sentence =
+        format!("The token is right, and valid from {} on; the request arrived at {arrived}.", when::written(start));
+    Some(Mistake::new(
+        "token_early",
+        sentence,
+        "One of the two clocks is wrong: compare both with a time server, and check --at.",
+    ))
+}
+
+/// The claims of the token that a request has, not verified.
+pub fn claims(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8]) -> Option<Json> {
+    part(scheme, head, body, 1)
+}
+
+/// The header of the token that a request has, not verified.
+pub fn token_header(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8]) -> Option<Json> {
+    part(scheme, head, body, 0)
+}
+
+fn part(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8], position: usize) -> Option<Json> {
+    let request = Request::new(head);
+    let content = Content::new(body, request.media_type());
+    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
+    let token = match &scheme.token {
+        Some(at) => at.value(&facts).ok()?,
+        None => body.trim_ascii_end().to_vec(),
+    };
+    let word = token.split(u8::is_ascii_whitespace).next_back()?;
+    Json::parse(&encoding::decode_base64_url(word.split(|byte| *byte == b'.').nth(position)?)?).ok()
+}
+
+/// When the sender says that it signed.
+pub fn signed_time((scheme, _): &Dialect, head: &[HeaderLine], body: &[u8]) -> Option<UnixTime> {
+    let request = Request::new(head);
+    let content = Content::new(body, request.media_type());
+    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
+    match scheme {
+        Scheme::Signature(scheme) => {
+            let rule = scheme.timestamp.as_ref()?;
+            let values = scheme.signature.place.values(&facts).unwrap_or_default();
+            let sets = scheme.signature.sets(&values);
+            let entries = sets.first().map(Vec::as_slice).unwrap_or_default();
+            let text = rule.at.value(&Facts { entries, ..facts }).ok()?;
+            when::read(std::str::from_utf8(&text).ok()?)
+        }
+        Scheme::Jwt(scheme) => when::read(claims(scheme, head, body)?.at(&JsonPath::parse("iat")?)?.text()?),
+        Scheme::MessageSignature(_) => {
+            let Occurrence::Once(input) = request.header("signature-input") else { return None };
+            let text = std::str::from_utf8(input).ok()?;
+            let (_, created) = text.split_once("created=")?;
+            when::read(created.split(|char: char| !char.is_ascii_digit()).next()?)
+        }
+        Scheme::HttpSignature(_) => match request.header("date") {
+            Occurrence::Once(date) => parse_date(date).map(UnixTime::from_secs),
+            _ => None,
+        },
+        Scheme::Credential(_) => None,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,96 @@
+//! What a manifest must provide for a configuration.
+
+use crate::cli::check::cursor::Cursor;
+use crate::cli::check::documents::Document;
+use crate::cli::check::sources::sources;
+use crate::cli::check::surroundings::variables;
+use crate::cli::check::value::{Kind, Member, Value};
+
+/// How far Envoy's limit lies above the largest body, so that it is the filter that says 413: Envoy counts what one read
+/// brings before the filter sees it, up to `per_connection_buffer_limit_bytes` (1 MiB unless set) and a part of the next.
+const MARGIN: u64 = (1 << 20) + (128 << 10);
+
+/// What Envoy buffers where a source does not say how much it takes.
+const DEFAULT_BODY: u64 = 1 << 20;
+
+/// Who holds requests in a set-up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    Filter,
+    Chain,
+}
+
+/// What a set-up needs.
+pub struct Plan {
+    /// The configuration, with the `body_hold` of the set-up.
+    pub configuration: Value,
+    /// The variables that it names, each once.
+    pub variables: Vec<String>,
+    /// What must be buffered of one request.
+    pub limit: u64,
+    /// The hosts that its sources name; none if one is for any host.
+    pub hosts: Vec<String>,
+    /// The clusters of replay stores.
+    pub stores: Vec<String>,
+    /// Whether a source wants TLS on this hop.
+    pub wants_tls: bool,
+    /// Whether a source wants a client certificate.
+    pub wants_client_certificate: bool,
+}
+
+impl Plan {
+    /// The plan for a configuration.
+    pub fn new(document: &Document, hold: Hold) -> Self {
+        let root = Cursor::root(document);
+        let sources = sources(&root);
+        let mut names = Vec::new();
+        variables(&root, &mut names);
+        let largest = sources
+            .iter()
+            .map(|source| source.at.get("max_body_bytes").and_then(|at| at.value.whole()).unwrap_or(DEFAULT_BODY));
+        let hosts = match sources.iter().any(|source| source.hosts.is_empty()) {
+            true => Vec::new(),
+            false => unique(sources.iter().flat_map(|source| source.hosts.clone())),
+        };
+        let stores = sources.iter().filter_map(|source| source.at.at(&["replay", "store", "cluster"])?.text());
+        let transports: Vec<_> = sources.iter().filter_map(|source| source.at.get("transport")).collect();
+        let wants = |name| transports.iter().any(|transport| transport.get(name).is_some_and(|at| at.value.is_true()));
+        let trusts = |transport: &Cursor<'_>| transport.get("insecure_trust_forwarded_proto").is_some();
+        Self {
+            variables: unique(names.iter().map(|(name, _)| (*name).to_owned())),
+            limit: (largest.max().unwrap_or(DEFAULT_BODY) + MARGIN).div_ceil(1 << 20) << 20,
+            hosts,
+            stores: unique(stores.map(str::to_owned)),
+            wants_tls: transports.iter().any(|transport| !trusts(transport)),
+            wants_client_certificate: wants("client_certificate"),
+            configuration: with_hold(&document.root, hold),
+        }
+    }
+
+    /// The variables as lines of a comment.
+    pub fn variable_comments(&self) -> String {
+        self.variables.iter().map(|name| format!("#   {name}\n")).collect()
+    }
+}
+
+/// The configuration with this `body_hold`, which comes first.
+fn with_hold(root: &Value, hold: Hold) -> Value {
+    let word = match hold {
+        Hold::Filter => "filter",
+        Hold::Chain => "chain",
+    };
+    let value = Value { at: root.at, kind: Kind::Text(word.to_owned()) };
+    let mut members = vec![Member { at: root.at, key: "body_hold".to_owned(), value }];
+    members.extend(root.members().iter().filter(|member| member.key != "body_hold").cloned());
+    Value { at: root.at, kind: Kind::Map(members) }
+}
+
+fn unique(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for text in texts {
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    }
+    found
+}

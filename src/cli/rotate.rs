@@ -1,0 +1,251 @@
+//! `hookwarden rotate`.
+
+mod document;
+mod edit;
+mod keyring;
+mod steps;
+
+use std::fs;
+use std::io::Read as _;
+
+use hookwarden::config;
+use serde_json::json;
+
+use super::Verdict;
+use super::clock;
+use super::layout::{self, wrap};
+use super::terminal::{Failure, Terminal};
+use document::Spanned;
+use keyring::{Entry, Keyring};
+use steps::Rotation;
+
+/// Prints the next configuration for a change of a secret, and the order of steps that loses no event.
+///
+/// Of the configuration only the list of that secret is changed, and of that list one entry; every other byte stays as
+/// it is. The steps go to standard error.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// The plugin's configuration, as JSON; - is standard input.
+    file: String,
+    /// The source whose secret is changed.
+    #[arg(long, value_name = "NAME")]
+    source: String,
+    /// Which list of secrets, where the source has several, such as verify[1].secrets.
+    #[arg(long, value_name = "PATH")]
+    list: Option<String>,
+    /// The variable that will hold the new secret [default: the old one's name and the month].
+    #[arg(long, value_name = "NAME", conflicts_with = "finish")]
+    new_env: Option<String>,
+    /// The new secret's name in metrics and logs [default: the month].
+    #[arg(long, value_name = "ID", conflicts_with = "finish")]
+    new_id: Option<String>,
+    /// The old secret, where the list has several; those without an id have their place in the list, from 1.
+    #[arg(long, value_name = "ID")]
+    old_id: Option<String>,
+    /// Lets the old secret end at this time by itself, such as 2026-12-31T00:00:00Z.
+    #[arg(long, value_name = "TIME", conflicts_with = "finish")]
+    until: Option<String>,
+    /// Takes the old secret out instead of adding a new one: the last step.
+    #[arg(long)]
+    finish: bool,
+    /// How the result is written.
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// The configuration, and the steps on standard error.
+    Text,
+    /// One object with the configuration and the steps.
+    Json,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  hookwarden rotate hookwarden.json --source github > next.json
+  hookwarden rotate hookwarden.json --source github --new-env GITHUB_SECRET_B --new-id b --until 2026-12-31T00:00:00Z
+  hookwarden rotate next.json --source github --finish --old-id 2025-11 > last.json
+  hookwarden rotate hookwarden.json --source mailgun --list 'verify[1].secrets'";
+
+pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
+    let text = read(&arguments.file)?;
+    if let Some(problems) = problems(&text) {
+        return Err(told(format!(
+            "{} is no valid configuration of the plugin as JSON:{problems}\nOf a proxy's configuration, take the \
+             plugin's own out of it; `hookwarden check` finds it there and says more",
+            arguments.file
+        )));
+    }
+    let document = document::read(&text).ok_or_else(|| told("the configuration cannot be read"))?;
+    let source = source(&document, &arguments.source)?;
+    let keyring = keyring(source, arguments)?;
+    let entries = keyring.entries();
+    let old = old(&entries, &keyring, arguments)?;
+    let Some(old_entry) = entries.get(old) else { return Err(told("the list has no such secret")) };
+    let (next, new_id, new_env) = if arguments.finish {
+        let mut kept = entries.iter().enumerate().filter(|(at, _)| *at != old).map(|(_, entry)| entry);
+        let Some(kept) = kept.next_back() else {
+            return Err(told(
+                "this is the only secret of the list, and without it nothing could be proved; add the new one first: run \
+                 this without --finish",
+            ));
+        };
+        (edit::removed(&text, keyring.list, old), kept.id.clone(), kept.env.map(str::to_owned))
+    } else {
+        let new_id = arguments.new_id.clone().unwrap_or_else(|| free_id(&entries));
+        let new_env = arguments.new_env.clone().unwrap_or_else(|| free_variable(old_entry, arguments, &text));
+        refuse_taken(&entries, &new_id, &new_env)?;
+        let entry = format!("{{ \"id\": {}, \"env\": {} }}", json!(new_id), json!(new_env));
+        let added = edit::added(&text, keyring.list, &entry).and_then(|next| match &arguments.until {
+            // What is added stands behind the old entry, which therefore is where it was.
+            Some(until) => edit::extended(&next, old_entry.entry, "not_after", until),
+            None => Some(next),
+        });
+        (added, new_id, Some(new_env))
+    };
+    let next = next.ok_or_else(|| told("the list cannot be changed"))?;
+    if let Some(problems) = problems(&next) {
+        return Err(told(format!("with that, the next configuration would not be valid:{problems}")));
+    }
+    let several = keyring::of(source).len() > 1;
+    let rotation = Rotation {
+        file: &arguments.file,
+        source: &arguments.source,
+        list: several.then_some(keyring.path.as_str()),
+        provider: keyring.provider,
+        is_public: keyring.is_public(),
+        old_id: &old_entry.id,
+        old_env: old_entry.env,
+        new_id: &new_id,
+        new_env: new_env.as_deref(),
+    };
+    let steps = if arguments.finish { rotation.to_finish() } else { rotation.to_add() };
+    match arguments.format {
+        Format::Text => {
+            terminal.print(&next)?;
+            terminal.note(&numbered(&steps));
+        }
+        Format::Json => {
+            let id_and_env = |id: &str, env: Option<&str>| json!({ "id": id, "env": env });
+            let object = json!({
+                "source": arguments.source,
+                "list": keyring.path,
+                "old": id_and_env(&old_entry.id, old_entry.env),
+                "new": id_and_env(&new_id, new_env.as_deref()),
+                "configuration": next,
+                "steps": steps,
+            });
+            terminal.print(&format!("{object:#}\n"))?;
+        }
+    }
+    Ok(Verdict::Good)
+}
+
+fn told(message: impl Into<String>) -> Failure {
+    Failure::Told(message.into())
+}
+
+fn read(file: &str) -> Result<String, Failure> {
+    let read = if file == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(file)
+    };
+    read.map_err(|error| told(format!("{file}: {error}")))
+}
+
+/// Every problem of a configuration, if it has any. Variables are not looked up: they are the proxy's, not ours.
+fn problems(text: &str) -> Option<String> {
+    let problems = config::load(text.as_bytes(), &|_| None).err()?;
+    Some(problems.iter().map(|problem| format!("\n  {problem}")).collect())
+}
+
+fn source<'a>(document: &'a Spanned, name: &str) -> Result<&'a Spanned, Failure> {
+    let sources = document.member("sources").map(Spanned::elements).unwrap_or_default();
+    sources.iter().find(|source| source.text("name") == Some(name)).ok_or_else(|| {
+        let names: Vec<_> = sources.iter().filter_map(|source| source.text("name")).collect();
+        told(format!("there is no source of this name; there are {}", names.join(", ")))
+    })
+}
+
+fn keyring<'a>(source: &'a Spanned, arguments: &Arguments) -> Result<Keyring<'a>, Failure> {
+    let mut all = keyring::of(source);
+    let paths: Vec<_> = all.iter().map(|keyring| format!("--list '{}'", keyring.path)).collect();
+    let choice = paths.join(" or ");
+    match &arguments.list {
+        Some(path) => all
+            .into_iter()
+            .find(|keyring| keyring.path == *path)
+            .ok_or_else(|| told(format!("the source has no such list; say {choice}"))),
+        None if all.len() > 1 => Err(told(format!("the source has several lists of secrets; say {choice}"))),
+        None => all.pop().ok_or_else(|| told("the source has no secrets")),
+    }
+}
+
+/// Which entry is the old one: the only one that there is; while two are valid, the one that has an end.
+fn old(entries: &[Entry<'_>], keyring: &Keyring<'_>, arguments: &Arguments) -> Result<usize, Failure> {
+    let ids = || entries.iter().map(|entry| entry.id.as_str()).collect::<Vec<_>>().join(", ");
+    if let Some(id) = &arguments.old_id {
+        let position = entries.iter().position(|entry| entry.id == *id);
+        return position.ok_or_else(|| told(format!("{} has no secret of this id; it has {}", keyring.path, ids())));
+    }
+    let ends = |entry: &Entry<'_>| entry.entry.member("not_after").is_some();
+    let candidates: Vec<_> = entries.iter().enumerate().filter(|(_, entry)| ends(entry) == arguments.finish).collect();
+    match (entries, candidates.as_slice()) {
+        ([_], _) => Ok(0),
+        (_, [(position, _)]) => Ok(*position),
+        _ => Err(told(format!(
+            "{} has several secrets; say which one is the old one: --old-id, one of {}",
+            keyring.path,
+            ids()
+        ))),
+    }
+}
+
+/// A name that no entry has: the month, the day, or with a number.
+fn free_id(entries: &[Entry<'_>]) -> String {
+    let is_free = |id: &String| entries.iter().all(|entry| entry.id != *id);
+    let numbered = (2_u32..).map(|number| format!("{}-{number}", clock::date()));
+    [clock::month(), clock::date()].into_iter().chain(numbered).find(is_free).unwrap_or_default()
+}
+
+/// A variable that the configuration does not name: the old one's, with the month in place of an earlier one.
+fn free_variable(old: &Entry<'_>, arguments: &Arguments, text: &str) -> String {
+    let own = format!("{}_SECRET", arguments.source.to_uppercase().replace('-', "_"));
+    let stem = old.env.unwrap_or(&own);
+    let stem = stem.trim_end_matches(|char: char| char.is_ascii_digit() || char == '_');
+    let stem = ["_OLD", "_NEW"].iter().find_map(|end| stem.strip_suffix(end)).unwrap_or(stem);
+    // A variable's name does not begin with a digit, and a source's may.
+    let stem =
+        if stem.starts_with(|char: char| char.is_ascii_digit()) { format!("HOOK_{stem}") } else { stem.to_owned() };
+    let with = |date: String| format!("{stem}_{}", date.replace('-', "_"));
+    let numbered = (2_u32..).map(|number| format!("{}_{number}", with(clock::date())));
+    let is_free = |name: &String| !text.contains(name.as_str());
+    [with(clock::month()), with(clock::date())].into_iter().chain(numbered).find(is_free).unwrap_or_default()
+}
+
+fn refuse_taken(entries: &[Entry<'_>], id: &str, env: &str) -> Result<(), Failure> {
+    if entries.iter().any(|entry| entry.env == Some(env)) {
+        return Err(told(format!(
+            "{env} holds an old secret, which must stay there until the end; give the new one a variable of its own: --new-env"
+        )));
+    }
+    if entries.iter().any(|entry| entry.id == id) {
+        return Err(told("an old secret has this id; the new one needs its own, to be told from it: --new-id"));
+    }
+    Ok(())
+}
+
+fn numbered(steps: &[String]) -> String {
+    let mut page = String::new();
+    for (number, step) in (1_usize..).zip(steps) {
+        for (line, text) in wrap(step, layout::WIDTH.saturating_sub(4)).iter().enumerate() {
+            let mark = if line == 0 { format!("{number}.") } else { String::new() };
+            page.push_str(&format!("{mark:<3} {text}\n"));
+        }
+    }
+    page.trim_end().to_owned()
+}

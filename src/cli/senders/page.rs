@@ -1,0 +1,112 @@
+//! One sender in full, for people.
+
+use super::{source, words};
+use crate::cli::layout::{labelled, point};
+use crate::cli::registry::{MadeBy, Sender};
+use crate::cli::terminal::{FAINT, GOOD, HEADING, STRONG, WARNING};
+
+/// Everything that is known of a sender. `all` is for those that are alike.
+pub fn of(sender: &Sender, all: &[Sender]) -> String {
+    let mut page = format!("{STRONG}{}{STRONG:#} {FAINT}({}){FAINT:#}\n\n", sender.title, sender.name);
+    let dialects = sender.dialects();
+    for (number, dialect) in (1_usize..).zip(&dialects) {
+        if dialects.len() > 1 {
+            page.push_str(&format!("{HEADING}Way {number} of {}{HEADING:#}\n", dialects.len()));
+        }
+        for (label, text) in words::dialect(dialect) {
+            page.push_str(&labelled(label, &text));
+        }
+        page.push('\n');
+    }
+    page.push_str(&open(sender));
+    page.push_str(&labelled("Secret", &secret(sender)));
+    page.push_str(&labelled("When refused", &format!("{} The answer is {}.", sender.refusal, sender.refusal_status)));
+    if let Some(networks) = &sender.networks {
+        page.push_str(&labelled("Sends from", &format!("{} (read {})", networks.list.join(", "), networks.read)));
+    }
+    page.push_str(&labelled("Evidence", &format!("{}: {}", sender.evidence, words::evidence(&sender.evidence))));
+    page.push_str(&labelled("Documentation", &sender.documentation));
+    if let Some(alias) = &sender.alias {
+        page.push_str(&labelled("Scheme of", alias));
+    }
+    let others: Vec<_> = others(sender, all);
+    if !others.is_empty() {
+        page.push_str(&labelled("See also", &others.join(", ")));
+    }
+    if !sender.notes.is_empty() {
+        page.push_str(&format!("\n{HEADING}Notes{HEADING:#}\n"));
+        page.extend(sender.notes.iter().map(|note| point(note)));
+    }
+    page.push_str(&format!("\n{HEADING}A source to copy{HEADING:#}\n{}\n\n", source::text(sender)));
+    page.push_str(&format!("{HEADING}What to do{HEADING:#}\n"));
+    page.extend(steps(sender).iter().map(|step| point(step)));
+    page
+}
+
+fn open(sender: &Sender) -> String {
+    if sender.unprotected.is_empty() {
+        return labelled("Not protected", &format!("{GOOD}nothing{GOOD:#} that a signature could"));
+    }
+    let mut page = String::new();
+    for (number, word) in sender.unprotected.iter().enumerate() {
+        let label = if number == 0 { "Not protected" } else { "" };
+        let (name, rest) = words::unprotected(word).split_once(':').unwrap_or((words::unprotected(word), ""));
+        let rest = if rest.is_empty() { String::new() } else { format!(":{rest}") };
+        page.push_str(&labelled(label, &format!("{WARNING}{name}{WARNING:#}{rest}")));
+    }
+    page
+}
+
+/// What the secret is, and whose it is to make.
+pub fn secret(sender: &Sender) -> String {
+    let mut text = sender.secret.hint.clone();
+    match sender.secret.made_by {
+        Some(MadeBy::Sender) => text.push_str(" The sender makes it; copy it from there."),
+        Some(MadeBy::You) => {
+            text.push_str(&format!(" You make it: `hookwarden secret new --for {}`.", sender.name));
+        }
+        Some(MadeBy::Either) => text
+            .push_str(&format!(" Copy the sender's, or give it one of `hookwarden secret new --for {}`.", sender.name)),
+        None => {}
+    }
+    if let Some(prefix) = &sender.secret.prefix {
+        text.push_str(&format!(" It begins with {prefix}."));
+    }
+    if let Some(longest) = sender.secret.longest {
+        text.push_str(&format!(" It has at most {longest} characters."));
+    }
+    if let [first, others @ ..] = sender.secret.not.as_slice() {
+        let others: String = others.iter().map(|other| format!(" or {other}")).collect();
+        text.push_str(&format!(" What begins with {first}{others} is another kind of key."));
+    }
+    text
+}
+
+/// The other schemes of the same sender.
+fn others(sender: &Sender, all: &[Sender]) -> Vec<&'static str> {
+    let same = all.iter().filter(|other| other.sender == sender.sender && other.name != sender.name);
+    same.map(|other| other.name).collect()
+}
+
+/// What is left to be done with the source.
+fn steps(sender: &Sender) -> Vec<String> {
+    let variable = source::variable(sender);
+    let what = match sender.secret.made_by {
+        Some(MadeBy::You | MadeBy::Either) => format!("Make a secret, give it to {}", sender.title),
+        Some(MadeBy::Sender) => format!("Copy the secret from {}", sender.title),
+        None => format!("Get the public key of {}", sender.title),
+    };
+    let mut steps = vec![
+        format!("{what}, and set {variable} to it in Envoy's environment: {}", sender.secret.hint),
+        format!("Name {variable} in vm_config.environment_variables.host_env_keys, or the source stays closed (503)."),
+        format!("Let {} call https://your-host/hooks/{}.", sender.title, sender.name),
+    ];
+    if sender.sample().is_some_and(|sample| !sample.with.is_empty()) {
+        steps.push("Put your own values into \"with\".".to_owned());
+    }
+    steps.push(format!(
+        "Try it: `hookwarden sign --provider {} --help` makes a request that is signed as the sender's are.",
+        sender.name
+    ));
+    steps
+}

@@ -1,0 +1,60 @@
+//! Finding senders by words, and those that were meant where a word is misspelt.
+
+use crate::cli::registry::Sender;
+
+/// The most suggestions.
+const MAX_NEAR: usize = 4;
+
+/// The one whose name the words are, or else all that have every word in a name, the best ones first.
+pub fn find<'a>(all: &'a [Sender], words: &[String]) -> Vec<&'a Sender> {
+    let words: Vec<_> = words.iter().map(|word| plain(word)).filter(|word| !word.is_empty()).collect();
+    let whole = words.concat();
+    if let Some(sender) = all.iter().find(|sender| plain(sender.name) == whole) {
+        return vec![sender];
+    }
+    let mut found: Vec<_> = all
+        .iter()
+        .filter_map(|sender| {
+            let ranks: Option<Vec<_>> = words.iter().map(|word| rank(sender, word)).collect();
+            Some((ranks?.into_iter().max().unwrap_or(0), sender))
+        })
+        .collect();
+    // Those with the same rank stay in the order of their names.
+    found.sort_by_key(|(rank, _)| *rank);
+    found.into_iter().map(|(_, sender)| sender).collect()
+}
+
+/// How well a word fits, from 0; `None` if it does not.
+fn rank(sender: &Sender, word: &str) -> Option<u8> {
+    let names = [plain(sender.name), plain(&sender.sender), plain(&sender.title)];
+    if names.iter().any(|name| name == word) {
+        Some(0)
+    } else if names.iter().any(|name| name.starts_with(word)) {
+        Some(1)
+    } else {
+        names.iter().any(|name| name.contains(word)).then_some(2)
+    }
+}
+
+/// The names nearest to the words, if any is near enough to be a slip of the fingers.
+pub fn near(all: &[Sender], words: &[String]) -> Vec<&'static str> {
+    let wanted = plain(&words.concat());
+    let allowed = (wanted.chars().count() / 3).max(1);
+    let mut near: Vec<_> = all
+        .iter()
+        .filter_map(|sender| {
+            let parts = sender.name.split('-').chain(sender.title.split_whitespace()).map(plain);
+            let names = parts.chain([plain(sender.name), plain(&sender.title)]);
+            let distance = names.map(|name| strsim::osa_distance(&wanted, &name)).min()?;
+            (distance <= allowed).then_some((distance, sender.name))
+        })
+        .collect();
+    near.sort_unstable();
+    let best = near.first().map_or(0, |(distance, _)| *distance);
+    near.into_iter().filter(|(distance, _)| *distance == best).map(|(_, name)| name).take(MAX_NEAR).collect()
+}
+
+/// Letters and digits in lower case: `git-lab`, `GitLab` and `git lab` are one.
+fn plain(text: &str) -> String {
+    text.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}

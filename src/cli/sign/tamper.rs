@@ -1,0 +1,151 @@
+//! Wrong on purpose, in exactly one way.
+
+use std::time::Duration;
+
+use hookwarden::verify::Denial;
+use hookwarden::verify::scheme::Scheme;
+use hookwarden::verify::timestamp::UnixTime;
+
+use super::draft::Draft;
+use super::proof::Proof;
+use super::trouble::Trouble;
+
+/// What is made wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Tamper {
+    /// One sign of the body is another, after it was signed
+    Body,
+    /// One bit of the signature, or one sign of the credential, is another
+    Signature,
+    /// It is rightly signed, longer ago than the tolerance
+    Timestamp,
+    /// It is signed with another secret of the same form
+    Secret,
+}
+
+/// How far beyond its window a request lies.
+const LATE_BY: Duration = Duration::from_secs(60);
+/// How many signs of the body are tried, of which the sender may cover a few only.
+const MOST_TRIES: usize = 400;
+/// How many signs are looked at to see whether some of them are not covered.
+const PROBES: usize = 24;
+
+impl Tamper {
+    /// Its name, as it is given.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tamper::Body => "body",
+            Tamper::Signature => "signature",
+            Tamper::Timestamp => "timestamp",
+            Tamper::Secret => "secret",
+        }
+    }
+
+    /// Whether a check of this scheme can be wrong in this way.
+    pub fn fits(self, scheme: &Scheme) -> bool {
+        match (self, scheme) {
+            (Tamper::Timestamp, Scheme::Jwt(_)) => true,
+            (Tamper::Timestamp, scheme) => scheme.tolerance().is_some(),
+            (Tamper::Body, Scheme::Credential(_)) => false,
+            (Tamper::Body | Tamper::Signature | Tamper::Secret, _) => true,
+        }
+    }
+
+    /// Whether a denial is the one that this was made for.
+    pub fn explains(self, denial: Denial) -> bool {
+        match self {
+            Tamper::Body => matches!(
+                denial,
+                Denial::SignatureMismatch | Denial::DigestMismatch | Denial::TokenClaim | Denial::RequireMismatch
+            ),
+            Tamper::Signature | Tamper::Secret => {
+                matches!(denial, Denial::SignatureMismatch | Denial::CredentialMismatch)
+            }
+            Tamper::Timestamp => matches!(denial, Denial::TimestampStale | Denial::TokenExpired),
+        }
+    }
+}
+
+/// When a request was signed that is too old at `now`.
+pub fn too_long_ago(scheme: &Scheme, now: UnixTime) -> UnixTime {
+    let age = scheme
+        .tolerance()
+        .map_or(0, |tolerance| u64::try_from(tolerance.saturating_add(LATE_BY).as_millis()).unwrap_or(u64::MAX));
+    UnixTime::from_millis(now.as_millis().saturating_sub(age))
+}
+
+/// A request whose body was changed.
+pub struct Changed {
+    pub draft: Draft,
+    pub denial: Denial,
+    /// Whether other changes would have been taken.
+    pub is_partly_open: bool,
+}
+
+/// `draft` with one sign of its body changed, so that the proof does not hold any more. The body stays of the same form:
+/// a digit becomes another digit, a letter another letter. Of `signatures`, which stand in it, nothing is changed.
+pub fn with_other_body(
+    draft: &Draft,
+    signatures: &[Vec<u8>],
+    proof: &Proof,
+    now: UnixTime,
+) -> Result<Changed, Trouble> {
+    // Refused for its body, refused for something else, or taken.
+    let judged = |body: Vec<u8>| {
+        let draft = Draft { body, ..draft.clone() };
+        match proof.judge(&draft, now) {
+            Err(denial) if Tamper::Body.explains(denial) => Some(Ok((draft, denial))),
+            Err(_) => None,
+            Ok(_) => Some(Err(())),
+        }
+    };
+    if draft.body.is_empty()
+        && let Some(Ok((draft, denial))) = judged(b"x".to_vec())
+    {
+        return Ok(Changed { draft, denial, is_partly_open: false });
+    }
+    let in_signature: Vec<_> = signatures
+        .iter()
+        .filter(|signature| !signature.is_empty())
+        .flat_map(|signature| {
+            let found = draft.body.windows(signature.len()).enumerate().filter(|(_, window)| window == signature);
+            found.map(|(at, _)| at..at.saturating_add(signature.len())).collect::<Vec<_>>()
+        })
+        .collect();
+    let places: Vec<_> = draft
+        .body
+        .iter()
+        .enumerate()
+        .filter(|(at, byte)| byte.is_ascii_alphanumeric() && !in_signature.iter().any(|range| range.contains(at)))
+        .map(|(at, _)| at)
+        .collect();
+    let changed_at = |position: &usize| {
+        let mut body = draft.body.clone();
+        if let Some(byte) = body.get_mut(*position) {
+            *byte = another(*byte);
+        }
+        judged(body)
+    };
+    // From the end: what stands in front is names more often than values.
+    let step = places.len().div_ceil(MOST_TRIES).max(1);
+    let found = places.iter().rev().step_by(step).find_map(|position| changed_at(position)?.ok());
+    let Some((draft, denial)) = found else {
+        return Err(Trouble::new(
+            "the proof does not cover the body, so that a changed body is taken: there is nothing to be refused",
+        ));
+    };
+    let step = places.len().div_ceil(PROBES).max(1);
+    let is_partly_open = places.iter().step_by(step).any(|position| matches!(changed_at(position), Some(Err(()))));
+    Ok(Changed { draft, denial, is_partly_open })
+}
+
+/// Another sign of the same kind.
+fn another(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'8' | b'a'..=b'y' | b'A'..=b'Y' => byte.saturating_add(1),
+        b'9' => b'0',
+        b'z' => b'a',
+        b'Z' => b'A',
+        other => other,
+    }
+}
