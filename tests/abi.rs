@@ -9,6 +9,8 @@
 #[allow(unsafe_code, reason = "the host's side of a C interface")]
 #[path = "abi/host.rs"]
 mod host;
+#[path = "abi/once.rs"]
+mod once;
 
 // Nothing of them is named, only called: both are linked because of these two lines.
 use {hookwarden as _, proxy_wasm as _};

@@ -3,8 +3,10 @@
 //! Where a new test goes: a way to send is vectors in `providers/NAME.json`, and nothing else; what every provider
 //! file must have `providers.rs`; several secrets `secrets.rs`; what other verifiers get wrong
 //! `mistakes.rs`; what an attacker tried `attacks.rs`; `any`, lists and modes `decision.rs`; lengths, limits and a host
-//! that fails `body.rs`; paths and hosts `routes.rs`; the plugin's configuration a pair of files in `config/`; what may
-//! be printed `hygiene.rs`; who may use whom `arrows.rs`; requests from outside of the project `shared.rs`.
+//! that fails `body.rs`; paths and hosts `routes.rs`; the guards on their own `guards/`; what a shared store is asked and
+//! answers `fleet.rs`; the plugin's configuration a pair of files in `config/`, and what it makes of guards
+//! `configured.rs`; what may be printed `hygiene.rs`; who may use whom `arrows.rs`; requests from outside of the project
+//! `shared.rs`.
 //!
 //! `PROVIDER=stripe` replays that provider's vectors only.
 //! `BLESS=1` writes the expected messages of `config/` anew; read what changed before it is kept.
@@ -30,14 +32,22 @@ mod attacks;
 mod body;
 #[path = "core/config.rs"]
 mod config;
+#[path = "core/configured.rs"]
+mod configured;
 #[path = "core/decision.rs"]
 mod decision;
+#[path = "core/fleet.rs"]
+mod fleet;
+#[path = "core/guards/mod.rs"]
+mod guards;
 #[path = "core/hygiene.rs"]
 mod hygiene;
 #[path = "core/mistakes.rs"]
 mod mistakes;
 #[path = "core/parsers/mod.rs"]
 mod parsers;
+#[path = "core/private_key.rs"]
+mod private_key;
 #[path = "core/providers.rs"]
 mod providers;
 #[path = "core/public_key.rs"]

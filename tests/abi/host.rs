@@ -68,10 +68,14 @@ const BEGINNING: u64 = 1_700_000_000;
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 const BAD_ARGUMENT: u32 = 2;
+const CAS_MISMATCH: u32 = 8;
 
 const REQUEST_HEADERS: u32 = 0;
 const REQUEST_TRAILERS: u32 = 1;
+const RESPONSE_HEADERS: u32 = 2;
+const CALL_RESPONSE_HEADERS: u32 = 6;
 const REQUEST_BODY: u32 = 0;
+const CALL_RESPONSE_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
 thread_local! {
@@ -94,8 +98,25 @@ struct Host {
     metrics: Vec<(String, u64)>,
     tick: Option<u32>,
     reads: Reads,
+    /// What all VMs share: values and their versions.
+    shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
+    /// Calls that were made: the stream, the cluster, the headers.
+    calls: Vec<Call>,
+    /// Whether there is a cluster to call.
+    has_no_cluster: bool,
+    /// The answer to a call, while it is told.
+    answer: Option<(u16, Vec<u8>)>,
     /// What a real host would answer with an error that stops the VM.
     misuse: Vec<String>,
+}
+
+/// An HTTP call of the plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    stream: u32,
+    pub cluster: String,
+    pub headers: Vec<(String, String)>,
+    pub timeout: u32,
 }
 
 #[derive(Default)]
@@ -105,6 +126,11 @@ struct Stream {
     body: Vec<u8>,
     answers: Vec<Answer>,
     filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
+    response_status: Option<u16>,
+    /// Whether the upstream answered, and not the host for it.
+    from_upstream: bool,
+    /// Whether the plugin told the host to go on: with the request, with the response.
+    resumed: (bool, bool),
     upstream: Upstream,
     is_over: bool,
 }
@@ -122,6 +148,9 @@ unsafe extern "C" {
     fn proxy_on_request_headers(context_id: u32, count: usize, end: bool) -> u32;
     fn proxy_on_request_body(context_id: u32, size: usize, end: bool) -> u32;
     fn proxy_on_request_trailers(context_id: u32, count: usize) -> u32;
+    fn proxy_on_response_headers(context_id: u32, count: usize, end: bool) -> u32;
+    fn proxy_on_response_body(context_id: u32, size: usize, end: bool) -> u32;
+    fn proxy_on_http_call_response(context_id: u32, token: u32, headers: usize, size: usize, trailers: usize);
     fn proxy_on_done(context_id: u32) -> bool;
     fn proxy_on_log(context_id: u32);
     fn proxy_on_delete(context_id: u32);
@@ -214,6 +243,28 @@ impl Vm {
         host(|host| host.metrics.iter().find(|(other, _)| other == name).map(|(_, value)| *value))
     }
 
+    /// The calls that the plugin made.
+    pub fn calls(&self) -> Vec<Call> {
+        host(|host| host.calls.clone())
+    }
+
+    pub fn take_cluster_away(&self) {
+        host(|host| host.has_no_cluster = true);
+    }
+
+    /// Answers the plugin's call with this number, from 1; `None` is a time-out.
+    pub fn answer_call(&self, token: usize, answer: Option<(u16, &str)>) {
+        let stream = host(|host| {
+            host.answer = answer.map(|(status, body)| (status, body.as_bytes().to_vec()));
+            host.calls[token - 1].stream
+        });
+        host(|host| host.current = stream);
+        let (headers, size) = answer.map_or((0, 0), |(_, body)| (1, body.len()));
+        // SAFETY: the token is one that the plugin got.
+        unsafe { proxy_on_http_call_response(ROOT, u32::try_from(token).unwrap_or(0), headers, size, 0) };
+        host(|host| host.answer = None);
+    }
+
     /// The names in all calls that defined a metric, gauges not among them.
     pub fn definitions(&self) -> Vec<String> {
         host(|host| host.definitions.clone())
@@ -268,6 +319,30 @@ impl Request<'_> {
             }
         });
         action
+    }
+
+    /// The upstream answers, or the host for it.
+    pub fn response(&self, status: u16, from_upstream: bool) -> Action {
+        self.stream(|stream| (stream.response_status, stream.from_upstream) = (Some(status), from_upstream));
+        host(|host| host.current = self.id);
+        // SAFETY: the context exists.
+        action(unsafe { proxy_on_response_headers(self.id, 1, false) })
+    }
+
+    pub fn response_body(&self) -> Action {
+        host(|host| host.current = self.id);
+        // SAFETY: the context exists.
+        action(unsafe { proxy_on_response_body(self.id, 1, true) })
+    }
+
+    /// The names of the trailers that the host still holds.
+    pub fn pending_trailers(&self) -> Vec<String> {
+        self.stream(|stream| stream.trailers.iter().map(|(name, _)| name.clone()).collect())
+    }
+
+    /// Whether the plugin let the request go on after a call, and whether the response.
+    pub fn resumed(&self) -> (bool, bool) {
+        self.stream(|stream| stream.resumed)
     }
 
     /// The request is over, for whatever reason.
@@ -435,6 +510,7 @@ extern "C" fn proxy_set_effective_context(context_id: u32) -> u32 {
 extern "C" fn proxy_get_buffer_bytes(kind: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32 {
     let (buffer, reads) = match kind {
         PLUGIN_CONFIGURATION => (host(|host| host.configuration.clone()), Reads::All),
+        CALL_RESPONSE_BODY => (host(|host| host.answer.clone()).unwrap_or_default().1, Reads::All),
         REQUEST_BODY => (current(|stream| stream.body.clone()).unwrap_or_default(), host(|host| host.reads)),
         _ => return NOT_FOUND,
     };
@@ -495,11 +571,14 @@ extern "C" fn proxy_replace_header_map_value(
 extern "C" fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32 {
     // SAFETY: the SDK passes a text and its length.
     let path = unsafe { bytes(path, path_size) };
-    if path != b"source\0address" {
-        return NOT_FOUND;
-    }
+    let answered = current(|stream| stream.from_upstream).unwrap_or(false);
+    let value = match path.as_slice() {
+        b"source\0address" => "192.0.2.7:4711",
+        b"upstream\0address" if answered => "198.51.100.1:80",
+        _ => return NOT_FOUND,
+    };
     // SAFETY: the SDK passes places for the answer.
-    unsafe { give(b"192.0.2.7:4711".to_vec(), data, size) };
+    unsafe { give(value.as_bytes().to_vec(), data, size) };
     OK
 }
 
@@ -568,6 +647,117 @@ extern "C" fn proxy_send_local_response(
     current(|stream| stream.answers.push(answer)).map_or(BAD_ARGUMENT, |()| OK)
 }
 
+#[unsafe(no_mangle)]
+extern "C" fn proxy_get_header_map_value(
+    kind: u32,
+    name: *const u8,
+    name_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    // SAFETY: the SDK passes a text and its length.
+    let name = unsafe { bytes(name, name_size) };
+    let status = match kind {
+        RESPONSE_HEADERS => current(|stream| stream.response_status).flatten(),
+        CALL_RESPONSE_HEADERS => host(|host| host.answer.as_ref().map(|(status, _)| *status)),
+        _ => None,
+    };
+    match status.filter(|_| name == b":status") {
+        Some(status) => {
+            // SAFETY: the SDK passes places for the answer.
+            unsafe { give(status.to_string().into_bytes(), data, size) };
+            OK
+        }
+        None => NOT_FOUND,
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_get_shared_data(
+    key: *const u8,
+    key_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+    version: *mut u32,
+) -> u32 {
+    // SAFETY: the SDK passes a text and its length.
+    let key = unsafe { bytes(key, key_size) };
+    match host(|host| host.shared.get(&key).cloned()) {
+        Some((value, at)) => {
+            // SAFETY: the SDK passes places for the answer.
+            unsafe {
+                give(value, data, size);
+                *version = at;
+            }
+            OK
+        }
+        None => NOT_FOUND,
+    }
+}
+
+/// As Envoy does: the version counts only where the key exists.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_set_shared_data(
+    key: *const u8,
+    key_size: usize,
+    value: *const u8,
+    value_size: usize,
+    version: u32,
+) -> u32 {
+    // SAFETY: the SDK passes texts and their lengths.
+    let (key, value) = unsafe { (bytes(key, key_size), bytes(value, value_size)) };
+    host(|host| {
+        let next = host.shared.get(&key).map_or(1, |(_, at)| at + 1);
+        if version != 0 && host.shared.get(&key).is_some_and(|(_, at)| *at != version) {
+            return CAS_MISMATCH;
+        }
+        host.shared.insert(key, (value, next));
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_http_call(
+    cluster: *const u8,
+    cluster_size: usize,
+    headers: *const u8,
+    headers_size: usize,
+    _body: *const u8,
+    _body_size: usize,
+    _trailers: *const u8,
+    _trailers_size: usize,
+    timeout: u32,
+    token: *mut u32,
+) -> u32 {
+    if host(|host| host.has_no_cluster) {
+        return BAD_ARGUMENT;
+    }
+    // SAFETY: the SDK passes texts and their lengths.
+    let (cluster, headers) = unsafe { (bytes(cluster, cluster_size), bytes(headers, headers_size)) };
+    let cluster = String::from_utf8_lossy(&cluster).into_owned();
+    let number = host(|host| {
+        host.calls.push(Call { stream: host.current, cluster, headers: deserialize(&headers), timeout });
+        host.calls.len()
+    });
+    // SAFETY: the SDK passes a place for the answer.
+    unsafe { *token = u32::try_from(number).unwrap_or(0) };
+    OK
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_continue_stream(kind: u32) -> u32 {
+    const REQUEST: u32 = 0;
+    let resume = |stream: &mut Stream| match kind {
+        REQUEST => {
+            stream.resumed.0 = true;
+            stream.upstream.headers.get_or_insert_with(|| stream.headers.clone());
+            stream.upstream.body.append(&mut stream.body);
+        }
+        _ => stream.resumed.1 = true,
+    };
+    current(resume).map_or(BAD_ARGUMENT, |()| OK)
+}
+
 /// What the SDK imports and the plugin does not call. One that is called ends in an error, which the SDK panics on.
 macro_rules! never_called {
     ($($name:ident)+) => {
@@ -586,23 +776,18 @@ never_called! {
     proxy_add_header_map_value
     proxy_call_foreign_function
     proxy_close_stream
-    proxy_continue_stream
     proxy_dequeue_shared_queue
     proxy_done
     proxy_enqueue_shared_queue
-    proxy_get_header_map_value
     proxy_get_metric
-    proxy_get_shared_data
     proxy_get_status
     proxy_grpc_call
     proxy_grpc_cancel
     proxy_grpc_close
     proxy_grpc_send
     proxy_grpc_stream
-    proxy_http_call
     proxy_register_shared_queue
     proxy_resolve_shared_queue
     proxy_set_buffer_bytes
     proxy_set_header_map_pairs
-    proxy_set_shared_data
 }

@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use hookwarden::config::Policy;
-use hookwarden::filter::{BodyBuffer, Exchange};
+use hookwarden::filter::BodyBuffer;
 use hookwarden::step::Step;
 use hookwarden::verify::{Denial, Request};
 use serde_json::json;
 
 use crate::delivery::{Buffer, Delivery, Ending, deliver};
-use crate::support::{Sent, hmac_sha256, policy, provider, source, sources, with};
+use crate::support::{Sent, around, begin, hmac_sha256, policy, provider, source, sources, with};
 
 const SECRET: &str = "a-secret-of-sixteen-or-more";
 
@@ -118,9 +118,9 @@ fn denies_a_body_over_the_limit_before_all_of_it_came() {
     let limited = with(source("hook", "/hook", provider("github", &[SECRET])), "max_body_bytes", json!(10));
     let policy = policy(&sources(&[limited]));
     let sent = Sent::github("/hook", SECRET, "x".repeat(1000));
-    let mut exchange = Exchange::new(Rc::clone(&policy));
-    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, sent.now), Step::Hold);
-    let step = exchange.on_body(&Buffer { bytes: &sent.body[..11], len: 11 }, false, sent.now);
+    let mut exchange = begin(Rc::clone(&policy));
+    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now)), Step::Hold);
+    let step = exchange.on_body(&Buffer { bytes: &sent.body[..11], len: 11 }, false, &around(sent.now));
     assert!(matches!(step, Step::Deny(record) if record.denial() == Some(Denial::BodyTooLarge)));
 }
 
@@ -129,7 +129,7 @@ fn a_declared_length_over_the_limit_is_refused_with_the_headers() {
     let limited = with(source("hook", "/hook", provider("github", &[SECRET])), "max_body_bytes", json!(10));
     let policy = policy(&sources(&[limited]));
     let sent = Sent::github("/hook", SECRET, "").header("content-length", "11");
-    let step = Exchange::new(policy).on_headers(Request::new(&sent.headers), false, sent.now);
+    let step = begin(policy).on_headers(Request::new(&sent.headers), false, &around(sent.now));
     assert!(matches!(step, Step::Deny(record) if record.denial() == Some(Denial::BodyTooLarge)));
 }
 
@@ -208,16 +208,16 @@ fn a_host_that_does_not_give_the_body_ends_in_a_denial() {
                 for trailers in [false, true] {
                     let policy = policy(&config);
                     let sent = Sent::github("/hook", SECRET, "body");
-                    let mut exchange = Exchange::new(policy);
-                    let _ = exchange.on_headers(Request::new(&sent.headers), false, sent.now);
+                    let mut exchange = begin(policy);
+                    let _ = exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now));
                     let body = Failing { bytes: &sent.body, len: 4, fault, good: Cell::new(good) };
-                    let mut step = exchange.on_body(&body, !trailers, sent.now);
+                    let mut step = exchange.on_body(&body, !trailers, &around(sent.now));
                     if trailers && step == Step::Hold {
-                        step = exchange.on_trailers(&body, sent.now);
+                        step = exchange.on_trailers(&body, &around(sent.now));
                     }
                     let Step::Deny(record) = step else { panic!("{fault:?} {good} {trailers}: {step:?}") };
                     assert_eq!(record.denial(), Some(Denial::HostFailure), "{fault:?} {good} {trailers}");
-                    assert_eq!(exchange.on_body(&body, true, sent.now), Step::Hold, "it stays so");
+                    assert_eq!(exchange.on_body(&body, true, &around(sent.now)), Step::Hold, "it stays so");
                 }
             }
         }
@@ -229,20 +229,20 @@ fn a_host_that_fails_while_a_source_observes_is_observed() {
     let observed = with(source("hook", "/hook", provider("github", &[SECRET])), "mode", json!("observe"));
     let policy = policy(&sources(&[observed]));
     let sent = Sent::github("/hook", SECRET, "body");
-    let mut exchange = Exchange::new(policy);
-    let _ = exchange.on_headers(Request::new(&sent.headers), false, sent.now);
+    let mut exchange = begin(policy);
+    let _ = exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now));
     let body = Failing { bytes: &sent.body, len: 4, fault: Fault::Nothing, good: Cell::new(0) };
-    let Step::Continue(passage) = exchange.on_body(&body, true, sent.now) else { panic!("it is held") };
+    let Step::Continue(passage) = exchange.on_body(&body, true, &around(sent.now)) else { panic!("it is held") };
     assert_eq!(passage.into_parts().1.and_then(|record| record.denial()), Some(Denial::HostFailure));
 }
 
 #[test]
 fn a_body_that_shrinks_while_it_is_held_ends_in_a_denial() {
     let sent = Sent::github("/hook", SECRET, "body");
-    let mut exchange = Exchange::new(plain());
-    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, sent.now), Step::Hold);
-    assert_eq!(exchange.on_body(&Buffer { bytes: b"body", len: 4 }, false, sent.now), Step::Hold);
-    let step = exchange.on_body(&Buffer { bytes: b"bod", len: 3 }, true, sent.now);
+    let mut exchange = begin(plain());
+    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now)), Step::Hold);
+    assert_eq!(exchange.on_body(&Buffer { bytes: b"body", len: 4 }, false, &around(sent.now)), Step::Hold);
+    let step = exchange.on_body(&Buffer { bytes: b"bod", len: 3 }, true, &around(sent.now));
     assert!(matches!(step, Step::Deny(record) if record.denial() == Some(Denial::HostFailure)));
 }
 
@@ -250,9 +250,9 @@ fn a_body_that_shrinks_while_it_is_held_ends_in_a_denial() {
 fn a_length_that_no_body_has_ends_in_a_denial() {
     let sent = Sent::github("/hook", SECRET, "body");
     for len in [usize::MAX, 5] {
-        let mut exchange = Exchange::new(plain());
-        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, sent.now), Step::Hold);
-        let step = exchange.on_body(&Buffer { bytes: b"body", len }, true, sent.now);
+        let mut exchange = begin(plain());
+        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now)), Step::Hold);
+        let step = exchange.on_body(&Buffer { bytes: b"body", len }, true, &around(sent.now));
         assert!(matches!(step, Step::Deny(record) if record.denial() == Some(Denial::HostFailure)), "{len}");
     }
 }

@@ -19,6 +19,7 @@ fn environment(name: &str) -> Option<String> {
         "THERE_UNEXPANDED" => "${PLANTED_VARIABLE}",
         "THERE_WITH_LINE_BREAK" => "planted-in-the-environment\n",
         "THERE_WITH_COLON" => "user:planted-in-the-environment",
+        "THERE_AS_A_HEADER" => "Bearer planted-in-the-environment",
         "THERE_IN_HEX" => "0123456789abcdef0123456789abcdef",
         "EMPTY" => "",
         _ if name.starts_with("THERE") => "planted-in-the-environment",

@@ -3,13 +3,12 @@
 use std::rc::Rc;
 
 use hookwarden::config::{self, Policy};
-use hookwarden::filter::Exchange;
 use hookwarden::step::{Outcome, Step};
 use hookwarden::verify::{Denial, Request};
 use serde_json::{Value, json};
 
 use crate::delivery::{Buffer, Delivery, Ending, Verdict, deliver};
-use crate::support::{Sent, policy, provider, source, sources, with};
+use crate::support::{Sent, around, begin, policy, provider, source, sources, with};
 
 const TOKEN: &str = "a-token-of-sixteen-or-more";
 const SECRET: &str = "a-secret-of-sixteen-or-more";
@@ -245,18 +244,26 @@ fn events_in_an_order_that_no_host_sends_end_in_a_denial() {
         Step::Deny(record) => record.denial().map(Denial::code),
         _ => None,
     };
-    let mut exchange = Exchange::new(Rc::clone(&policy));
-    assert_eq!(code(exchange.on_body(&nothing, true, sent.now)), Some("host_failure"), "a body without headers");
-    let mut exchange = Exchange::new(Rc::clone(&policy));
-    assert_eq!(code(exchange.on_trailers(&nothing, sent.now)), Some("host_failure"), "trailers without headers");
-    let mut exchange = Exchange::new(Rc::clone(&policy));
-    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, sent.now), Step::Hold);
+    let mut exchange = begin(Rc::clone(&policy));
     assert_eq!(
-        code(exchange.on_headers(Request::new(&sent.headers), false, sent.now)),
+        code(exchange.on_body(&nothing, true, &around(sent.now))),
+        Some("host_failure"),
+        "a body without headers"
+    );
+    let mut exchange = begin(Rc::clone(&policy));
+    assert_eq!(
+        code(exchange.on_trailers(&nothing, &around(sent.now))),
+        Some("host_failure"),
+        "trailers without headers"
+    );
+    let mut exchange = begin(Rc::clone(&policy));
+    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now)), Step::Hold);
+    assert_eq!(
+        code(exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now))),
         Some("host_failure"),
         "headers twice"
     );
-    assert_eq!(exchange.on_body(&Buffer { bytes: &sent.body, len: 4 }, true, sent.now), Step::Hold);
+    assert_eq!(exchange.on_body(&Buffer { bytes: &sent.body, len: 4 }, true, &around(sent.now)), Step::Hold);
 }
 
 #[test]
@@ -264,12 +271,12 @@ fn what_is_still_open_when_the_host_gives_up_is_refused_and_stays_so() {
     let policy = one_source(provider("github", &[SECRET]));
     let sent = Sent::github("/hook", SECRET, "body");
     for denial in [Denial::HoldUnsupported, Denial::BodyTimeout] {
-        let mut exchange = Exchange::new(Rc::clone(&policy));
-        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, sent.now), Step::Hold);
+        let mut exchange = begin(Rc::clone(&policy));
+        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now)), Step::Hold);
         let Step::Deny(record) = exchange.on_failure(denial) else { panic!("it is not refused") };
         assert_eq!((record.source, record.denial()), (Some(0), Some(denial)));
-        assert_eq!(exchange.on_body(&Buffer { bytes: &sent.body, len: 4 }, true, sent.now), Step::Hold);
-        assert_eq!(exchange.on_trailers(&Buffer { bytes: &sent.body, len: usize::MAX }, sent.now), Step::Hold);
+        assert_eq!(exchange.on_body(&Buffer { bytes: &sent.body, len: 4 }, true, &around(sent.now)), Step::Hold);
+        assert_eq!(exchange.on_trailers(&Buffer { bytes: &sent.body, len: usize::MAX }, &around(sent.now)), Step::Hold);
         assert_eq!(exchange.on_failure(denial), Step::Hold);
     }
 }

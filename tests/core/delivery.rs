@@ -8,7 +8,7 @@ use hookwarden::filter::{BodyBuffer, Exchange};
 use hookwarden::step::{Edits, Outcome, Record, Step};
 use hookwarden::verify::Request;
 
-use crate::support::Sent;
+use crate::support::{Sent, around, begin};
 
 /// Where the last byte of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,9 +164,9 @@ fn all_cuts(len: usize) -> Vec<Vec<usize>> {
 
 /// Whether the headers alone decide: nothing of the body is waited for.
 pub fn is_decided_by_headers(policy: &Rc<Policy>, sent: &Sent) -> bool {
-    let step = Exchange::new(Rc::clone(policy)).on_headers(Request::new(&sent.headers), false, sent.now);
+    let step = begin(Rc::clone(policy)).on_headers(Request::new(&sent.headers), false, &around(sent.now));
     match step {
-        Step::Hold => false,
+        Step::Hold | Step::Call(_) => false,
         Step::Deny(_) => true,
         Step::Continue(passage) => passage.into_parts().1.is_some(),
     }
@@ -178,10 +178,9 @@ pub fn is_decided_by_headers(policy: &Rc<Policy>, sent: &Sent) -> bool {
 /// If the filter breaks a rule that holds for every request: one verdict, nothing goes on before it unless the
 /// policy says that the chain holds or that the source observes, nothing at all after a denial.
 pub fn deliver(policy: &Rc<Policy>, sent: &Sent, delivery: &Delivery) -> Verdict {
-    let mut host =
-        Host { exchange: Exchange::new(Rc::clone(policy)), edits: None, forwarded: Vec::new(), record: None };
+    let mut host = Host { exchange: begin(Rc::clone(policy)), edits: None, forwarded: Vec::new(), record: None };
     let ends_now = delivery.ending == Ending::Headers;
-    let step = host.exchange.on_headers(Request::new(&sent.headers), ends_now, sent.now);
+    let step = host.exchange.on_headers(Request::new(&sent.headers), ends_now, &around(sent.now));
     let mut released = host.take(step);
     let mut held = Vec::new();
     let pieces = delivery.pieces(&sent.body);
@@ -189,10 +188,10 @@ pub fn deliver(policy: &Rc<Policy>, sent: &Sent, delivery: &Delivery) -> Verdict
     while let Some(piece) = pieces.next() {
         held.extend_from_slice(piece);
         let end = pieces.peek().is_none() && delivery.ending != Ending::Trailers;
-        let step = host.exchange.on_body(&Buffer { bytes: &held, len: held.len() }, end, sent.now);
+        let step = host.exchange.on_body(&Buffer { bytes: &held, len: held.len() }, end, &around(sent.now));
         released = host.take(step);
         if !released && delivery.repeats && !end {
-            let step = host.exchange.on_body(&Buffer { bytes: &held, len: held.len() }, end, sent.now);
+            let step = host.exchange.on_body(&Buffer { bytes: &held, len: held.len() }, end, &around(sent.now));
             released = host.take(step);
         }
         if released {
@@ -201,7 +200,7 @@ pub fn deliver(policy: &Rc<Policy>, sent: &Sent, delivery: &Delivery) -> Verdict
     }
     if delivery.ending == Ending::Trailers {
         // The host does not say here how much it holds.
-        let step = host.exchange.on_trailers(&Buffer { bytes: &held, len: usize::MAX }, sent.now);
+        let step = host.exchange.on_trailers(&Buffer { bytes: &held, len: usize::MAX }, &around(sent.now));
         released = host.take(step);
         if released {
             host.forwarded.append(&mut held);
@@ -229,6 +228,7 @@ impl Host {
         let denied = matches!(&self.record, Some(Record { outcome: Outcome::Denied(_), .. }));
         match step {
             Step::Hold => false,
+            Step::Call(call) => panic!("no source here has a store: {call:?}"),
             Step::Deny(record) => {
                 assert!(self.record.is_none(), "a second verdict: {record:?} after {:?}", self.record);
                 assert!(matches!(record.outcome, Outcome::Denied(_)), "a refusal is recorded as {record:?}");

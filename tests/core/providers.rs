@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hookwarden::guard::address::parse_network;
 use serde_json::Value;
 
 use crate::delivery::{Delivery, deliver};
@@ -23,6 +24,8 @@ const KEYS: &[&str] = &[
     "vectors",
 ];
 const EVIDENCE: &[&str] = &["published", "sdk", "code", "memory", "registry"];
+const SECRET: &[&str] = &["hint", "made_by", "prefix", "longest", "not"];
+const MADE_BY: &[&str] = &["sender", "you", "either"];
 const UNPROTECTED: &[&str] = &[
     "body",
     "part-of-body",
@@ -69,6 +72,33 @@ fn every_shipped_scheme_is_the_one_in_its_file() {
     }
 }
 
+#[test]
+fn every_network_that_a_sender_publishes_is_one_and_is_shipped() {
+    let mut publishers = 0;
+    for provider in providers() {
+        let written: Vec<String> = match provider.file.get("networks") {
+            None => Vec::new(),
+            Some(networks) => {
+                let members: Vec<_> = networks.as_object().expect("an object").keys().collect();
+                assert_eq!(members, ["list", "read"], "{}", provider.name);
+                let read = networks["read"].as_str().unwrap_or_default();
+                let date = time::Date::parse(read, &time::format_description::well_known::Iso8601::DATE);
+                assert!(date.is_ok(), "{}: when were they read?", provider.name);
+                let list = networks["list"].as_array().expect("a list");
+                list.iter().map(|network| network.as_str().expect("text").to_owned()).collect()
+            }
+        };
+        let shipped = hookwarden::config::providers::find(&provider.name).expect("it is shipped").networks;
+        assert_eq!(shipped, written, "{}", provider.name);
+        for network in &written {
+            let parsed = parse_network(network).unwrap_or_else(|| panic!("{}: {network}", provider.name));
+            assert!(parsed.prefix_len() >= 16, "{}: {network} is half of the internet", provider.name);
+        }
+        publishers += usize::from(!written.is_empty());
+    }
+    assert!(publishers >= 6, "{publishers} providers publish networks");
+}
+
 fn flaws_of_the_file(provider: &Provider) -> Vec<String> {
     let mut flaws = Vec::new();
     let mut demand = |holds: bool, what: &str| {
@@ -111,6 +141,14 @@ fn flaws_of_the_file(provider: &Provider) -> Vec<String> {
             in_repository || source.starts_with("https://"),
             &format!("{source:?} is neither a link nor owner/repository:path"),
         );
+    }
+    let secret = provider.file.get("secret").and_then(Value::as_object);
+    let takes_secrets = provider.vectors.iter().any(|vector| !vector.are_public_keys);
+    let made_by = secret.and_then(|secret| secret.get("made_by")).and_then(Value::as_str);
+    demand(made_by.is_none_or(|who| MADE_BY.contains(&who)), &format!("\"made_by\" is none of {MADE_BY:?}"));
+    demand(made_by.is_some() == takes_secrets, "says who makes the secret if and only if there is one");
+    for member in secret.into_iter().flat_map(|secret| secret.keys()) {
+        demand(SECRET.contains(&member.as_str()), &format!("\"secret\" has the unknown key {member:?}"));
     }
     let mut cases = BTreeSet::new();
     let some_have = |member: &str| dialects.iter().any(|dialect| dialect.get(member).is_some());

@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use hookwarden::config::Policy;
-use hookwarden::filter::{BodyBuffer, Exchange};
+use hookwarden::filter::BodyBuffer;
 use hookwarden::step::{Outcome, Step};
 use hookwarden::verify::Request;
 use serde_json::{Value, json};
 
 use crate::delivery::{Delivery, Ending, deliver};
-use crate::support::{self, NOW, Sent, policy, provider, source, sources, with};
+use crate::support::{self, NOW, Sent, around, begin, policy, provider, source, sources, with};
 
 const SECRETS: [&str; 4] =
     ["first-secret-of-four", "second-secret-of-four", "third-secret-of-four", "fourth-secret-of-four"];
@@ -110,14 +110,14 @@ impl BodyBuffer for Counting<'_> {
 
 /// The verdict on a request in one piece, and how many bytes of its body were asked of the host.
 fn bytes_read(policy: &Rc<Policy>, sent: &Sent) -> (&'static str, usize) {
-    let mut exchange = Exchange::new(Rc::clone(policy));
-    let mut steps = vec![exchange.on_headers(Request::new(&sent.headers), false, sent.now)];
+    let mut exchange = begin(Rc::clone(policy));
+    let mut steps = vec![exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now))];
     let body = Counting { bytes: &sent.body, read: Cell::new(0) };
-    steps.push(exchange.on_body(&body, true, sent.now));
+    steps.push(exchange.on_body(&body, true, &around(sent.now)));
     let outcomes = steps.into_iter().filter_map(|step| match step {
         Step::Continue(passage) => passage.into_parts().1.map(|record| record.outcome),
         Step::Deny(record) => Some(record.outcome),
-        Step::Hold => None,
+        Step::Hold | Step::Call(_) => None,
     });
     let code = match outcomes.last().expect("there is a verdict") {
         Outcome::Denied(denial) | Outcome::Observed(denial) => denial.code(),
@@ -170,18 +170,18 @@ fn a_secret_that_ends_while_the_body_comes_is_decided_on_without_a_failure_of_th
     let policy = policy(&modes(&json!({ "provider": "github", "secrets": secrets }))[0]);
     for secret in [SECRETS[0], SECRETS[1]] {
         let sent = Sent::github("/hook", secret, "body");
-        let mut exchange = Exchange::new(Rc::clone(&policy));
-        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, sent.now), Step::Hold);
+        let mut exchange = begin(Rc::clone(&policy));
+        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now)), Step::Hold);
         let body = Counting { bytes: &sent.body, read: Cell::new(0) };
         let late = sent.clone().at(NOW + 1).now;
-        match exchange.on_body(&body, true, late) {
+        match exchange.on_body(&body, true, &around(late)) {
             // Taken at the beginning, or judged at the end: both are sound. Nothing else is.
             Step::Continue(_) => assert_eq!(secret, SECRETS[0]),
             Step::Deny(record) => {
                 let code = record.denial().map(hookwarden::verify::Denial::code);
                 assert!(matches!(code, Some("secret_inactive" | "signature_mismatch")), "{code:?}");
             }
-            Step::Hold => panic!("no verdict"),
+            Step::Hold | Step::Call(_) => panic!("no verdict"),
         }
     }
 }

@@ -3,6 +3,9 @@
 use std::rc::Rc;
 
 use hookwarden::config::{self, Loaded, Policy};
+use hookwarden::filter::{Around, Exchange};
+use hookwarden::guard::memory::{Memory, NotWritten, Versioned};
+use hookwarden::guard::peer::Peer;
 use hookwarden::verify::timestamp::UnixTime;
 use serde_json::{Value, json};
 
@@ -52,6 +55,46 @@ impl Sent {
     /// A request for `target` with a shared token.
     pub fn token(target: &str, token: &str) -> Self {
         Self::post(target).header("Authorization", format!("Bearer {token}"))
+    }
+}
+
+/// A request under a policy without guards that remember.
+pub fn begin(policy: Rc<Policy>) -> Exchange {
+    Exchange::new(policy, Rc::default())
+}
+
+/// A host that tells nothing but the time.
+pub fn around(now: UnixTime) -> Around<'static> {
+    Around { now, peer: &Nothing, memory: &Nothing }
+}
+
+struct Nothing;
+
+impl Peer for Nothing {
+    fn address(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn tls_version(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn has_client_certificate(&self) -> bool {
+        false
+    }
+}
+
+impl Memory for Nothing {
+    fn create(&self, _key: &str, _value: &[u8]) -> Result<(), NotWritten> {
+        Err(NotWritten::Failed)
+    }
+
+    fn read(&self, _key: &str) -> Option<Versioned> {
+        None
+    }
+
+    fn replace(&self, _key: &str, _value: &[u8], _version: u32) -> Result<(), NotWritten> {
+        Err(NotWritten::Failed)
     }
 }
 
