@@ -9,6 +9,8 @@ WASM_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))/wasm32-wasip1/release
 
 # Another Envoy, for example of another version: make test HOOKWARDEN_ENVOY=/path/to/envoy
 export HOOKWARDEN_ENVOY ?= $(CURDIR)/.venv/bin/envoy
+# Another folder with redis-server and webdis: make test HOOKWARDEN_REDIS=/usr/bin
+export HOOKWARDEN_REDIS ?= $(CURDIR)/.venv/redis/bin
 export HOOKWARDEN_WASM ?= $(WASM_DIR)/hookwarden.wasm
 export ENVOY_VERSION
 export ONCE
@@ -16,12 +18,12 @@ export ONCE
 ENVOY_READY := .venv/envoy-$(ENVOY_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy wasm module run test test-envoy test-compose images bench lint doc clean
+.PHONY: help setup envoy redis wasm module run test test-envoy test-compose images bench lint doc clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: envoy module ## Sets up everything the other targets need: Envoy, the Rust target, the crates
+setup: envoy redis module ## Sets up everything the other targets need: Envoy, Redis, the Rust target, the crates
 	@$(CARGO) fetch --locked
 
 wasm: module ## Builds the module and prints its size, raw and compressed; fails above the limits
@@ -34,10 +36,10 @@ module:
 run: envoy module ## Shows it at work in a real Envoy and stays up; ONCE=1 ends after the demonstration
 	@$(PYTHON) envoy/demo.py
 
-test: envoy module ## Runs all tests, with the real Envoy
+test: envoy redis module ## Runs all tests, with the real Envoy
 	$(CARGO) test --locked
 
-test-envoy: envoy module ## Runs only the tests that go through Envoy
+test-envoy: envoy redis module ## Runs only the tests that go through Envoy
 	$(CARGO) test --locked --test envoy
 
 test-compose: module ## Runs the compose set-up (Docker) and tests it from outside
@@ -69,6 +71,12 @@ ifeq ($(HOOKWARDEN_ENVOY),$(CURDIR)/.venv/bin/envoy)
 envoy: $(ENVOY_READY)
 else
 envoy:
+endif
+
+# Only the tests of a fleet need it. A machine without Debian's packages skips those, and says so.
+redis: ## Takes Redis and Webdis out of their Debian packages, for the tests of a fleet
+ifeq ($(HOOKWARDEN_REDIS),$(CURDIR)/.venv/redis/bin)
+	@scripts/redis .venv/redis
 endif
 
 $(ENVOY_READY):

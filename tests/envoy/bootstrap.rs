@@ -22,15 +22,18 @@ pub enum Hold {
 }
 
 impl Hold {
-    fn file(self) -> &'static str {
+    /// The bootstrap of the repository in which it is so.
+    pub fn file(self) -> &'static str {
         match self {
-            Hold::Chain => concat!(env!("CARGO_MANIFEST_DIR"), "/envoy/envoy-chain.yaml"),
-            _ => concat!(env!("CARGO_MANIFEST_DIR"), "/envoy/envoy.yaml"),
+            Hold::Chain => "envoy-chain.yaml",
+            _ => "envoy.yaml",
         }
     }
 }
 
 pub struct Changes<'a> {
+    /// A bootstrap in `envoy/`.
+    pub file: &'a str,
     pub upstream: SocketAddr,
     pub wasm: &'a Path,
     /// The plugin's configuration and the variables that it may read; `None` leaves what the file has.
@@ -42,11 +45,12 @@ pub struct Changes<'a> {
 }
 
 pub fn rewrite(changes: &Changes<'_>) -> Value {
-    let mut bootstrap = read(changes.hold.file());
+    let mut bootstrap = read(&format!("{}/envoy/{}", env!("CARGO_MANIFEST_DIR"), changes.file));
     *at(&mut bootstrap, "/admin/address/socket_address") = json!({"address": "127.0.0.1", "port_value": 0});
 
     let listener = only(at(&mut bootstrap, "/static_resources/listeners"));
     *at(listener, "/address/socket_address") = json!({"address": "127.0.0.1", "port_value": 0});
+    listener["stat_prefix"] = listener["name"].clone();
     let manager = at(listener, "/filter_chains/0/filters/0/typed_config");
     // HTTP/1.1 trailers are read and sent, so that a test can look at them.
     manager["http_protocol_options"]["enable_trailers"] = json!(true);
@@ -58,9 +62,8 @@ pub fn rewrite(changes: &Changes<'_>) -> Value {
         at(manager, "/route_config/virtual_hosts/0")["request_body_buffer_limit"] = json!(limit);
     }
 
-    let cluster = only(at(&mut bootstrap, "/static_resources/clusters"));
-    *at(cluster, "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address") =
-        json!({"address": changes.upstream.ip().to_string(), "port_value": changes.upstream.port()});
+    let cluster = cluster(&mut bootstrap, "receiver");
+    point(cluster, changes.upstream);
     cluster["typed_extension_protocol_options"] = json!({
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -68,6 +71,19 @@ pub fn rewrite(changes: &Changes<'_>) -> Value {
         }
     });
     bootstrap
+}
+
+/// The cluster with this name.
+pub fn cluster<'a>(bootstrap: &'a mut Value, name: &str) -> &'a mut Value {
+    let clusters = at(bootstrap, "/static_resources/clusters").as_array_mut();
+    let found = clusters.into_iter().flatten().find(|cluster| cluster["name"] == name);
+    found.unwrap_or_else(|| panic!("the bootstrap has no cluster {name}"))
+}
+
+/// Gives a cluster its only endpoint.
+pub fn point(cluster: &mut Value, to: SocketAddr) {
+    *at(cluster, "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address") =
+        json!({"address": to.ip().to_string(), "port_value": to.port()});
 }
 
 fn change_filters(filters: &mut Value, changes: &Changes<'_>) {
@@ -105,18 +121,18 @@ fn change_filters(filters: &mut Value, changes: &Changes<'_>) {
     }
 }
 
-fn read(path: &str) -> Value {
+pub fn read(path: &str) -> Value {
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}"));
     serde_yaml_ng::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
+pub fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
     value.pointer_mut(pointer).unwrap_or_else(|| panic!("the bootstrap has no {pointer}"))
 }
 
 fn only(list: &mut Value) -> &mut Value {
     match list.as_array_mut().map(Vec::as_mut_slice) {
         Some([only]) => only,
-        _ => panic!("the bootstrap has one listener and one cluster"),
+        _ => panic!("the bootstrap has one listener"),
     }
 }

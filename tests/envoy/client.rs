@@ -1,8 +1,10 @@
 //! The senders' side: one request, over HTTP/1.1, raw, so that it can be malformed, or over HTTP/2.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::http2;
@@ -194,9 +196,26 @@ pub fn write_message(
     writeln!(f, "    ({} bytes) {}", body.len(), cut(body))
 }
 
+/// What a connection runs over.
+pub trait Transport: Read + Write + Send {
+    fn close_sending_side(&mut self);
+}
+
+impl Transport for TcpStream {
+    fn close_sending_side(&mut self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
+
+impl Transport for UnixStream {
+    fn close_sending_side(&mut self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
+
 /// One HTTP/1.1 connection that sends whatever bytes it is given.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Transport>,
     pending: Vec<u8>,
 }
 
@@ -207,11 +226,34 @@ impl Connection {
 
     /// `None` if nobody listens there.
     pub fn try_open(to: SocketAddr) -> Option<Self> {
-        let stream = TcpStream::connect(to).ok()?;
-        stream.set_nodelay(true).expect("nodelay can be set");
+        tcp(to).map(Self::over)
+    }
+
+    /// To a listener that reads the PROXY protocol, which takes `client` for the peer.
+    pub fn open_as(client: SocketAddr, to: SocketAddr) -> Self {
+        let mut connection = Self::open(to);
+        let (family, destination) = if client.is_ipv4() { ("TCP4", "192.0.2.1") } else { ("TCP6", "2001:db8::1") };
+        let line = format!("PROXY {family} {} {destination} {} 443\r\n", client.ip(), client.port());
+        connection.send(line.as_bytes());
+        connection
+    }
+
+    pub fn open_socket(path: &Path) -> Self {
+        let stream = UnixStream::connect(path).expect("the proxy accepts connections");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
-        Some(Self { stream, pending: Vec::new() })
+        Self::over(stream)
+    }
+
+    pub fn over(stream: impl Transport + 'static) -> Self {
+        Self { stream: Box::new(stream), pending: Vec::new() }
+    }
+
+    /// Sends a request and waits for its answer.
+    #[track_caller]
+    pub fn ask(&mut self, request: &Request) -> Reply {
+        self.send(&request.wire());
+        self.reply()
     }
 
     /// A refused request may be answered, and the connection closed, before all of it is sent.
@@ -220,7 +262,7 @@ impl Connection {
     }
 
     pub fn close_sending_side(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.stream.close_sending_side();
     }
 
     #[track_caller]
@@ -302,10 +344,22 @@ impl Connection {
                 self.pending.extend_from_slice(&chunk[..count]);
                 count > 0
             }
-            Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => false,
-            Err(e) => panic!("no answer within {PATIENCE:?}, the request hangs: {e}"),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                panic!("no answer within {PATIENCE:?}, the request hangs: {e}")
+            }
+            // Reset, or ended by an alert of TLS.
+            Err(_) => false,
         }
     }
+}
+
+/// A stream whose reads and writes end; `None` if nobody listens there.
+pub fn tcp(to: SocketAddr) -> Option<TcpStream> {
+    let stream = TcpStream::connect(to).ok()?;
+    stream.set_nodelay(true).expect("nodelay can be set");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    Some(stream)
 }
 
 /// The request with one more line behind its first.

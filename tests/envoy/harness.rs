@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,15 +57,25 @@ impl Proxy {
             return Some(Err(shown(&log.all())));
         };
         let mut proxy = Self { address: admin, upstream, admin, process, log };
-        proxy.address = proxy.listener();
+        proxy.address = proxy.listener("webhooks");
         Some(Ok(proxy))
     }
 
-    fn listener(&self) -> SocketAddr {
+    /// The address of the listener with this name.
+    #[track_caller]
+    pub fn listener(&self, name: &str) -> SocketAddr {
         let listeners: Value = serde_json::from_slice(&self.admin("/listeners?format=json").body).expect("JSON");
-        let address = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
+        let mut statuses = listeners["listener_statuses"].as_array().into_iter().flatten();
+        let status = statuses.find(|status| status["name"] == name);
+        let address = &status.unwrap_or_else(|| panic!("a listener {name}"))["local_address"]["socket_address"];
+        let ip = address["address"].as_str().and_then(|text| text.parse().ok()).expect("an address");
         let port = address["port_value"].as_u64().expect("the listener's port");
-        SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")))
+        SocketAddr::new(ip, u16::try_from(port).expect("a port"))
+    }
+
+    /// The folder of this Envoy: its bootstrap, and what [`Setup::edit`] put there.
+    pub fn folder(&self) -> &Path {
+        &self.process.folder
     }
 
     #[allow(dead_code, reason = "the benchmark reads what the process costs")]
@@ -90,6 +101,49 @@ impl Proxy {
         self.metrics().get(name).copied().unwrap_or(0)
     }
 
+    /// Every worker thread has accepted connections of this listener.
+    #[track_caller]
+    pub fn assert_all_workers_served(&self, listener: &str) {
+        let accepted = self.accepted_by_worker(listener);
+        assert!(accepted.len() > 1 && !accepted.contains(&0), "the workers of {listener} accepted {accepted:?}");
+    }
+
+    /// A connection to either of two worker threads; the kernel chooses, so it takes some tries.
+    #[track_caller]
+    pub fn connection_to_each_worker(&self) -> [Connection; 2] {
+        let accepted = || self.accepted_by_worker("webhooks");
+        let mut found = [None, None];
+        for _ in 0..200 {
+            let before = accepted();
+            let mut connection = Connection::open(self.address);
+            connection.send(b"GET /nowhere HTTP/1.1\r\nHost: hooks.example\r\n\r\n");
+            assert_eq!(connection.reply().status, 404);
+            let worker = accepted().iter().zip(before).position(|(now, before)| *now > before);
+            found[worker.expect("a worker accepted it")] = Some(connection);
+            if let [Some(_), Some(_)] = found {
+                return found.map(|connection| connection.expect("just seen"));
+            }
+        }
+        panic!("the kernel gives all connections to one worker")
+    }
+
+    /// Waits until every worker answers this request with this status, which a configuration that was pushed does.
+    #[track_caller]
+    pub fn every_worker_answers(&self, request: &Request, status: u16) {
+        // Old connections stay with the old configuration.
+        let answers = || self.connection_to_each_worker().map(|mut connection| connection.ask(request).status);
+        let all = wait_for(PATIENCE, || (answers() == [status; 2]).then_some(()));
+        assert!(all.is_some(), "the workers never all answered {status}");
+    }
+
+    /// How many connections of this listener each worker thread has accepted.
+    pub fn accepted_by_worker(&self, listener: &str) -> Vec<u64> {
+        let text = self.admin("/stats?filter=worker_.*downstream_cx_total").text();
+        let prefix = format!("listener.{listener}.worker_");
+        let counts = text.lines().filter(|line| line.starts_with(&prefix)).filter_map(|line| line.rsplit_once(": "));
+        counts.map(|(_, count)| count.parse().expect("a number")).collect()
+    }
+
     /// Waits until Envoy has printed a line that holds all of these.
     #[track_caller]
     pub fn printed(&self, parts: &[&str]) -> String {
@@ -111,6 +165,14 @@ impl Proxy {
     pub fn passes(&self, protocol: Protocol, request: &Request) -> Seen {
         let mark = self.upstream.mark();
         let reply = request.send(self.address, protocol);
+        self.passed(mark, request, &reply)
+    }
+
+    /// As [`passes`](Self::passes), on a connection of the test's own.
+    #[track_caller]
+    pub fn passes_on(&self, mut connection: Connection, request: &Request) -> Seen {
+        let mark = self.upstream.mark();
+        let reply = connection.ask(request);
         self.passed(mark, request, &reply)
     }
 
@@ -144,6 +206,12 @@ impl Proxy {
             connection.send(bytes);
             connection.reply()
         })
+    }
+
+    /// As [`denies`](Self::denies), on a connection of the test's own.
+    #[track_caller]
+    pub fn denies_on(&self, mut connection: Connection, request: &Request, source: &str, code: &str) -> Reply {
+        self.denies_what(source, code, |_| connection.ask(request))
     }
 
     #[track_caller]
@@ -214,7 +282,10 @@ impl Proxy {
             assert!(!log.contains(&secret), "Envoy printed a secret or a tag that begins with {:.3}", secret);
         }
         for word in ["panicked at", "Wasm VM failed", "Uncaught RuntimeError", "[critical]", "plugin has failed"] {
-            let line = log.lines().find(|line| line.contains(word));
+            // A configuration that is pushed and refused is no crash.
+            let refused = ["Failed to configure base Wasm plugin", "failed to load"];
+            let mut lines = log.lines().filter(|line| !refused.iter().any(|words| line.contains(words)));
+            let line = lines.find(|line| line.contains(word));
             assert!(line.is_none(), "Envoy printed: {}", line.unwrap_or_default());
         }
         assert_eq!(self.upstream.problems(), [""; 0], "the upstream could read every request");
@@ -263,9 +334,15 @@ pub fn assert_denial(reply: &Reply, code: &str, counters: &dyn Fn() -> Vec<Strin
     );
     assert_eq!(reply.text(), "request denied\n");
     assert_eq!(reply.header("content-type"), Some("text/plain"));
-    let retry = (status == 503).then_some("30");
-    assert_eq!(reply.header("retry-after"), retry, "{code}");
-    let known = ["content-length", "content-type", "date", "server", "connection", "retry-after", "www-authenticate"];
+    let retry = reply.header("retry-after");
+    match status {
+        503 => assert_eq!(retry, Some("30"), "{code}"),
+        429 => assert!(retry.and_then(|text| text.parse().ok()).is_some_and(|wait: u64| wait > 0), "{retry:?}"),
+        _ => assert_eq!(retry, None, "{code}"),
+    }
+    assert_eq!(reply.header("allow").is_some(), status == 405, "{code}");
+    let known =
+        ["content-length", "content-type", "date", "server", "connection", "retry-after", "allow", "www-authenticate"];
     for (name, _) in &reply.headers {
         assert!(known.contains(&name.as_str()), "a denial has no header {name}");
     }
@@ -275,8 +352,17 @@ pub fn assert_denial(reply: &Reply, code: &str, counters: &dyn Fn() -> Vec<Strin
 pub fn status_of(code: &str) -> u16 {
     match code {
         "unmatched" => 404,
-        "ambiguous_path" | "content_length_invalid" | "content_length_mismatch" => 400,
-        "source_disabled" | "source_closed" | "host_failure" | "hold_unsupported" => 503,
+        "ambiguous_path" | "query_not_allowed" | "content_length_invalid" | "content_length_mismatch" => 400,
+        "transport_insecure" | "tls_version" | "client_certificate_missing" | "address_missing" | "address_denied" => {
+            403
+        }
+        "method_not_allowed" => 405,
+        "content_encoding" => 415,
+        "flood_limited" | "rate_limited" => 429,
+        "source_disabled" | "source_closed" | "host_failure" | "hold_unsupported" | "replay_full"
+        | "replay_unavailable" => 503,
+        // Where the source says so; 200 and 204 are no refusals to the caller.
+        "duplicate" => 409,
         "too_many_headers" => 431,
         "body_too_large" => 413,
         "body_timeout" => 408,

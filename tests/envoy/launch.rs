@@ -1,12 +1,13 @@
 //! Starting and ending Envoy processes, and reading what they print.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 
 use serde_json::Value;
 
@@ -19,6 +20,8 @@ pub struct Setup {
     /// The plugin's configuration; `None` leaves the one that the bootstrap ships.
     pub plugin: Option<Value>,
     pub hold: Hold,
+    /// The bootstrap of the repository that is changed; a file in `envoy/`.
+    pub file: &'static str,
     pub workers: u32,
     pub buffer_limit: Option<u32>,
     /// Variables that the module may read, and that are set. With a shipped configuration only: that are set.
@@ -29,6 +32,20 @@ pub struct Setup {
     pub module: Option<PathBuf>,
     /// Another upstream than the one that remembers everything, and no access log.
     pub bare_upstream: Option<SocketAddr>,
+    /// What else is changed in the bootstrap, in this order.
+    pub edits: Vec<Edit>,
+}
+
+/// A change to the bootstrap. The path is the folder of this Envoy, which goes with it.
+#[derive(Clone)]
+pub struct Edit(Arc<Change>);
+
+type Change = dyn Fn(&mut Value, &Path) + Send + Sync;
+
+impl fmt::Debug for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Edit")
+    }
 }
 
 impl Setup {
@@ -36,17 +53,24 @@ impl Setup {
         Self {
             plugin: Some(plugin),
             hold: Hold::Filter,
+            file: Hold::Filter.file(),
             workers: 1,
             buffer_limit: None,
             environment: Vec::new(),
             absent: Vec::new(),
             module: None,
             bare_upstream: None,
+            edits: Vec::new(),
         }
     }
 
+    pub fn edit(mut self, edit: impl Fn(&mut Value, &Path) + Send + Sync + 'static) -> Self {
+        self.edits.push(Edit(Arc::new(edit)));
+        self
+    }
+
     pub fn hold(self, hold: Hold) -> Self {
-        Self { hold, ..self }
+        Self { hold, file: hold.file(), ..self }
     }
 
     /// What the repository ships, with the secrets that it ships for trying out.
@@ -91,6 +115,7 @@ pub fn launch(setup: &Setup, upstream: SocketAddr) -> Option<Launched> {
     let present = setup.environment.iter().map(|(name, _)| name.clone());
     let environment: Vec<String> = present.chain(setup.absent.iter().cloned()).collect();
     let changes = Changes {
+        file: setup.file,
         upstream: setup.bare_upstream.unwrap_or(upstream),
         access_log: setup.bare_upstream.is_none(),
         wasm,
@@ -98,8 +123,10 @@ pub fn launch(setup: &Setup, upstream: SocketAddr) -> Option<Launched> {
         hold: setup.hold,
         buffer_limit: setup.buffer_limit,
     };
+    let mut bootstrap = bootstrap::rewrite(&changes);
+    setup.edits.iter().for_each(|Edit(edit)| edit(&mut bootstrap, &folder));
     let config = folder.join("envoy.json");
-    std::fs::write(&config, bootstrap::rewrite(&changes).to_string()).expect("the bootstrap can be written");
+    std::fs::write(&config, bootstrap.to_string()).expect("the bootstrap can be written");
 
     let log = folder.join("log");
     let output = File::options().create(true).append(true).open(&log).expect("a log file");
@@ -194,7 +221,7 @@ pub struct Process {
 }
 
 impl Process {
-    fn watched(envoy: Child, folder: PathBuf, secrets: Vec<String>) -> Self {
+    pub fn watched(envoy: Child, folder: PathBuf, secrets: Vec<String>) -> Self {
         let mut watchdog = Command::new("sh")
             .args(["-c", "read -r _; kill -KILL \"$1\" 2>/dev/null; rm -rf \"$2\"", "watchdog"])
             .arg(envoy.id().to_string())

@@ -94,6 +94,25 @@ pub fn plugin(hold: Hold) -> Value {
     json!({"body_hold": holder, "unmatched": "deny", "sources": sources})
 }
 
+/// Sources with guards, and `github` without, which the harness asks for honest requests.
+pub fn guards(sources: impl IntoIterator<Item = Value>) -> Setup {
+    let all: Vec<Value> = std::iter::once(guarded("github", json!({}))).chain(sources).collect();
+    Setup::new(json!({ "sources": all }))
+}
+
+/// A source at `/hooks/<name>` that takes what `senders::GITHUB` signs, and whatever else it says.
+pub fn guarded(name: &str, guards: Value) -> Value {
+    let mut source = json!({
+        "name": name,
+        "match": {"path": format!("/hooks/{name}")},
+        "verify": {"provider": "github", "secrets": [{"id": "key", "value": senders::GITHUB.secret}]},
+    });
+    for (key, value) in guards.as_object().expect("an object") {
+        source[key] = value.clone();
+    }
+    source
+}
+
 fn source(sender: &Sender) -> Value {
     let secrets = json!([{"value": sender.secret}]);
     let verify = match sender.source {

@@ -1,8 +1,10 @@
-//! The receiver behind Envoy: it accepts anything, writes down every byte, and answers 200.
+//! The receiver behind Envoy: it accepts anything, writes down every byte, and answers 200, or what the request's
+//! header [`CONDUCT`] asks for: `503`, `reset` the connection, or `silence`.
 //!
 //! "The upstream saw nothing" has to mean that no request byte arrived, a half request included, so the
 //! bytes are counted as they are read and not when a request is complete.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,6 +17,9 @@ use crate::client::write_message;
 
 /// What the upstream answers, so that a test can tell its 200 from anybody else's.
 pub const ANSWER: &[u8] = b"arrived";
+
+/// How a request tells the upstream to fail. No scheme signs it: the same event can fail first and succeed later.
+pub const CONDUCT: &str = "x-test-conduct";
 
 pub struct Upstream {
     pub address: SocketAddr,
@@ -82,6 +87,8 @@ struct Shared {
 struct Log {
     bytes: u64,
     requests: Vec<Seen>,
+    /// Where there are too many requests to keep: how many had which value of this header.
+    counts: Option<(String, HashMap<Vec<u8>, usize>)>,
     problems: Vec<String>,
     /// The last bytes that came, for the message when nothing should have come.
     tail: Vec<u8>,
@@ -151,6 +158,22 @@ impl Upstream {
         new.to_vec()
     }
 
+    /// Every complete request since the mark. Whoever was answered is among them.
+    pub fn requests_since(&self, mark: Mark) -> Vec<Seen> {
+        self.shared.lock().requests[mark.requests..].to_vec()
+    }
+
+    /// From now on requests are not kept, only counted by the value of a header.
+    pub fn count_by(&self, header: &str) {
+        self.shared.lock().counts = Some((header.to_owned(), HashMap::new()));
+    }
+
+    /// How many requests had which value, since they are counted.
+    pub fn counts(&self) -> HashMap<Vec<u8>, usize> {
+        let log = self.shared.lock();
+        log.counts.as_ref().map(|(_, counts)| counts.clone()).expect("requests are counted")
+    }
+
     /// What the receiver could not make sense of; Envoy should never send such a thing.
     pub fn problems(&self) -> Vec<String> {
         self.shared.lock().problems.clone()
@@ -175,6 +198,18 @@ impl Drop for Upstream {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn keep(&mut self, seen: Seen) {
+        match &mut self.counts {
+            Some((header, counts)) => {
+                let value = seen.header(header).unwrap_or_default();
+                *counts.entry(value.to_vec()).or_default() += 1;
+            }
+            None => self.requests.push(seen),
+        }
     }
 }
 
@@ -225,15 +260,15 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
             match parse(&pending) {
                 Ok(Some(seen)) => {
                     pending.drain(..seen.wire_length as usize);
-                    let mut log = shared.lock();
-                    log.requests.push(seen);
-                    drop(log);
+                    let conduct = Conduct::of(&seen);
+                    shared.lock().keep(seen);
                     shared.changed.notify_all();
-                    let head = format!(
-                        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n",
-                        ANSWER.len()
-                    );
-                    if stream.write_all(&[head.as_bytes(), ANSWER].concat()).is_err() {
+                    let ended = match conduct {
+                        Conduct::Answer(status) => answer(&mut stream, &status).is_err(),
+                        Conduct::Silence => false,
+                        Conduct::Reset => true,
+                    };
+                    if ended {
                         return;
                     }
                 }
@@ -246,6 +281,29 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
             }
         }
     }
+}
+
+/// What is done with a request that arrived.
+enum Conduct {
+    Answer(String),
+    Reset,
+    Silence,
+}
+
+impl Conduct {
+    fn of(seen: &Seen) -> Self {
+        match seen.header(CONDUCT) {
+            None => Conduct::Answer("200 OK".to_owned()),
+            Some(b"reset") => Conduct::Reset,
+            Some(b"silence") => Conduct::Silence,
+            Some(status) => Conduct::Answer(format!("{} Asked For", String::from_utf8_lossy(status))),
+        }
+    }
+}
+
+fn answer(stream: &mut TcpStream, status: &str) -> std::io::Result<()> {
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n", ANSWER.len());
+    stream.write_all(&[head.as_bytes(), ANSWER].concat())
 }
 
 /// A complete request at the front of `bytes`, if there is one.

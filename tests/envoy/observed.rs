@@ -1,0 +1,128 @@
+//! Guards of a source that only observes: they all run, refuse nothing, and count what they would have refused.
+
+use serde_json::{Value, json};
+
+use crate::bootstrap::Hold;
+use crate::client::{BOTH, Request};
+use crate::harness::{Proxy, Shared, honest};
+use crate::hold::pattern;
+use crate::senders::GITHUB;
+use crate::setups::{guarded, guards};
+
+static FILTER: Shared = Shared::new(|| setup(Hold::Filter));
+static CHAIN: Shared = Shared::new(|| setup(Hold::Chain));
+
+/// A source, and requests to it: how many are proved, how many would be refused and why.
+struct Case {
+    source: &'static str,
+    guards: Value,
+    requests: fn() -> Vec<Request>,
+    passed: u64,
+    denials: &'static [(&'static str, u64)],
+}
+
+fn cases() -> Vec<Case> {
+    let case = |source, guards, requests, passed, denials| Case { source, guards, requests, passed, denials };
+    vec![
+        case(
+            "method",
+            json!({"methods": ["PUT"]}),
+            || vec![honest(), Request { method: "PUT", ..honest() }],
+            1,
+            &[("method_not_allowed", 1)],
+        ),
+        case("encoding", json!({}), || vec![honest().with("content-encoding", "br")], 0, &[("content_encoding", 1)]),
+        case(
+            "size",
+            json!({"max_body_bytes": 1000}),
+            || vec![GITHUB.valid(&pattern(1001)), GITHUB.valid(&pattern(1001)).in_chunks(100), honest()],
+            1,
+            &[("body_too_large", 2)],
+        ),
+        case("tls", json!({"transport": {"https": true}}), || vec![honest()], 0, &[("transport_insecure", 1)]),
+        case("address", json!({"allow_from": ["192.0.2.0/24"]}), || vec![honest()], 0, &[("address_denied", 1)]),
+        case(
+            "flood",
+            json!({"flood_limit": {"failures": 3, "per": "24h"}}),
+            || vec![GITHUB.forged(b"{}"); 5].into_iter().chain([honest()]).collect(),
+            0,
+            &[("signature_mismatch", 3), ("flood_limited", 3)],
+        ),
+        case(
+            "budget",
+            json!({"rate_limit": {"requests": 2, "per": "24h"}}),
+            || (0..5).map(|_| honest()).collect(),
+            2,
+            &[("rate_limited", 3)],
+        ),
+        case(
+            "replay",
+            json!({"replay": {"window": "24h", "entries": 2, "duplicate": 409}}),
+            || {
+                let (first, second) = (honest(), honest());
+                vec![first.clone(), second.clone(), first, second, honest()]
+            },
+            2,
+            &[("duplicate", 2), ("replay_full", 1)],
+        ),
+    ]
+}
+
+/// Two sources for each case, so that HTTP/1.1 and HTTP/2 begin alike.
+fn setup(hold: Hold) -> crate::launch::Setup {
+    let both = BOTH.map(|protocol| {
+        cases().into_iter().map(move |case| {
+            let mut source = guarded(&format!("{}-{protocol:?}", case.source), case.guards);
+            source["mode"] = json!("observe");
+            source
+        })
+    });
+    let mut setup = guards(both.into_iter().flatten()).hold(hold);
+    let holder = if hold == Hold::Chain { "chain" } else { "filter" };
+    setup.plugin.as_mut().expect("a plugin")["body_hold"] = json!(holder);
+    setup
+}
+
+#[test]
+fn an_observed_source_refuses_nothing_and_counts_everything() {
+    for shared in [&FILTER, &CHAIN] {
+        let Some(proxy) = shared.take() else { return };
+        for protocol in BOTH {
+            for case in cases() {
+                let source = format!("{}-{protocol:?}", case.source);
+                let requests = (case.requests)();
+                for request in &requests {
+                    proxy.passes(protocol, &request.clone().at(&format!("/hooks/{source}")));
+                }
+                for (code, count) in case.denials {
+                    assert_eq!(proxy.metric(&format!("source.{source}.denials.{code}")), *count, "{source} {code}");
+                }
+                let observed: u64 = case.denials.iter().map(|(_, count)| count).sum();
+                assert_eq!(proxy.metric(&format!("source.{source}.requests.passed")), case.passed, "{source}");
+                assert_eq!(proxy.metric(&format!("source.{source}.requests.observed")), observed, "{source}");
+                assert_eq!(proxy.metric(&format!("source.{source}.requests.denied")), 0, "{source}");
+                assert_eq!(case.passed + observed, requests.len() as u64, "{source}");
+            }
+        }
+        says_so(&proxy);
+    }
+}
+
+#[track_caller]
+fn says_so(proxy: &Proxy) {
+    for code in ["transport_insecure", "address_denied", "rate_limited", "duplicate"] {
+        proxy.printed(&["wasm log hookwarden", "\"event\":\"observed\"", &format!("\"code\":\"{code}\"")]);
+    }
+}
+
+/// What was refused in observation may not look proved to the upstream.
+#[test]
+fn what_would_have_been_refused_carries_no_identity() {
+    let Some(proxy) = FILTER.take() else { return };
+    let request =
+        honest().at("/hooks/tls-Http1").with("x-hookwarden-source", "forged").with("x-hookwarden-key-id", "x");
+    for protocol in BOTH {
+        let seen = proxy.passes(protocol, &request);
+        assert_eq!(seen.identity_headers(), [""; 0]);
+    }
+}

@@ -1,0 +1,213 @@
+//! Whether the request came over TLS: on this hop, with which version, with a certificate; or before a proxy that is
+//! named and trusted.
+
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+
+use serde_json::json;
+
+use crate::client::{BOTH, Connection, Protocol, Request};
+use crate::harness::{Proxy, Shared};
+use crate::launch::Setup;
+use crate::listeners::{self, Clients};
+use crate::senders::GITHUB;
+use crate::setups::{guarded, guards};
+use crate::tls::{self, Authority, Identity, TLS12, TLS13};
+
+const BODY: &[u8] = b"{\"transport\":1}";
+
+static PROXY: Shared = Shared::new(setup);
+static CERTIFICATES: LazyLock<Certificates> = LazyLock::new(Certificates::new);
+
+struct Certificates {
+    server: Identity,
+    sender: Identity,
+    /// Of an authority that nobody trusts.
+    stranger: Identity,
+}
+
+impl Certificates {
+    fn new() -> Self {
+        let (ours, theirs) = (Authority::new("the test's authority"), Authority::new("another authority"));
+        Self { server: ours.server(), sender: ours.client("a sender"), stranger: theirs.client("a stranger") }
+    }
+}
+
+/// Plain, TLS that asks for no certificate, checks one, demands one; and behind balancers that tell the client's
+/// address in X-Forwarded-For, whose own address the PROXY protocol makes up.
+fn setup() -> Setup {
+    let forwarded = |header: &str| {
+        json!({"transport": {"https": true, "insecure_trust_forwarded_proto": {
+            "header": header,
+            "from": ["198.51.100.0/28", "2001:db8:1::/48"],
+        }}})
+    };
+    let sources = [
+        guarded("secure", json!({"transport": {"https": true}})),
+        guarded("modern", json!({"transport": {"min_tls": "1.3"}})),
+        guarded("lenient", json!({"transport": {"min_tls": "1.2"}})),
+        guarded("mutual", json!({"transport": {"client_certificate": true}})),
+        guarded("fronted", forwarded("X-Forwarded-Proto")),
+        guarded("fronted-ssl", forwarded("X-Forwarded-Ssl")),
+    ];
+    guards(sources).edit(|bootstrap, _| {
+        let tls = |clients| move |listener: &mut _| listeners::tls(listener, &CERTIFICATES.server, clients);
+        listeners::add(bootstrap, "tls", tls(Clients::Unasked));
+        listeners::add(bootstrap, "tls-checks", tls(Clients::Checked));
+        listeners::add(bootstrap, "tls-demands", tls(Clients::Demanded));
+        for (name, use_remote_address, hops) in [("edge", true, 0), ("behind", true, 1), ("credulous", false, 0)] {
+            listeners::add(bootstrap, name, |listener| {
+                listeners::proxied(listener);
+                listeners::trust(listener, use_remote_address, hops);
+            });
+        }
+    })
+}
+
+fn at(source: &str) -> Request {
+    GITHUB.valid(BODY).at(&format!("/hooks/{source}"))
+}
+
+fn over_tls(
+    proxy: &Proxy,
+    listener: &str,
+    version: &'static rustls::SupportedProtocolVersion,
+    client: Option<&Identity>,
+) -> Connection {
+    tls::connect(proxy.listener(listener), &CERTIFICATES.server, version, client)
+}
+
+/// A connection from a balancer, or from whoever says to be one.
+fn through(proxy: &Proxy, listener: &str, peer: &str) -> Connection {
+    let peer: SocketAddr = peer.parse().expect("an address and a port");
+    Connection::open_as(peer, proxy.listener(listener))
+}
+
+#[test]
+fn https_passes_over_tls_and_is_refused_in_plain_text() {
+    let Some(proxy) = PROXY.take() else { return };
+    for version in [&TLS12, &TLS13] {
+        let connection = || over_tls(&proxy, "tls", version, None);
+        proxy.passes_on(connection(), &at("secure"));
+    }
+    for protocol in BOTH {
+        proxy.denies(protocol, &at("secure"), "secure", "transport_insecure");
+    }
+}
+
+#[test]
+fn what_a_stranger_says_of_the_transport_is_not_believed() {
+    let Some(proxy) = PROXY.take() else { return };
+    let mut https = at("secure");
+    for (name, value) in [
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Ssl", "on"),
+        ("X-Forwarded-Scheme", "https"),
+        ("X-Url-Scheme", "https"),
+        ("Front-End-Https", "on"),
+        ("Forwarded", "for=198.51.100.3;proto=https"),
+        ("X-Forwarded-For", "198.51.100.3"),
+    ] {
+        https = https.with(name, value);
+    }
+    for protocol in BOTH {
+        proxy.denies(protocol, &https, "secure", "transport_insecure");
+        for source in ["fronted", "fronted-ssl"] {
+            proxy.denies(protocol, &https.clone().at(&format!("/hooks/{source}")), source, "transport_insecure");
+        }
+    }
+    for listener in ["edge", "behind", "credulous"] {
+        let connection = || through(&proxy, listener, "198.51.100.3:4000");
+        proxy.denies_on(connection(), &https, "secure", "transport_insecure");
+    }
+}
+
+#[test]
+fn an_older_version_of_tls_is_refused() {
+    let Some(proxy) = PROXY.take() else { return };
+    let older = || over_tls(&proxy, "tls", &TLS12, None);
+    proxy.passes_on(older(), &at("lenient"));
+    proxy.denies_on(older(), &at("modern"), "modern", "tls_version");
+    let newer = || over_tls(&proxy, "tls", &TLS13, None);
+    proxy.passes_on(newer(), &at("lenient"));
+    proxy.passes_on(newer(), &at("modern"));
+    for source in ["modern", "lenient"] {
+        proxy.denies(Protocol::Http1, &at(source), source, "transport_insecure");
+    }
+}
+
+#[test]
+fn a_client_certificate_is_one_that_envoy_asked_for_and_checked() {
+    let Some(proxy) = PROXY.take() else { return };
+    let Certificates { sender, stranger, .. } = &*CERTIFICATES;
+    for version in [&TLS12, &TLS13] {
+        for listener in ["tls-checks", "tls-demands"] {
+            let connection = || over_tls(&proxy, listener, version, Some(sender));
+            proxy.passes_on(connection(), &at("mutual"));
+            // Envoy ends the handshake itself.
+            let mark = proxy.upstream.mark();
+            let mut connection = over_tls(&proxy, listener, version, Some(stranger));
+            connection.send(&at("mutual").wire());
+            assert_eq!(connection.try_reply(), None);
+            proxy.is_honest_after(mark);
+        }
+        // Not asked for: the client has one and does not show it.
+        for (listener, client) in [("tls-checks", None), ("tls", None), ("tls", Some(sender))] {
+            let connection = || over_tls(&proxy, listener, version, client);
+            proxy.denies_on(connection(), &at("mutual"), "mutual", "client_certificate_missing");
+        }
+    }
+    proxy.denies(Protocol::Http1, &at("mutual"), "mutual", "transport_insecure");
+}
+
+#[test]
+fn a_named_proxy_in_front_may_say_that_the_client_came_over_tls() {
+    let Some(proxy) = PROXY.take() else { return };
+    let forwarded = |value: &str| at("fronted").with("X-Forwarded-For", "203.0.113.9").with("X-Forwarded-Proto", value);
+    for peer in ["198.51.100.3:4000", "[2001:db8:1::3]:4000", "[::ffff:198.51.100.3]:4000"] {
+        let connection = || through(&proxy, "behind", peer);
+        proxy.passes_on(connection(), &forwarded("https"));
+        let twice = forwarded("https").with("X-Forwarded-Proto", "https");
+        for request in [forwarded("http"), forwarded("https,http"), forwarded("httpss"), twice, at("fronted")] {
+            proxy.denies_on(connection(), &request, "fronted", "transport_insecure");
+        }
+    }
+    // Anybody else: a stranger who reaches the port, also one who writes the balancer's address into the header.
+    for peer in ["198.51.100.16:4000", "203.0.113.7:4000", "[2001:db8:2::3]:4000", "127.0.0.1:4000"] {
+        for claimed in ["203.0.113.9", "198.51.100.3", "203.0.113.9, 198.51.100.3", "2001:db8:1::3"] {
+            let connection = || through(&proxy, "behind", peer);
+            let request = forwarded("https").replacing("X-Forwarded-For", claimed);
+            proxy.denies_on(connection(), &request, "fronted", "transport_insecure");
+        }
+    }
+    // TLS on this hop needs nobody's word.
+    proxy.passes_on(over_tls(&proxy, "tls", &TLS13, None), &at("fronted"));
+}
+
+#[test]
+fn the_header_of_the_named_proxy_is_the_one_that_is_configured() {
+    let Some(proxy) = PROXY.take() else { return };
+    for listener in ["edge", "behind"] {
+        let connection = || through(&proxy, listener, "198.51.100.3:4000");
+        for value in ["on", "https"] {
+            proxy.passes_on(connection(), &at("fronted-ssl").with("X-Forwarded-Ssl", value));
+        }
+        let said = at("fronted-ssl").with("X-Forwarded-Ssl", "on");
+        let off = at("fronted-ssl").with("X-Forwarded-Ssl", "off");
+        for request in [off, said.clone().with("X-Forwarded-Ssl", "on"), at("fronted-ssl")] {
+            let request = request.with("X-Forwarded-Proto", "https");
+            proxy.denies_on(connection(), &request, "fronted-ssl", "transport_insecure");
+        }
+        let connection = || through(&proxy, listener, "203.0.113.7:4000");
+        proxy.denies_on(connection(), &said, "fronted-ssl", "transport_insecure");
+    }
+}
+
+/// Envoy without `use_remote_address` adds nobody to X-Forwarded-For and believes all of it.
+#[test]
+fn nobodys_word_is_taken_where_envoy_does_not_say_who_the_peer_is() {
+    let Some(proxy) = PROXY.take() else { return };
+    let connection = || through(&proxy, "credulous", "203.0.113.7:4000");
+    let request = at("fronted").with("X-Forwarded-For", "198.51.100.3").with("X-Forwarded-Proto", "https");
+    proxy.denies_on(connection(), &request, "fronted", "transport_insecure");
+}
