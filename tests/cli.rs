@@ -1,0 +1,26 @@
+//! The command, run as a user runs it.
+//!
+//! Where a new test goes, in `tests/cli/`: a file a command.
+
+#![allow(unreachable_pub, reason = "nothing here is a library")]
+
+#[path = "cli/check.rs"]
+mod check;
+#[path = "cli/explain.rs"]
+mod explain;
+#[path = "cli/manifest.rs"]
+mod manifest;
+#[path = "cli/manners.rs"]
+mod manners;
+#[path = "cli/registry.rs"]
+mod registry;
+#[path = "cli/rotate.rs"]
+mod rotate;
+#[path = "cli/schema.rs"]
+mod schema;
+#[path = "cli/secret.rs"]
+mod secret;
+#[path = "cli/sign.rs"]
+mod sign;
+#[path = "cli/support.rs"]
+mod support;

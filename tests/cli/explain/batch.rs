@@ -1,0 +1,172 @@
+//! Very many requests at once.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::scratch::Scratch;
+use crate::support::{Ran, hookwarden, hookwarden_with};
+
+fn verdicts(ran: &Ran) -> Vec<Value> {
+    ran.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+}
+
+/// Every vector of `providers/` as a line, with the provider, the case and the expected code as its id.
+fn lines_of_all_vectors() -> String {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("providers");
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .expect("providers/ is there")
+        .map(|entry| entry.expect("it can be listed").path())
+        .collect();
+    paths.sort();
+    let mut lines = String::new();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
+        let file: Value = serde_json::from_slice(&fs::read(path).expect("it can be read")).expect("it is JSON");
+        let provider = path.file_stem().and_then(|stem| stem.to_str()).expect("its name is text");
+        for vector in file["vectors"].as_array().expect("it has vectors") {
+            let url = vector["url"].as_str().expect("a vector has a URL");
+            let (_, rest) = url.split_once("://").expect("it is absolute");
+            let path = rest.find('/').map_or("/", |at| rest[at..].split('?').next().unwrap_or_default());
+            let mut check = json!({ "provider": provider });
+            for kind in ["secrets", "keys"] {
+                let list = vector[kind].as_array().into_iter().flatten();
+                let list: Vec<_> = list
+                    .map(|text| match kind {
+                        "keys" => json!({ "value": text }),
+                        _ => json!({ "value": text, "insecure_short_secret": true }),
+                    })
+                    .collect();
+                if !list.is_empty() {
+                    check[kind] = json!(list);
+                }
+            }
+            if let Some(with) = vector.get("with") {
+                check["with"] = with.clone();
+            }
+            let line = json!({
+                "configuration": { "sources": [{ "name": "tested", "match": { "path": path }, "verify": check }] },
+                "request": vector,
+                "time": vector.get("now").cloned().unwrap_or(json!(1_700_000_000)),
+                "id": [provider, vector["case"], vector["expect"]],
+            });
+            lines.push_str(&line.to_string());
+            lines.push('\n');
+        }
+    }
+    lines
+}
+
+#[test]
+fn every_vector_gets_the_verdict_that_it_asks_for() {
+    let lines = lines_of_all_vectors();
+    // A file: more than a pipe holds goes in and comes out.
+    let scratch = Scratch::new();
+    let ran = hookwarden(&["explain", "--batch", &scratch.file("lines", &lines)], "");
+    let verdicts = verdicts(&ran);
+    assert_eq!((ran.code, verdicts.len()), (1, lines.lines().count()), "{}", ran.err);
+    assert!(verdicts.len() > 6000);
+    let wrong: Vec<_> = verdicts.iter().filter(|verdict| verdict["code"] != verdict["id"][2]).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for (number, verdict) in verdicts.iter().enumerate() {
+        assert_eq!(verdict["line"], number + 1);
+        let is_verified = verdict["code"] == "verified";
+        assert_eq!(verdict["outcome"] == "passed", is_verified, "{verdict}");
+        assert_eq!(verdict["finding"].is_null(), is_verified, "{verdict}");
+        assert_eq!(verdict["secrets"].as_array().is_some_and(|ids| !ids.is_empty()), is_verified, "{verdict}");
+    }
+    // No line holds what proves a request.
+    let inputs: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    for (input, line) in inputs.iter().zip(ran.out.lines()) {
+        for secret in input["request"]["secrets"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            let name = input["id"].to_string();
+            assert!(secret.len() < 9 || name.contains(secret) || !line.contains(secret), "{line}");
+        }
+    }
+}
+
+fn line(body: &str) -> Value {
+    let tag = hex::encode(super::scratch::hmac_sha256(b"a-github-secret-of-many-letters", b"body"));
+    json!({ "request": {
+        "method": "POST", "url": "https://hooks.example.com/hooks/github",
+        "headers": [["X-Hub-Signature-256", format!("sha256={tag}")]], "body": body,
+    } })
+}
+
+fn config() -> Value {
+    json!({ "sources": [{
+        "name": "github", "match": { "path": "/hooks/github" },
+        "verify": { "provider": "github", "secrets": [{ "id": "main", "env": "SECRET" }] }
+    }] })
+}
+
+#[test]
+fn a_bad_line_is_a_verdict_and_stops_nothing() {
+    let scratch = Scratch::new();
+    let with = |member: &str, value: Value| {
+        let mut line = line("body");
+        line[member] = value;
+        line.to_string()
+    };
+    let lines = [
+        "not json".to_owned(),
+        "[]".to_owned(),
+        json!({ "configuration": config() }).to_string(),
+        with("time", json!("yesterday")),
+        with("configuration", json!({ "sources": [] })),
+        with("configuration", json!("/nowhere.json")),
+        with("configuration", json!(7)),
+        with("request", json!({ "url": "https://a/b", "body": 7 })),
+        String::new(),
+        with("environment", json!({})),
+        with("environment", json!({ "SECRET": "another-secret-of-many-letters" })),
+        line("body").to_string(),
+    ];
+    let ran = hookwarden_with(
+        &["explain", "--config", &scratch.config(&config()), "--batch", "-"],
+        &lines.join("\n"),
+        &[("SECRET", "a-github-secret-of-many-letters")],
+    );
+    let verdicts = verdicts(&ran);
+    let codes: Vec<_> = verdicts.iter().map(|verdict| verdict["code"].as_str().unwrap_or_default()).collect();
+    assert_eq!(
+        codes,
+        [
+            "line_unreadable",
+            "request_unreadable",
+            "request_unreadable",
+            "time_unreadable",
+            "configuration_refused",
+            "configuration_missing",
+            "configuration_missing",
+            "request_unreadable",
+            "source_closed",
+            "signature_mismatch",
+            "verified",
+        ],
+        "{}",
+        ran.out
+    );
+    assert_eq!((&verdicts[10]["line"], ran.code), (&json!(12), 1));
+    assert!(ran.err.ends_with("11 requests: 1 verified, 2 not, 8 errors\n"), "{}", ran.err);
+}
+
+#[test]
+fn the_mistake_is_named_in_a_batch_too() {
+    let scratch = Scratch::new();
+    let lines = format!("{}\n{}\n", line("body\n"), line("body"));
+    let arguments = ["explain", &scratch.config(&config()), "--batch", &scratch.file("lines", lines)];
+    let ran = hookwarden_with(&arguments, "", &[("SECRET", "a-github-secret-of-many-letters")]);
+    let verdicts = verdicts(&ran);
+    assert_eq!(verdicts[0]["finding"], "body_trailing_newline");
+    assert_eq!(verdicts[0]["certain"], true);
+    assert_eq!((&verdicts[1]["code"], &verdicts[1]["finding"]), (&json!("verified"), &Value::Null));
+}
+
+#[test]
+fn a_batch_of_verified_requests_is_good() {
+    let scratch = Scratch::new();
+    let arguments = ["explain", &scratch.config(&config()), "--batch", "-"];
+    let ran = hookwarden_with(&arguments, &line("body").to_string(), &[("SECRET", "a-github-secret-of-many-letters")]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}

@@ -1,0 +1,239 @@
+//! One right request, written down in every form: it is verified in each.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::scratch::{Scratch, hmac_sha256};
+use crate::support::{Ran, hookwarden};
+
+const SECRET: &str = "a-github-secret-of-many-letters";
+const BODY: &str = "{\r\n \"name\": \"Zoë's\",\r\n \"ok\": true\r\n}";
+
+fn config() -> Value {
+    json!({ "sources": [{
+        "name": "github",
+        "match": { "hosts": ["hooks.example.com"], "path": "/hooks/github" },
+        "verify": { "provider": "github", "secrets": [{ "id": "main", "value": SECRET }] }
+    }] })
+}
+
+fn signature(body: &[u8]) -> String {
+    format!("sha256={}", hex::encode(hmac_sha256(SECRET.as_bytes(), body)))
+}
+
+fn head() -> String {
+    format!(
+        "POST /hooks/github?x=1 HTTP/1.1\r\nHost: hooks.example.com\r\nContent-Type: application/json\r\nX-Hub-Signature-256: {}\r\n",
+        signature(BODY.as_bytes())
+    )
+}
+
+fn explain(capture: impl AsRef<[u8]>) -> Ran {
+    let scratch = Scratch::new();
+    let request = scratch.file("request", capture);
+    hookwarden(&["explain", "--config", &scratch.config(&config()), &request, "--format", "json"], "")
+}
+
+fn assert_verified(what: &str, ran: &Ran) {
+    assert_eq!(ran.code, 0, "{what}: {}{}", ran.out, ran.err);
+    let said: Value = serde_json::from_str(&ran.out).expect("it is JSON");
+    assert_eq!((&said["code"], &said["secrets"][0]), (&json!("verified"), &json!("main")), "{what}");
+}
+
+#[test]
+fn raw_http_with_and_without_its_carriage_returns() {
+    let length = BODY.len();
+    assert_verified("as it came", &explain(format!("{}\r\n{BODY}", head())));
+    let whole = format!("{}Content-Length: {length}\r\n\r\n{BODY}", head());
+    assert_verified("with its length", &explain(&whole));
+    assert_verified("lines that lost theirs", &explain(whole.replace("\r\n", "\n")));
+    assert_verified("with an editor's line end", &explain(format!("{whole}\n")));
+    let without_host = head()
+        .replace("POST /hooks", "POST https://hooks.example.com/hooks")
+        .replace("Host: hooks.example.com\r\n", "");
+    assert_verified("with a whole URL", &explain(format!("{without_host}\r\n{BODY}")));
+    let pseudo = head().replace(
+        "POST /hooks/github?x=1 HTTP/1.1\r\nHost: hooks.example.com",
+        ":method: POST\r\n:path: /hooks/github\r\n:authority: hooks.example.com",
+    );
+    assert_verified("with the pseudo headers of HTTP/2", &explain(format!("{pseudo}\r\n{BODY}")));
+}
+
+#[test]
+fn raw_http_in_chunks() {
+    let (first, second) = BODY.split_at(7);
+    let chunks = format!("{:x}\r\n{first}\r\n{:X};extension=1\r\n{second}\r\n0\r\n\r\n", first.len(), second.len());
+    assert_verified("in chunks", &explain(format!("{}Transfer-Encoding: chunked\r\n\r\n{chunks}", head())));
+    assert_verified("out of them", &explain(format!("{}Transfer-Encoding: chunked\r\n\r\n{BODY}", head())));
+}
+
+fn har(text: &str, encoding: Option<&str>) -> Value {
+    let mut data = json!({ "mimeType": "application/json", "text": text });
+    if let Some(encoding) = encoding {
+        data["encoding"] = json!(encoding);
+    }
+    json!({
+        "startedDateTime": "2023-11-14T22:13:20.500Z",
+        "request": {
+            "method": "POST",
+            "url": "https://hooks.example.com/hooks/github?x=1",
+            "headers": [
+                { "name": ":authority", "value": "hooks.example.com" },
+                { "name": "x-hub-signature-256", "value": signature(BODY.as_bytes()) },
+            ],
+            "postData": data,
+        }
+    })
+}
+
+#[test]
+fn a_har_entry_and_a_whole_har() {
+    let entry = har(BODY, None);
+    assert_verified("an entry", &explain(entry.to_string()));
+    assert_verified("base64", &explain(har(&STANDARD.encode(BODY), Some("base64")).to_string()));
+    let other = json!({ "startedDateTime": "2023-11-14T22:13:19Z", "request": { "method": "POST", "url": "https://a.example.com/", "headers": [], "postData": { "text": "x" } } });
+    let whole = json!({ "log": { "version": "1.2", "entries": [other, entry, other] } });
+    let ran = explain(whole.to_string());
+    assert_verified("the entry that a source wants", &ran);
+    let said: Value = serde_json::from_str(&ran.out).expect("it is JSON");
+    assert_eq!(
+        (&said["time"], &said["time_from"]),
+        (&json!("2023-11-14T22:13:20.500Z"), &json!("startedDateTime of the HAR entry"))
+    );
+    let ambiguous = json!({ "log": { "entries": [entry, entry] } });
+    let ran = explain(ambiguous.to_string());
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.err.contains("choose one with --entry") && ran.err.contains("  2  POST hooks.example.com/hooks/github\n"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn curl_commands_of_every_shell() {
+    let signature = signature(BODY.as_bytes());
+    let posix = format!(
+        "curl -sS 'https://hooks.example.com/hooks/github?x=1' \\\n  -H 'Content-Type: application/json' \\\n  -H \"X-Hub-Signature-256: {signature}\" \\\n  --data-raw '{}' | jq .",
+        BODY.replace('\'', "'\\''").replace("\r\n", "\n")
+    );
+    // A copy with the line ends of this file has those of no body.
+    let lines = BODY.replace("\r\n", "\n");
+    let with_lines = posix.replace(&signature, &self::signature(lines.as_bytes()));
+    assert_verified("in single quotes", &explain(with_lines));
+    let escaped = BODY.replace('\'', "\\'").replace("\r\n", "\\r\\n").replace('ë', "\\u00eb");
+    let ansi = format!(
+        "$ curl -XPOST --url https://hooks.example.com/hooks/github -HX-Hub-Signature-256:{signature} --data-binary $'{escaped}'"
+    );
+    assert_verified("in $'…'", &explain(ansi));
+    let flat = "{\"a\":1,\"b\":\"x & y\"}";
+    let windows = format!(
+        "curl ^\"https://hooks.example.com/hooks/github?x=1^\" ^\r\n  -H ^\"X-Hub-Signature-256: {}^\" ^\r\n  --data-raw ^\"{}^\"",
+        self::signature(flat.as_bytes()),
+        flat.replace('"', "^\\^\"").replace('&', "^&").replace('{', "^{").replace('}', "^}")
+    );
+    assert_verified("for cmd", &explain(windows));
+}
+
+#[test]
+fn curl_with_files_and_a_user() {
+    let scratch = Scratch::new();
+    scratch.file("event.json", BODY);
+    let curl = format!(
+        "curl https://hooks.example.com/hooks/github -H 'X-Hub-Signature-256: {}' --data-binary @event.json",
+        signature(BODY.as_bytes())
+    );
+    let request = scratch.file("request.curl", curl);
+    let ran = hookwarden(&["explain", &scratch.config(&config()), &request, "--format", "json"], "");
+    assert_verified("with a file", &ran);
+    let basic = json!({ "sources": [{
+        "name": "mail", "match": { "path": "/mail" },
+        "verify": { "provider": "basic", "secrets": [{ "id": "main", "value": "user:a-password-of-letters" }] }
+    }] });
+    let request =
+        scratch.file("request.curl", "curl -u 'user:a-password-of-letters' -d a=b https://hooks.example.com/mail");
+    let ran = hookwarden(&["explain", &scratch.config(&basic), &request, "--format", "json"], "");
+    assert_verified("with a user", &ran);
+}
+
+#[test]
+fn headers_and_body_in_files() {
+    let scratch = Scratch::new();
+    let config = scratch.config(&config());
+    let body = scratch.file("body", BODY);
+    let whole = scratch.file("head", head());
+    let ran = hookwarden(&["explain", &config, "--headers", &whole, "--body", &body, "--format", "json"], "");
+    assert_verified("with a request line", &ran);
+    let bare = scratch.file("bare", head().lines().skip(2).collect::<Vec<_>>().join("\n"));
+    let url = "https://hooks.example.com/hooks/github";
+    let ran =
+        hookwarden(&["explain", &config, "--headers", &bare, "--body", &body, "--url", url, "--format", "json"], "");
+    assert_verified("without", &ran);
+}
+
+#[test]
+fn json_and_standard_input() {
+    let request = json!({
+        "method": "POST",
+        "url": "https://hooks.example.com/hooks/github?x=1",
+        "headers": { "x-hub-signature-256": signature(BODY.as_bytes()) },
+        "body": BODY,
+        "time": 1_700_000_000,
+    });
+    assert_verified("JSON", &explain(request.to_string()));
+    let pairs = json!({ "method": "POST", "target": "/hooks/github", "host": "hooks.example.com",
+        "headers": [["X-Hub-Signature-256", signature(BODY.as_bytes())]], "body_base64": STANDARD.encode(BODY) });
+    assert_verified("pairs and base64", &explain(pairs.to_string()));
+    let event = json!({ "httpMethod": "POST", "path": "/hooks/github", "isBase64Encoded": true, "body": STANDARD.encode(BODY),
+        "headers": { "Host": "hooks.example.com", "X-Hub-Signature-256": signature(BODY.as_bytes()) } });
+    assert_verified("a serverless event", &explain(event.to_string()));
+    let scratch = Scratch::new();
+    let config = scratch.config(&config());
+    let ran = hookwarden(&["explain", &config, "-", "--format", "json"], &request.to_string());
+    assert_verified("standard input", &ran);
+}
+
+#[test]
+fn what_is_no_capture_is_said_to_be_none() {
+    for (capture, expected) in [
+        ("", "the capture is empty"),
+        ("HTTP/1.1 200 OK\r\n\r\n", "this is a response"),
+        ("hello", "is neither a request line"),
+        ("{\"method\":", "begins as JSON and is none"),
+        ("{\"sources\": []}", "this is a configuration"),
+        ("{\"method\": \"POST\"}", "lacks \"url\""),
+        ("{\"url\": \"https://a/b\", \"body\": {\"a\": 1}}", "has lost the bytes that were signed"),
+        ("curl 'https://a/b", "a quote of the curl command is not closed"),
+        ("curl -F a=b https://a/b", "chooses the boundary"),
+        ("curl -H 'A: b'", "has no URL"),
+    ] {
+        let ran = explain(capture);
+        assert_eq!(ran.code, 2, "{capture}: {ran:?}");
+        assert!(ran.err.contains(expected) && ran.out.is_empty(), "{capture}: {}", ran.err);
+    }
+}
+
+#[test]
+fn no_damaged_capture_panics() {
+    let captures = [
+        format!("{}Content-Length: 40\r\n\r\n{BODY}", head()),
+        har(BODY, None).to_string(),
+        "curl $'https://hooks.example.com/\\x41' -H 'A: b' -d '@nowhere'".to_owned(),
+    ];
+    let scratch = Scratch::new();
+    let mut lines = String::new();
+    for capture in captures {
+        for at in (0..capture.len()).step_by(5).filter(|at| capture.is_char_boundary(*at)) {
+            for damage in ["", "\0", "\"", "\\", "'", "^", "\n\n"] {
+                let damaged = format!("{}{damage}", &capture[..at]);
+                lines.push_str(&json!({ "request": damaged }).to_string());
+                lines.push('\n');
+            }
+        }
+    }
+    let arguments = ["explain", &scratch.config(&config()), "--batch", &scratch.file("lines", &lines)];
+    let ran = hookwarden(&arguments, "");
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert_eq!(ran.out.lines().count(), lines.lines().count(), "{}", ran.err);
+}

@@ -1,0 +1,124 @@
+//! What the command line says beside the request.
+
+use serde_json::{Value, json};
+
+use super::scratch::{Scratch, hmac_sha256};
+use crate::support::{Ran, hookwarden, hookwarden_with};
+
+const SECRET: &str = "a-stripe-secret-of-many-letters";
+
+fn config(more: Value) -> Value {
+    let mut source = json!({
+        "name": "stripe", "match": { "path": "/hooks/stripe" },
+        "verify": { "provider": "stripe", "secrets": [{ "id": "main", "env": "STRIPE_SECRET" }] }
+    });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        source[name] = value.clone();
+    }
+    json!({ "sources": [source] })
+}
+
+fn request() -> String {
+    let tag = hex::encode(hmac_sha256(SECRET.as_bytes(), b"1700000000.{}"));
+    format!("POST /hooks/stripe HTTP/1.1\r\nHost: a\r\nStripe-Signature: t=1700000000,v1={tag}\r\n\r\n{{}}")
+}
+
+fn explain(config: &Value, more: &[&str]) -> (Ran, Value) {
+    let scratch = Scratch::new();
+    let (config, request) = (scratch.config(config), scratch.file("request", request()));
+    let environment = scratch.file("secrets.env", format!("# of Stripe\nexport STRIPE_SECRET=\"{SECRET}\"\n"));
+    let mut arguments = vec!["explain", &config, &request, "--env-file", &environment, "--format", "json"];
+    arguments.extend(more);
+    let ran = hookwarden(&arguments, "");
+    let said = serde_json::from_str(&ran.out).unwrap_or_default();
+    (ran, said)
+}
+
+fn result(said: &Value, step: &str) -> String {
+    let steps = said["steps"].as_array().expect("there are steps");
+    steps.iter().find(|one| one["step"] == step).expect("the step is there")["result"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn the_time_of_arrival_decides_about_freshness() {
+    for at in ["1700000000", "1700000000000", "1700000300", "2023-11-14T22:13:20Z", "2023-11-14T23:13:20+01:00"] {
+        let (ran, said) = explain(&config(json!({})), &["--at", at]);
+        assert_eq!((ran.code, &said["code"]), (0, &json!("verified")), "{at}: {}", ran.err);
+    }
+    let (ran, said) = explain(&config(json!({})), &["--at", "1700000301"]);
+    assert_eq!((ran.code, &said["code"], &said["finding"]), (1, &json!("timestamp_stale"), &json!("timestamp_stale")));
+    assert_eq!((result(&said, "proof"), result(&said, "freshness")), ("held".to_owned(), "refused".to_owned()));
+    let (ran, _) = explain(&config(json!({})), &["--at", "noon"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("--at: must be a time such as"), "{}", ran.err);
+}
+
+#[test]
+fn without_a_time_it_is_now_and_said_so() {
+    let (ran, said) = explain(&config(json!({})), &[]);
+    assert_eq!((ran.code, &said["code"]), (1, &json!("timestamp_stale")));
+    assert!(said["notes"].to_string().contains("give --at"), "{said}");
+}
+
+#[test]
+fn how_the_client_came_is_judged_where_it_is_said() {
+    let guarded = config(json!({ "transport": { "https": true, "min_tls": "1.2" }, "allow_from": ["192.0.2.0/24"] }));
+    let at = ["--at", "1700000000"];
+    let (ran, said) = explain(&guarded, &at);
+    assert_eq!(
+        (ran.code, result(&said, "transport"), result(&said, "address")),
+        (0, "not_judged".to_owned(), "not_judged".to_owned())
+    );
+    let (ran, said) = explain(&guarded, &[&at[..], &["--tls", "1.3", "--client-address", "192.0.2.7"]].concat());
+    assert_eq!(
+        (ran.code, result(&said, "transport"), result(&said, "address")),
+        (0, "held".to_owned(), "held".to_owned())
+    );
+    for (more, code) in [
+        (["--tls", "1.1", "--client-address", "192.0.2.7"], "tls_version"),
+        (["--tls", "none", "--client-address", "192.0.2.7"], "transport_insecure"),
+        (["--tls", "1.2", "--client-address", "203.0.113.9"], "address_denied"),
+    ] {
+        let (ran, said) = explain(&guarded, &[&at[..], &more].concat());
+        assert_eq!((ran.code, &said["code"], &said["finding"]), (1, &json!(code), &json!(code)));
+    }
+}
+
+#[test]
+fn each_step_can_be_the_one_that_refuses() {
+    for (more, code, step) in [
+        (json!({ "mode": "disabled" }), "source_disabled", "switch"),
+        (json!({ "methods": ["PUT"] }), "method_not_allowed", "shape"),
+        (json!({ "max_body_bytes": 1 }), "body_too_large", "shape"),
+        (json!({ "mode": "observe", "methods": ["PUT"] }), "method_not_allowed", "shape"),
+    ] {
+        let (ran, said) = explain(&config(more.clone()), &["--at", "1700000000"]);
+        assert_eq!((ran.code, &said["code"]), (1, &json!(code)), "{more}: {}", ran.err);
+        assert_eq!(result(&said, step), "refused", "{more}");
+        assert_eq!(said["outcome"], if more["mode"] == "observe" { "observed" } else { "denied" });
+    }
+}
+
+#[test]
+fn a_refused_configuration_explains_nothing() {
+    let (ran, _) = explain(&json!({ "sources": [{ "name": "a b" }] }), &[]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("$.sources[0].name: must be"), "{}", ran.err);
+}
+
+#[test]
+fn secret_material_is_for_terminals() {
+    let (ran, _) = explain(&config(json!({})), &["--show-secret-material"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("--show-secret-material needs a terminal"), "{}", ran.err);
+}
+
+#[test]
+fn help_has_examples() {
+    let ran = hookwarden_with(&["explain", "--help"], "", &[]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.contains("Examples:") && ran.out.contains("hookwarden explain --batch"), "{}", ran.out);
+}

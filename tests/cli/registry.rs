@@ -1,0 +1,159 @@
+//! `hookwarden senders`: what the files in `providers/` tell people.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use hookwarden::config;
+use serde_json::Value;
+
+use crate::support::hookwarden;
+
+/// All senders, as programs read them.
+pub fn senders() -> Vec<Value> {
+    let ran = hookwarden(&["senders", "--format", "json"], "");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let Ok(Value::Array(list)) = serde_json::from_str(&ran.out) else { panic!("no list: {}", ran.out) };
+    list
+}
+
+pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The names of the files in `providers/`.
+fn files() -> BTreeSet<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/providers");
+    let files = fs::read_dir(folder).expect("providers/ is there").map(|file| file.expect("a file").path());
+    files.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
+}
+
+#[test]
+fn every_file_is_listed_in_order_with_what_it_says() {
+    let senders = senders();
+    let names: Vec<_> = senders.iter().map(|sender| text(sender, "/provider").to_owned()).collect();
+    assert_eq!(names, files().into_iter().collect::<Vec<_>>());
+    for sender in &senders {
+        let name = text(sender, "/provider");
+        let path = format!("{}/providers/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let file: Value = serde_json::from_slice(&fs::read(path).expect("the file is there")).expect("it is JSON");
+        for member in ["title", "sender", "documentation", "evidence", "unprotected", "notes"] {
+            assert_eq!(sender[member], file[member], "{name}: {member}");
+        }
+        for member in ["hint", "made_by", "prefix", "longest"] {
+            assert_eq!(sender["secret"][member], file["secret"][member], "{name}: {member}");
+        }
+        assert!(sender["scheme"].is_object(), "{name}: an alias has the scheme of the other");
+        assert_eq!(sender["networks"], file["networks"], "{name}");
+    }
+}
+
+#[test]
+fn every_source_is_a_valid_one_without_a_guard_to_warn_of() {
+    for sender in senders() {
+        let name = text(&sender, "/provider");
+        let configuration = format!(r#"{{ "sources": [{}] }}"#, sender["source"]);
+        let loaded = config::load(configuration.as_bytes(), &|_| None);
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{name}: {problems:?}\n{configuration}"));
+        for warning in loaded.warnings {
+            let place = warning.path.to_string();
+            // With dialects, a request could be sent once in each of them; there is no id to name that all of them sign.
+            let is_known = place == "$.sources[0].replay" && sender["scheme"].get("dialects").is_some();
+            assert!(is_known || place.starts_with("$.sources[0].verify"), "{name}: {warning}");
+        }
+        assert_eq!(sender["source"]["verify"]["provider"], name);
+        let list = if sender["public_keys"] == true { "keys" } else { "secrets" };
+        assert_eq!(sender["source"]["verify"][list][0]["env"], sender["variable"], "{name}");
+    }
+}
+
+#[test]
+fn a_page_shows_everything_of_a_sender() {
+    let ran = hookwarden(&["senders", "stripe"], "");
+    assert_eq!(ran.code, 0);
+    for part in [
+        "Stripe (stripe)",
+        "the header Stripe-Signature",
+        "HMAC-SHA-256",
+        "{timestamp}.{body}",
+        "at most 5m from now",
+        "begins with whsec_",
+        "sdk: ",
+        "https://docs.stripe.com/webhooks/signature",
+        r#""provider": "stripe""#,
+        "STRIPE_WEBHOOK_SECRET",
+        "host_env_keys",
+        "v0 is a decoy",
+    ] {
+        assert!(ran.out.contains(part), "lacks {part:?}:\n{}", ran.out);
+    }
+}
+
+#[test]
+fn every_page_holds_its_source_and_what_is_not_protected() {
+    for sender in senders() {
+        let name = text(&sender, "/provider");
+        let page = hookwarden(&["senders", name], "");
+        assert_eq!((page.code, page.err.as_str()), (0, ""), "{name}");
+        let (_, rest) = page.out.split_once("A source to copy\n").unwrap_or_else(|| panic!("{name}: {}", page.out));
+        let (source, _) = rest.split_once("\n\n").expect("something follows");
+        assert_eq!(serde_json::from_str::<Value>(source).ok().as_ref(), Some(&sender["source"]), "{name}: {source}");
+        assert!(page.out.contains(text(&sender, "/documentation")), "{name}");
+        let open = sender["unprotected"].as_array().map_or(0, Vec::len);
+        let (_, rest) = page.out.split_once("Not protected").expect("it is said");
+        assert_eq!(rest.trim_start().starts_with("nothing"), open == 0, "{name}");
+        for label in ["Proof", "Secret", "Evidence"] {
+            assert!(page.out.contains(&format!("\n{label} ")), "{name} lacks {label}: {}", page.out);
+        }
+        let too_long = page.out.lines().find(|line| line.chars().count() > 100 && line.contains(". "));
+        assert_eq!(too_long, None, "{name}");
+    }
+}
+
+#[test]
+fn words_find_names_in_any_case_and_with_or_without_hyphens() {
+    let found = |words: &[&str]| {
+        let ran = hookwarden(&[&["senders", "--format", "json"], words].concat(), "");
+        let list: Vec<Value> = serde_json::from_str(&ran.out).unwrap_or_default();
+        list.iter().map(|sender| text(sender, "/provider").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["STRIPE"]), ["stripe"]);
+    assert_eq!(found(&["git", "hub"]), ["github"]);
+    assert_eq!(found(&["standard_webhooks"]), ["standard-webhooks"]);
+    assert_eq!(found(&["simple notification"]), Vec::<String>::new());
+    assert!(found(&["amazon"]).len() > 3);
+    // Both words, wherever they stand; the best fit first.
+    assert_eq!(found(&["signature", "sns"]), ["amazon-sns-v1"]);
+    assert_eq!(found(&["gitlab-"]).first().map(String::as_str), Some("gitlab"));
+    let shop = found(&["shop"]);
+    assert_eq!(shop.first().map(String::as_str), Some("shopify"), "{shop:?}");
+}
+
+#[test]
+fn several_are_a_table_and_one_is_a_page() {
+    let table = hookwarden(&["senders", "twi"], "").out;
+    assert!(table.starts_with("PROVIDER"), "{table}");
+    for name in ["twilio", "twilio-json", "twitch"] {
+        assert!(table.lines().any(|line| line.split_whitespace().next() == Some(name)), "{table}");
+    }
+    let page = hookwarden(&["senders", "bitbucket", "server"], "").out;
+    assert!(page.contains("(bitbucket-server)") && page.contains("A source to copy"), "{page}");
+}
+
+#[test]
+fn a_misspelt_sender_is_answered_with_the_one_that_was_meant() {
+    for (typed, meant) in [
+        ("stirpe", "stripe"),
+        ("gihtub", "github"),
+        ("mailgn", "mailgun"),
+        ("slakc", "slack"),
+        ("shopfy", "shopify"),
+        ("twillio", "twilio"),
+        ("sendgird", "sendgrid"),
+    ] {
+        let ran = hookwarden(&["senders", typed], "");
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{typed}");
+        assert!(ran.err.contains("did you mean") && ran.err.contains(meant), "{typed}: {}", ran.err);
+    }
+    let ran = hookwarden(&["senders", "qqqqqqqq"], "");
+    assert!(ran.code == 1 && ran.err.contains("docs/schemes.md") && !ran.err.contains("did you mean"), "{ran:?}");
+}

@@ -1,0 +1,437 @@
+//! `hookwarden schema`: the file in the repository, and whether it says what the configuration does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use boon::{Compiler, SchemaIndex, Schemas, ValidationError};
+use hookwarden::config;
+use serde_json::{Value, json};
+
+use crate::registry::{senders, text};
+use crate::support::hookwarden;
+
+const FILE: &str = "docs/hookwarden.schema.json";
+
+/// What the configuration refuses and the schema cannot, besides keys that stand twice, by a part of the message, and why it cannot.
+const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
+    ("is the name of an earlier source", "values in different places are compared"),
+    ("is the host and path of an earlier source", "values in different places are compared"),
+    ("differs from an earlier source's path", "values in different places are compared"),
+    ("has the \"id\" of an earlier secret", "values in different places are compared"),
+    ("must be a duration from", "a pattern tells a duration, and not how long it is"),
+    ("must be a plain path", "escapes that stand for something else would take a pattern of their own"),
+    ("must be a network", "which bits stand behind a length is arithmetic"),
+    ("names everybody", "so is that"),
+    ("looks like a placeholder", "a long list of words in any case, and what stands behind a colon"),
+    ("is shorter than 8 bytes", "a schema counts characters"),
+    ("stands for fewer than 8 bytes", "bytes behind base64 or hexadecimal digits are counted"),
+    ("begins with \"", "what other keys of a sender begin with is known to its provider"),
+    ("is not base64, and this sender's secrets are", "which encoding it is, the provider or the scheme says"),
+    ("is not hexadecimal, and this sender's secrets are", "which encoding it is, the provider or the scheme says"),
+    ("has nothing behind its prefix", "which prefix it is, the provider or the scheme says"),
+    ("has letters beyond ASCII", "which senders decompose, the provider or the scheme says"),
+    ("has no colon; basic authentication", "which credential it is, the provider or the scheme says"),
+    ("is proved with \"keys\"", "what proves it, the provider or the scheme says"),
+    ("is proved with \"secrets\"", "what proves it, the provider or the scheme says"),
+    ("is not a public key:", "that takes a parser of keys"),
+    ("has \"not_before\" later than", "values in different places are compared"),
+    ("has no effect: this sender signs no timestamp", "whether time is signed, the provider or the scheme says"),
+    ("needs a configured value", "which values a scheme needs, its templates say"),
+    ("is not a value that this scheme uses", "which values a scheme needs, its templates say"),
+    ("a timestamp is signed and read, or neither", "what a template covers takes a parser of templates"),
+    ("a plain hash needs {secret}", "what a template covers takes a parser of templates"),
+    ("must be decided by the head", "which values need the body takes a parser of values"),
+    ("has a brace without its other half", "parts in double brackets are templates of their own"),
+    ("cannot tell events apart", "what is signed, the provider or the scheme says"),
+    ("is not part of what is signed", "what is signed, the provider or the scheme says"),
+    ("cannot be \"pass\" with", "values in different places are compared"),
+    ("cannot be \"provider\"", "which senders publish networks, their files say"),
+    ("must be in capitals", "which methods are written in capitals is a list of its own"),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn json_of(path: &str) -> Value {
+    serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The schema, compiled; which checks it against that of JSON Schema itself.
+struct Compiled {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Compiled {
+    fn new() -> Self {
+        let mut compiler = Compiler::new();
+        compiler.enable_format_assertions();
+        compiler.add_resource("hookwarden.json", json_of(FILE)).expect("it can be added");
+        let mut schemas = Schemas::new();
+        let index = compiler.compile("hookwarden.json", &mut schemas);
+        Self { index: index.unwrap_or_else(|error| panic!("{error:#}")), schemas }
+    }
+
+    /// What the schema has against a configuration.
+    fn refusal(&self, configuration: &Value) -> Option<String> {
+        self.schemas.validate(configuration, self.index).err().map(|error| format!("{error}"))
+    }
+
+    /// Every place at which the schema has something against a configuration, as `/sources/0/name`.
+    fn places(&self, configuration: &Value) -> BTreeSet<String> {
+        fn collect(error: &ValidationError<'_, '_>, places: &mut BTreeSet<String>) {
+            // What has causes only says that one of them holds.
+            if error.causes.is_empty() {
+                places.insert(error.instance_location.to_string());
+            }
+            error.causes.iter().for_each(|cause| collect(cause, places));
+        }
+        let mut places = BTreeSet::new();
+        if let Err(error) = self.schemas.validate(configuration, self.index) {
+            collect(&error, &mut places);
+        }
+        places
+    }
+}
+
+/// The place of a problem as a schema writes it: `$.a[0]["b.c"]` is `/a/0/b.c`.
+fn pointer(path: &str) -> String {
+    let mut pointer = String::new();
+    // Every second part stood between quotation marks.
+    for (number, part) in path.trim_start_matches('$').split('"').enumerate() {
+        if number % 2 == 1 {
+            pointer.push_str(&format!("/{}", part.replace('~', "~0").replace('/', "~1")));
+        } else {
+            let part = part.trim_start_matches(']').trim_end_matches('[');
+            pointer.push_str(&part.replace(['.', '['], "/").replace(']', ""));
+        }
+    }
+    pointer
+}
+
+/// Notes which reasons were met, so that none of them outlives what it was for.
+#[derive(Default)]
+struct Comparison {
+    reasons: BTreeSet<&'static str>,
+    wrong: Vec<String>,
+    compared: usize,
+}
+
+impl Comparison {
+    fn add(&mut self, compiled: &Compiled, place: &str, configuration: &Value) {
+        self.compared += 1;
+        let parsed = config::load(configuration.to_string().as_bytes(), &|_| None);
+        match (parsed, compiled.refusal(configuration)) {
+            (Ok(_), Some(refusal)) => {
+                self.wrong.push(format!("{place}: the schema refuses what is valid: {refusal}\n{configuration}"));
+            }
+            (Err(problems), refusal) => {
+                let seen = compiled.places(configuration);
+                for problem in problems {
+                    let at = pointer(&problem.path.to_string());
+                    let parent = at.rsplit_once('/').map_or("", |(parent, _)| parent);
+                    // Which of two members that exclude each other is the wrong one, both may tell in their own way.
+                    let excludes = ["cannot stand beside", "known are \"dialects\""];
+                    // A value of "with" became a part of the provider's scheme.
+                    let is_seen = at.contains("/provider/")
+                        || excludes.iter().any(|part| problem.message.contains(part))
+                        || seen.contains(parent)
+                        || seen.iter().any(|seen| seen.starts_with(&at));
+                    if is_seen && refusal.is_some() {
+                        continue;
+                    }
+                    let known = BEYOND_A_SCHEMA.iter().find(|(part, _)| problem.message.contains(part));
+                    match known {
+                        Some((part, _)) => {
+                            self.reasons.insert(part);
+                        }
+                        None if at.contains("/provider/") => {}
+                        None => {
+                            self.wrong.push(format!("{place}: the schema accepts, though {problem}\n{configuration}"))
+                        }
+                    }
+                }
+            }
+            (Ok(_), None) => {}
+        }
+    }
+
+    #[track_caller]
+    fn finish(&self) {
+        let shown: Vec<_> = self.wrong.iter().take(20).map(String::as_str).collect();
+        assert!(self.wrong.is_empty(), "{} disagreements:\n{}", self.wrong.len(), shown.join("\n"));
+    }
+}
+
+/// The fixtures of `tests/core/config/` that are JSON, by name.
+fn fixtures() -> BTreeMap<String, Value> {
+    let files = fs::read_dir(root().join("tests/core/config")).expect("the fixtures are there");
+    let paths =
+        files.map(|file| file.expect("a file").path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
+    let read = |path: PathBuf| {
+        let name = path.file_stem()?.to_str()?.to_owned();
+        // Those that are no JSON are nothing that a schema could be asked of.
+        Some((name, serde_json::from_slice(&fs::read(path).ok()?).ok()?))
+    };
+    let fixtures: BTreeMap<_, _> = paths.filter_map(read).collect();
+    assert!(fixtures.len() > 30, "{}", fixtures.len());
+    fixtures
+}
+
+/// A configuration, and each of its sources alone, so that one mistake cannot hide behind another.
+fn parts(configuration: &Value) -> Vec<Value> {
+    let mut parts = vec![configuration.clone()];
+    if let Some(sources) = configuration.get("sources").and_then(Value::as_array) {
+        parts.extend(sources.iter().map(|source| json!({ "sources": [source] })));
+    }
+    parts
+}
+
+#[test]
+fn the_command_prints_the_file() {
+    let ran = hookwarden(&["schema"], "");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(ran.out, read(FILE));
+}
+
+#[test]
+fn it_accepts_every_sender_by_name_and_written_out() {
+    let compiled = Compiled::new();
+    for sender in senders() {
+        let by_name = json!({ "sources": [sender["source"]] });
+        assert_eq!(compiled.refusal(&by_name), None, "{}", text(&sender, "/provider"));
+        let mut written_out = sender["source"].clone();
+        let verify = written_out["verify"].as_object_mut().expect("a check");
+        verify.remove("provider");
+        verify.insert("scheme".to_owned(), sender["scheme"].clone());
+        let written_out = json!({ "sources": [written_out] });
+        assert_eq!(compiled.refusal(&written_out), None, "{}: {written_out}", text(&sender, "/provider"));
+    }
+}
+
+#[test]
+fn it_agrees_with_every_configuration_of_the_tests_and_what_becomes_of_them_when_somebody_damages_them() {
+    let compiled = Compiled::new();
+    let mut comparison = Comparison::default();
+    let fixtures = fixtures();
+    for (name, configuration) in &fixtures {
+        for part in parts(configuration) {
+            comparison.add(&compiled, name, &part);
+        }
+    }
+    for verify in beyond() {
+        let source = |path: &str| json!({ "name": path[1..], "match": { "path": path }, "verify": verify });
+        comparison.add(&compiled, "beyond", &json!({ "sources": [source("/a")] }));
+    }
+    let github = json!({ "provider": "github", "secrets": [{ "env": "SECRET" }] });
+    let alike = |path: &str| json!({ "name": path[1..], "match": { "path": path }, "verify": github });
+    comparison.add(&compiled, "alike", &json!({ "sources": [alike("/a"), alike("/A")] }));
+    let accepted = fixtures.iter().filter(|(name, _)| name.starts_with("accepts"));
+    let mut bases: Vec<(String, Value)> =
+        accepted.flat_map(|(name, whole)| parts(whole).into_iter().skip(1).map(|part| (name.clone(), part))).collect();
+    // The language, by a few senders who use much of it.
+    for sender in senders() {
+        let name = text(&sender, "/provider");
+        let much = ["stripe", "twilio", "persona", "google-pubsub", "messagebird", "keygen", "contentful", "websub"];
+        if much.contains(&name) || name.starts_with("http-message") {
+            let mut source = sender["source"].clone();
+            let verify = source["verify"].as_object_mut().expect("a check");
+            verify.remove("provider");
+            verify.insert("scheme".to_owned(), sender["scheme"].clone());
+            bases.push((name.to_owned(), json!({ "sources": [source] })));
+        }
+    }
+    for (name, base) in &bases {
+        for pointer in pointers(base, "") {
+            for damaged in damages(base, &pointer) {
+                comparison.add(&compiled, &format!("{name} {pointer}"), &damaged);
+            }
+        }
+    }
+    assert!(comparison.compared > 5_000, "{}", comparison.compared);
+    comparison.finish();
+    let unmet: Vec<_> = BEYOND_A_SCHEMA.iter().filter(|(part, _)| !comparison.reasons.contains(part)).collect();
+    assert!(unmet.is_empty(), "nothing is beyond the schema for these reasons: {unmet:#?}");
+}
+
+/// Checks with something wrong that a schema cannot tell, each alone.
+fn beyond() -> Vec<Value> {
+    let signature = json!({ "header": "X-Signature", "encoding": "hex" });
+    let scheme = |members: Value| {
+        let mut scheme = json!({ "signature": signature, "algorithm": "hmac-sha256", "signed": "{body}" });
+        scheme.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
+        json!({ "scheme": scheme, "secrets": [{ "env": "SECRET" }] })
+    };
+    let check = |provider: &str, list: &str, text: &str| json!({ "provider": provider, list: [{ "value": text }] });
+    vec![
+        check("github", "secrets", "ghp_0123456789abcdef0123456789"),
+        check("standard-webhooks", "secrets", "whsec_MTIzNDU2Nw=="),
+        check("easypost", "secrets", "schl\u{fc}ssel-schl\u{fc}ssel"),
+        check("discord", "secrets", "0123456789abcdef0123456789"),
+        check("github", "keys", "0123456789abcdef0123456789"),
+        check("discord", "keys", "0123456789abcdef0123456789"),
+        scheme(json!({ "algorithm": "sha256" })),
+        scheme(json!({ "signed": "[[{body}" })),
+        scheme(json!({ "when": { "present": "json:id" } })),
+    ]
+}
+
+/// Every place in a value.
+fn pointers(value: &Value, prefix: &str) -> Vec<String> {
+    let mut found = vec![prefix.to_owned()];
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                found.extend(pointers(member, &format!("{prefix}/{name}")));
+            }
+        }
+        Value::Array(elements) => {
+            for (position, element) in elements.iter().enumerate() {
+                found.extend(pointers(element, &format!("{prefix}/{position}")));
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+/// The value with something wrong, or merely other, in one place.
+fn damages(base: &Value, pointer: &str) -> Vec<Value> {
+    let others = [
+        json!(null),
+        json!(true),
+        json!(false),
+        json!(0),
+        json!(-1),
+        json!(1.5),
+        json!(300),
+        json!(1_000_000_000_000_u64),
+        json!(""),
+        json!(" "),
+        json!("x"),
+        json!("5m"),
+        json!("{body}"),
+        json!([]),
+        json!({}),
+        json!(["x"]),
+        json!({ "x": "x" }),
+    ];
+    let mut damaged = Vec::new();
+    for other in others {
+        let mut copy = base.clone();
+        *copy.pointer_mut(pointer).expect("it is there") = other;
+        damaged.push(copy);
+    }
+    let mut copy = base.clone();
+    if let Some(Value::Object(members)) = copy.pointer_mut(pointer) {
+        members.insert("unknown".to_owned(), json!("x"));
+        damaged.push(copy);
+    }
+    if let Some((parent, name)) = pointer.rsplit_once('/') {
+        let mut copy = base.clone();
+        if let Some(Value::Object(members)) = copy.pointer_mut(parent) {
+            members.remove(&name.replace("~1", "/").replace("~0", "~"));
+            damaged.push(copy);
+        }
+    }
+    damaged
+}
+
+#[test]
+fn it_knows_every_sender_that_is_shipped() {
+    let shipped: Vec<_> = config::providers::names().collect();
+    let file = read(FILE);
+    let begin = "\"provider\": {";
+    let (before, rest) = file.split_once(begin).expect("the check has a provider");
+    let (description, rest) = rest.split_once("\"enum\": [").expect("its names are listed");
+    let (_, after) = rest.split_once(']').expect("the list ends");
+    let mut lines = vec![String::new()];
+    for name in &shipped {
+        let name = format!("\"{name}\", ");
+        match lines.last_mut() {
+            Some(line) if line.len() + name.len() <= 108 => line.push_str(&name),
+            _ => lines.push(name),
+        }
+    }
+    let list: String = lines.iter().map(|line| format!("\n            {}", line.trim_end())).collect();
+    let list = list.trim_end_matches(',');
+    let made = format!("{before}{begin}{description}\"enum\": [{list}\n          ]{after}");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(root().join(FILE), made).expect("it can be written");
+    } else {
+        assert!(made == file, "{FILE} is stale: BLESS=1 cargo test --test cli schema");
+    }
+}
+
+#[test]
+fn every_key_is_described_and_in_the_documentation_with_the_same_default() {
+    let documented: BTreeMap<String, (String, String)> = ["docs/configuration.md", "docs/schemes.md"]
+        .into_iter()
+        .flat_map(|path| rows(&read(path)))
+        .map(|row| (row[0].clone(), (row[2].clone(), row[3].clone())))
+        .collect();
+    let schema = json_of(FILE);
+    let mut keys = BTreeSet::new();
+    for (name, definition) in objects(&schema) {
+        for (member, property) in definition["properties"].as_object().expect("properties") {
+            let key = if name.is_empty() { member.clone() } else { format!("{name}.{member}") };
+            assert!(text(property, "/description").len() > 10, "{key} is not described");
+            let Some((default, limits)) = documented.get(&key) else { panic!("{key} is not in the documentation") };
+            if let Some(value) = property.get("default") {
+                let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let is_said = *default == format!("`{written}`") || *default == written;
+                assert!(is_said || (written.is_empty() && default == "none"), "{key}: {default} against {written}");
+            }
+            let words = property.get("enum").and_then(Value::as_array).into_iter().flatten();
+            for word in words.filter(|_| key != "check.provider") {
+                let word = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
+                assert!(limits.contains(&word), "{key}: {word} is not among {limits}");
+            }
+            keys.insert(key);
+        }
+    }
+    let missing: Vec<_> = documented.keys().filter(|key| !keys.contains(*key)).collect();
+    assert!(missing.is_empty(), "the schema lacks {missing:?}");
+}
+
+/// The objects of the schema, by the names that the documentation has for them.
+fn objects(schema: &Value) -> Vec<(String, Value)> {
+    let mut objects = vec![(String::new(), schema.clone())];
+    for (name, definition) in schema["$defs"].as_object().expect("definitions") {
+        // A public key is written as a secret is; a dialect is a scheme.
+        if ["key", "dialect"].contains(&name.as_str()) {
+            continue;
+        }
+        let variants = definition["oneOf"].as_array().cloned().unwrap_or_default();
+        for definition in
+            variants.iter().chain([definition]).filter(|definition| definition.get("properties").is_some())
+        {
+            // The documentation calls both kinds of keys so; one of them is a secret.
+            let name = if name == "key_form" { "key" } else { name };
+            objects.push((name.to_owned(), definition.clone()));
+        }
+    }
+    objects
+}
+
+/// The rows of the table below `## Every key`.
+fn rows(page: &str) -> Vec<Vec<String>> {
+    let lines = page.lines().skip_while(|line| *line != "## Every key").skip_while(|line| !line.starts_with('|'));
+    let cells = |line: &str| {
+        let inner = line.trim().trim_start_matches('|').trim_end_matches('|');
+        inner.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>()
+    };
+    let rows = lines.take_while(|line| line.starts_with('|')).skip(2).map(cells);
+    rows.map(|mut row| {
+        row[0] = row[0].trim_matches('`').to_owned();
+        row
+    })
+    .collect()
+}

@@ -1,0 +1,16 @@
+//! The tests of `hookwarden sign`: what it makes is given to the filter, or to a shell, a server, a parser.
+
+#[path = "sign/arguments.rs"]
+mod arguments;
+#[path = "sign/filter.rs"]
+mod filter;
+#[path = "sign/keys.rs"]
+mod keys;
+#[path = "sign/output.rs"]
+mod output;
+#[path = "sign/send.rs"]
+mod send;
+#[path = "sign/senders.rs"]
+mod senders;
+#[path = "sign/sources.rs"]
+mod sources;

@@ -1,0 +1,134 @@
+//! The filter's verdict on a request that the command made.
+
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hookwarden::config;
+use hookwarden::filter::{Around, BodyBuffer, Exchange};
+use hookwarden::guard::memory::{Memory, NotWritten, Versioned};
+use hookwarden::guard::peer::Peer;
+use hookwarden::step::{Outcome, Step};
+use hookwarden::verify::Request;
+use hookwarden::verify::timestamp::UnixTime;
+use serde_json::{Value, json};
+
+/// A request as `--as json` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub method: String,
+    pub authority: String,
+    pub target: String,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub body: Vec<u8>,
+    pub now: u64,
+}
+
+impl Made {
+    pub fn read(json: &Value) -> Self {
+        let text = |name: &str| json[name].as_str().unwrap_or_else(|| panic!("lacks {name}: {json:#}")).to_owned();
+        let url = text("url");
+        let rest = url.split_once("://").expect("a URL has a scheme").1;
+        let (authority, target) = rest.split_at(rest.find('/').expect("a URL has a path"));
+        let pair = |pair: &Value| {
+            (pair[0].as_str().expect("a name").to_owned(), pair[1].as_str().expect("a value").as_bytes().to_vec())
+        };
+        let body = match json["body_base64"].as_str() {
+            Some(body) => STANDARD.decode(body).expect("base64"),
+            None => text("body").into_bytes(),
+        };
+        Self {
+            method: text("method"),
+            authority: authority.to_owned(),
+            target: target.to_owned(),
+            headers: json["headers"].as_array().expect("headers are a list").iter().map(pair).collect(),
+            body,
+            now: json["now"].as_u64().expect("a time"),
+        }
+    }
+
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let value = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        value.map(|value| std::str::from_utf8(value).expect("a header is text"))
+    }
+
+    /// The verdict of a filter whose one source, for this path, demands `check`.
+    pub fn verdict(&self, check: &Value) -> &'static str {
+        self.verdict_of(&json!({
+            "sources": [{ "name": "tested", "match": { "path": self.path() }, "verify": check }],
+        }))
+    }
+
+    /// The verdict of a filter under `configuration`: `verified`, or the code of a denial.
+    pub fn verdict_of(&self, configuration: &Value) -> &'static str {
+        let loaded = config::load(configuration.to_string().as_bytes(), &|_| None)
+            .unwrap_or_else(|problems| panic!("{configuration:#}\nis refused: {problems:?}"));
+        let mut exchange = Exchange::new(Rc::new(loaded.policy), Rc::default());
+        let pseudo = [(":method", &self.method), (":authority", &self.authority), (":path", &self.target)];
+        let mut head: Vec<_> =
+            pseudo.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        head.push((":scheme".to_owned(), b"https".to_vec()));
+        head.extend(self.headers.clone());
+        let around = Around { now: UnixTime::from_secs(self.now), peer: &Nothing, memory: &Nothing };
+        let mut step = exchange.on_headers(Request::new(&head), self.body.is_empty(), &around);
+        if matches!(step, Step::Hold) {
+            step = exchange.on_body(&Buffer(&self.body), true, &around);
+        }
+        let record = match step {
+            Step::Continue(passage) => passage.into_parts().1.expect("a verdict"),
+            Step::Deny(record) => record,
+            other => panic!("no verdict but {other:?} on {self:?}"),
+        };
+        match record.outcome {
+            Outcome::Passed => "verified",
+            Outcome::Denied(refusal) => refusal.code(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+struct Buffer<'a>(&'a [u8]);
+
+impl BodyBuffer for Buffer<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn read(&self, start: usize, len: usize) -> Option<Vec<u8>> {
+        self.0.get(start..start.checked_add(len)?.min(self.0.len())).map(<[u8]>::to_vec)
+    }
+}
+
+struct Nothing;
+
+impl Peer for Nothing {
+    fn address(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn tls_version(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn has_client_certificate(&self) -> bool {
+        false
+    }
+}
+
+impl Memory for Nothing {
+    fn create(&self, _key: &str, _value: &[u8]) -> Result<(), NotWritten> {
+        Err(NotWritten::Failed)
+    }
+
+    fn read(&self, _key: &str) -> Option<Versioned> {
+        None
+    }
+
+    fn replace(&self, _key: &str, _value: &[u8], _version: u32) -> Result<(), NotWritten> {
+        Err(NotWritten::Failed)
+    }
+}

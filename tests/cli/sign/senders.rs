@@ -1,0 +1,218 @@
+//! Every sender in `providers/`: what is signed for it is proved, and what is tampered with is refused.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::filter::Made;
+use super::keys::Keys;
+use crate::support::{Ran, hookwarden_with};
+
+/// Senders for which no request can be made, and why. There are none.
+const IMPOSSIBLE: &[(&str, &str)] = &[];
+/// The ways to be wrong, and the denials that they lead to.
+const TAMPERS: &[(&str, &[&str])] = &[
+    ("body", &["signature_mismatch", "digest_mismatch", "token_claim", "require_mismatch"]),
+    ("signature", &["signature_mismatch", "credential_mismatch"]),
+    ("timestamp", &["timestamp_stale", "token_expired"]),
+    ("secret", &["signature_mismatch", "credential_mismatch"]),
+];
+
+/// A file in `providers/`, and a vector of it that is proved.
+struct Sender {
+    name: String,
+    scheme: Value,
+    file: Value,
+    vector: Value,
+}
+
+impl Sender {
+    fn all() -> Vec<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("providers");
+        let only = std::env::var("PROVIDER").ok();
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(&folder).expect("providers/ is there").map(|entry| entry.expect("a file").path()).collect();
+        paths.sort();
+        let read = |path: &Path| -> Value {
+            serde_json::from_slice(&fs::read(path).expect("a file")).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+        };
+        let name = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
+        paths
+            .iter()
+            .filter(|path| only.as_ref().is_none_or(|only| only.split(',').any(|only| only == name(path))))
+            .map(|path| {
+                let file = read(path);
+                let scheme = match file["alias"].as_str() {
+                    Some(alias) => read(&folder.join(format!("{alias}.json")))["scheme"].clone(),
+                    None => file["scheme"].clone(),
+                };
+                let vector = file["vectors"].as_array().expect("vectors").iter();
+                let vector = vector.clone().find(|vector| vector["expect"] == "verified").expect("a valid one").clone();
+                Self { name: name(path), scheme, file, vector }
+            })
+            .collect()
+    }
+
+    /// The algorithm, where it is one of public keys.
+    fn public_algorithm(&self) -> Option<String> {
+        self.vector.get("keys")?;
+        let mut algorithms = Vec::new();
+        collect(&self.scheme, &mut algorithms);
+        Some(algorithms.first().expect("an algorithm").clone())
+    }
+
+    /// What the command signs with.
+    fn secret(&self) -> String {
+        match self.public_algorithm() {
+            Some(algorithm) => Keys::get().of(&algorithm).to_owned(),
+            None => self.vector["secrets"][0].as_str().expect("a secret").to_owned(),
+        }
+    }
+
+    /// Runs `sign` for the sender's own event.
+    fn sign(&self, arguments: &[&str]) -> Ran {
+        let with: Vec<String> = self.vector["with"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| format!("{name}={}", value.as_str().expect("text")))
+            .collect();
+        let mut all = vec!["sign", "--provider", &self.name, "--secret-env", "SIGNING_SECRET", "--as", "json"];
+        for with in &with {
+            all.extend(["--with", with]);
+        }
+        all.extend(arguments);
+        hookwarden_with(&all, "", &[("SIGNING_SECRET", &self.secret())])
+    }
+
+    /// The check of a receiver that has the other half.
+    fn check(&self, made: &Value) -> Value {
+        let mut check = json!({ "provider": self.name });
+        if let Some(with) = self.vector.get("with") {
+            check["with"] = with.clone();
+        }
+        match self.public_algorithm() {
+            Some(_) => check["keys"] = json!([{ "value": made["public_keys"][0] }]),
+            None => check["secrets"] = json!([{ "value": self.secret(), "insecure_short_secret": true }]),
+        }
+        check
+    }
+
+    fn dialects(&self) -> Vec<&Value> {
+        match self.scheme["dialects"].as_array() {
+            Some(dialects) => dialects.iter().collect(),
+            None => vec![&self.scheme],
+        }
+    }
+
+    /// Whether a request of this sender can be wrong in this way and no other.
+    fn can_be_wrong(&self, tamper: &str) -> bool {
+        let any_has = |members: &[&str]| {
+            self.dialects().iter().any(|dialect| members.iter().any(|member| dialect.get(member).is_some()))
+        };
+        let says = |word: &str| self.file["unprotected"].as_array().expect("a list").contains(&json!(word));
+        match tamper {
+            "body" => !says("body"),
+            "timestamp" => any_has(&["timestamp", "jwt", "message_signature", "http_signature"]),
+            _ => true,
+        }
+    }
+}
+
+fn collect(value: &Value, algorithms: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match (name.as_str(), value) {
+                    ("algorithm", Value::String(word)) => algorithms.push(word.clone()),
+                    ("algorithms", Value::Array(words)) => {
+                        algorithms.extend(words.iter().filter_map(Value::as_str).map(str::to_owned));
+                    }
+                    _ => collect(value, algorithms),
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| collect(value, algorithms)),
+        _ => {}
+    }
+}
+
+/// Runs `look` for every sender, on a few threads, and shows everything that it found wrong.
+fn for_every_sender(look: impl Fn(&Sender) -> Vec<String> + Sync) {
+    let senders = Sender::all();
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let look = &look;
+        let workers: Vec<_> = senders
+            .chunks(senders.len().div_ceil(4))
+            .map(|chunk| {
+                scope.spawn(move || {
+                    let found = |sender: &Sender| {
+                        look(sender).into_iter().map(|what| format!("{}: {what}", sender.name)).collect::<Vec<_>>()
+                    };
+                    chunk.iter().flat_map(found).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+    });
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn parsed(ran: &Ran) -> Result<Value, String> {
+    serde_json::from_str(&ran.out).map_err(|_| format!("exit {}: {}", ran.code, ran.err.trim()))
+}
+
+#[test]
+fn a_request_for_every_sender_is_proved_by_the_filter() {
+    for_every_sender(|sender| {
+        if IMPOSSIBLE.iter().any(|(name, _)| *name == sender.name) {
+            return Vec::new();
+        }
+        let ran = sender.sign(&[]);
+        let made = match parsed(&ran) {
+            Ok(made) => made,
+            Err(problem) => return vec![problem],
+        };
+        let verdict = Made::read(&made).verdict(&sender.check(&made));
+        if (ran.code, verdict, &made["expect"]) == (0, "verified", &json!("verified")) {
+            Vec::new()
+        } else {
+            vec![format!("exit {}, {verdict}: {made}", ran.code)]
+        }
+    });
+}
+
+#[test]
+fn a_request_of_every_sender_that_is_wrong_in_one_way_is_refused_for_it() {
+    for_every_sender(|sender| {
+        let mut wrong = Vec::new();
+        // The others have the same schemes.
+        let tampers = if sender.file.get("alias").is_some() { &[] } else { TAMPERS };
+        for (tamper, codes) in tampers {
+            let ran = sender.sign(&["--tamper", tamper]);
+            // Where the rest of a body is open, the part that is covered can still be wrong, and that is said.
+            let is_partly = *tamper == "body" && ran.err.contains("covers a part of the body only");
+            if !sender.can_be_wrong(tamper) && !is_partly {
+                if ran.code != 2 || !ran.err.contains("nothing to be refused") || !ran.out.is_empty() {
+                    wrong.push(format!("{tamper}: should be impossible: exit {}, {} {}", ran.code, ran.err, ran.out));
+                }
+                continue;
+            }
+            let made = match parsed(&ran) {
+                Ok(made) => made,
+                Err(problem) => {
+                    wrong.push(format!("{tamper}: {problem}"));
+                    continue;
+                }
+            };
+            let verdict = Made::read(&made).verdict(&sender.check(&made));
+            let is_told = made["expect"] == json!(verdict) && ran.err.contains(verdict);
+            if ran.code != 0 || !codes.contains(&verdict) || !is_told {
+                wrong.push(format!("{tamper}: exit {}, {verdict}: {} {made}", ran.code, ran.err));
+            }
+        }
+        wrong
+    });
+}
