@@ -22,6 +22,8 @@
     reason = "the clock is banned in the filter only; the harness is made for the tests and used in part"
 )]
 
+mod measure;
+
 #[path = "../tests/envoy/bootstrap.rs"]
 mod bootstrap;
 #[path = "../tests/envoy/client.rs"]
@@ -37,8 +39,7 @@ mod senders;
 #[path = "../tests/envoy/upstream.rs"]
 mod upstream;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -47,6 +48,7 @@ use crate::bootstrap::Hold;
 use crate::client::{Protocol, Request};
 use crate::harness::Proxy;
 use crate::launch::Setup;
+use crate::measure::{connect, cpu_nanoseconds, progress, quantile, send, size, start_upstream};
 
 /// As in `benches/filters/bare.rs`.
 const SECRET: &str = "benchmark-secret-of-32-bytes-len";
@@ -244,72 +246,6 @@ fn check(proxies: &[Proxy]) {
     assert_eq!(basic.send(proxies[3].address, Protocol::Http1).status, 401);
 }
 
-fn connect(to: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(to).expect("the proxy accepts connections");
-    stream.set_nodelay(true).expect("nodelay can be set");
-    stream
-}
-
-/// One request after the other; every answer has to be the upstream's.
-fn send(stream: &mut TcpStream, wire: &[u8], times: usize) {
-    let mut answer = Vec::new();
-    let mut chunk = [0; 4096];
-    for _ in 0..times {
-        stream.write_all(wire).expect("the request is sent");
-        answer.clear();
-        while !answer.ends_with(upstream::ANSWER) {
-            let count = stream.read(&mut chunk).expect("the answer is read");
-            assert!(count > 0, "the proxy closed the connection after {}", String::from_utf8_lossy(&answer));
-            answer.extend_from_slice(&chunk[..count]);
-            assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
-        }
-    }
-}
-
-/// CPU time of all threads, from the scheduler, in nanoseconds.
-fn cpu_nanoseconds(pid: u32) -> u64 {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("Envoy runs, on Linux");
-    threads
-        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok())
-        .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
-        .sum()
-}
-
-/// An upstream that does as little as it can: it skips headers and body by `content-length` and answers.
-fn start_upstream() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("a bound address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || answer_all(stream));
-        }
-    });
-    address
-}
-
-fn answer_all(mut stream: TcpStream) -> Option<()> {
-    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\narrived";
-    assert!(ANSWER.ends_with(upstream::ANSWER));
-    stream.set_nodelay(true).ok()?;
-    let mut pending = Vec::new();
-    let mut chunk = vec![0; 1 << 17];
-    loop {
-        let count = stream.read(&mut chunk).ok().filter(|count| *count > 0)?;
-        pending.extend_from_slice(&chunk[..count]);
-        while let Some(length) = request_length(&pending).filter(|length| *length <= pending.len()) {
-            pending.drain(..length);
-            stream.write_all(ANSWER).ok()?;
-        }
-    }
-}
-
-fn request_length(bytes: &[u8]) -> Option<usize> {
-    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
-    let value = text.lines().find_map(|line| line.strip_prefix("content-length: "))?;
-    Some(head + value.trim().parse::<usize>().ok()?)
-}
-
 fn print_table(cases: &[Case], effort: &Effort) {
     println!(
         "CPU time of the proxy, µs per request; medians of {} rounds of {} requests",
@@ -339,21 +275,4 @@ fn added(case: &Case, cases: &[Case]) -> Vec<f64> {
     let without = cases.iter().find(|other| other.filter == NO_FILTER && other.body == case.body);
     let without = &without.expect("every body has its baselines").rounds;
     case.rounds.iter().zip(without).map(|(with, without)| with - without).collect()
-}
-
-fn quantile(values: &[f64], part: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let position = part * (sorted.len() - 1) as f64;
-    let (low, high) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
-    low + (high - low) * position.fract()
-}
-
-fn size(bytes: usize) -> String {
-    format!("{} KiB", bytes / 1024)
-}
-
-/// On standard error, in one line that is written over; the table alone is on standard output.
-fn progress(text: &str) {
-    eprint!("\r\x1b[K{text}");
 }
