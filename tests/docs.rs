@@ -10,6 +10,8 @@
 //! - `yaml`: what is a plugin's configuration in it must be accepted; its variables must reach the filter, and
 //!   something must hold. A whole bootstrap is shown to Envoy too, where there is one.
 //!
+//! - `sh`: every `hookwarden …` in it is a command that there is, with options that it has.
+//!
 //! `docs/senders.md` is made of the providers; `tests/senders.rs` reads its examples.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +22,11 @@ use std::time::Duration;
 use std::{env, fs};
 
 use hookwarden::config::{self, BodyHold, Loaded, Mode, Source, Unmatched};
+use hookwarden::guard::fleet::{Kind, WhenUnavailable};
+use hookwarden::guard::replay::{OnDuplicate, WhenFull};
+use hookwarden::guard::shape::ShapeRule;
 use hookwarden::report;
+use hookwarden::step::Tally;
 use hookwarden::verify::Denial;
 use hookwarden::verify::expression::Expression;
 use hookwarden::verify::jwt::JwtAlgorithm;
@@ -45,6 +51,7 @@ fn json_examples_are_accepted() {
                 let vector = shipped["vectors"].as_array().and_then(|vectors| vectors.first()).expect("a vector");
                 let whole = whole(&check_of(&value, vector)).expect("a check is part of a configuration");
                 // Short secrets of vectors are warned of, which is no matter here.
+                problems.extend(against_schema(&whole).map(|refusal| format!("{place}: the schema: {refusal}")));
                 let found = load(&whole).err().unwrap_or_default();
                 problems.extend(found.iter().map(|problem| format!("{place}: {problem}")));
             }
@@ -124,6 +131,9 @@ fn judge(place: &str, example: &Value) -> Vec<String> {
     let Some(whole) = whole(example) else {
         return vec![format!("{place}: is no part of a configuration that this test knows")];
     };
+    if let Some(refusal) = against_schema(&whole) {
+        return vec![format!("{place}: docs/hookwarden.schema.json: {refusal}")];
+    }
     let weaknesses = weaknesses();
     let found = match load(&whole) {
         Ok(loaded) => loaded.warnings,
@@ -131,6 +141,16 @@ fn judge(place: &str, example: &Value) -> Vec<String> {
     };
     let found = found.iter().filter(|problem| !weaknesses.contains(&problem.message));
     found.map(|problem| format!("{place}: {problem}")).collect()
+}
+
+/// What the shipped JSON Schema has against a configuration.
+fn against_schema(configuration: &Value) -> Option<String> {
+    let mut compiler = boon::Compiler::new();
+    compiler.enable_format_assertions();
+    compiler.add_resource("hookwarden.json", read_json("docs/hookwarden.schema.json")).expect("it can be added");
+    let mut schemas = boon::Schemas::new();
+    let index = compiler.compile("hookwarden.json", &mut schemas).expect("it is a schema");
+    schemas.validate(configuration, index).err().map(|error| error.to_string())
 }
 
 /// A check of `scheme` with the keys and values of one of its vectors.
@@ -160,7 +180,10 @@ fn whole(example: &Value) -> Option<Value> {
     let source = if has(&["match"]) {
         example.clone()
     } else {
-        let check = if has(&["any", "provider", "scheme"]) || example.is_array() {
+        let guards = ["methods", "transport", "flood_limit", "rate_limit", "replay"];
+        let check = if has(&guards) {
+            json!({ "provider": "stripe", "secrets": secrets })
+        } else if has(&["any", "provider", "scheme"]) || example.is_array() {
             example.clone()
         } else if has(&["env", "value"]) {
             json!({ "provider": "github", "secrets": [example] })
@@ -169,7 +192,11 @@ fn whole(example: &Value) -> Option<Value> {
         } else {
             return None;
         };
-        json!({ "name": "example", "match": { "path": "/example" }, "verify": check })
+        let mut source = json!({ "name": "example", "match": { "path": "/example" }, "verify": check });
+        if let (true, Some(members)) = (has(&guards), source.as_object_mut()) {
+            members.extend(example.as_object().cloned().unwrap_or_default());
+        }
+        source
     };
     Some(json!({ "sources": [source] }))
 }
@@ -177,8 +204,8 @@ fn whole(example: &Value) -> Option<Value> {
 fn check_log_line(place: &str, line: &Value) {
     let denial = denial(line["code"].as_str().unwrap_or_default());
     let denial = denial.unwrap_or_else(|| panic!("{place}: there is no such code"));
-    assert_eq!(line["status"], report::reply(denial, None).status, "{place}: the status");
-    let record = hookwarden::step::Record::denied(None, denial, 0);
+    assert_eq!(line["status"], report::reply(denial, None, None).status, "{place}: the status");
+    let record = hookwarden::step::Record::denied(None, denial.into(), 0);
     let policy = load(&base()).expect("the base is valid").policy;
     let real = report::log_line(&record, &policy, b"192.0.2.7:41234", b"id", 0).expect("a denial has a line");
     let real: Value = serde_json::from_str(&real).expect("a log line is JSON");
@@ -255,6 +282,13 @@ const OBJECTS: &[(&str, &str)] = &[
     ("", ""),
     ("source", "/sources/0"),
     ("match", "/sources/0/match"),
+    ("transport", "/sources/0/transport"),
+    ("forwarded_proto", "/sources/0/transport/insecure_trust_forwarded_proto"),
+    ("flood_limit", "/sources/0/flood_limit"),
+    ("rate_limit", "/sources/0/rate_limit"),
+    ("replay", "/sources/0/replay"),
+    ("store", "/sources/0/replay/store"),
+    ("authorization", "/sources/0/replay/store/authorization"),
     ("deny", "/sources/0/deny"),
     ("any", "/sources/0/verify/1"),
     ("check", "/sources/0/verify/0"),
@@ -280,6 +314,13 @@ fn base() -> Value {
     json!({ "sources": [{
         "name": "base",
         "match": { "path": "/base" },
+        "transport": {
+            "https": true,
+            "insecure_trust_forwarded_proto": { "header": "X-Forwarded-Proto", "from": ["10.0.0.0/8"] },
+        },
+        "flood_limit": { "failures": 20, "per": "1m" },
+        "rate_limit": { "requests": 100, "per": "1m" },
+        "replay": { "window": "1h", "store": { "cluster": "webdis", "authorization": { "env": "SECRET" } } },
         "deny": { "status": 418 },
         "verify": [
             { "provider": "stripe", "secrets": secrets },
@@ -407,6 +448,20 @@ fn defaults_are_documented_as_they_are() {
     assert!(source.credential_headers.is_empty());
     assert_eq!(source.deny_status, 401);
     assert_eq!(check.scheme().tolerance(), Some(Duration::from_secs(300)));
+    assert_eq!(source.shape, ShapeRule::default());
+    let (window, cluster) = (json!({ "window": "1h" }), json!({ "window": "1h", "store": { "cluster": "webdis" } }));
+    let replay = |replay: &Value| {
+        let mut config = config.clone();
+        config["sources"][0]["replay"] = replay.clone();
+        let mut sources = load(&config).expect("it is valid").policy.sources;
+        sources.pop().and_then(|source| source.replay).expect("a rule")
+    };
+    let (plain, stored) = (replay(&window), replay(&cluster));
+    assert_eq!((plain.when_full, plain.duplicate), (WhenFull::Refuse, OnDuplicate::Answer(200)));
+    assert_eq!((plain.entries, plain.give_back_from, plain.unsigned_id), (100_000, 500, None));
+    let store = stored.store.expect("a store");
+    assert_eq!((store.kind, store.when_unavailable), (Kind::Webdis, WhenUnavailable::Refuse));
+    assert_eq!((store.timeout, store.path.as_str()), (Duration::from_millis(250), ""));
 
     let documented = documented_keys();
     let seconds = format!("`{}s`", Duration::as_secs(&policy.stall_timeout));
@@ -419,6 +474,23 @@ fn defaults_are_documented_as_they_are() {
         ("source.deny", "the provider's, or 401"),
         ("source.remove_credentials", "`false`"),
         ("secret.insecure_short_secret", "`false`"),
+        ("source.methods", "any"),
+        ("source.content_encodings", "none"),
+        ("source.query", "`allow`"),
+        ("transport.https", "`false`"),
+        ("transport.client_certificate", "`false`"),
+        ("flood_limit.burst", "`failures`"),
+        ("rate_limit.burst", "`requests`"),
+        ("rate_limit.by", "`source`"),
+        ("replay.insecure_unsigned_id", "`false`"),
+        ("replay.entries", "`100000`"),
+        ("replay.when_full", "`refuse`"),
+        ("replay.duplicate", "`200`"),
+        ("replay.give_back_from", "`500`"),
+        ("store.kind", "`webdis`"),
+        ("store.authority", "the cluster's name"),
+        ("store.timeout", "`250ms`"),
+        ("store.unavailable", "`refuse`"),
         ("timestamp.tolerance", "`5m`"),
         ("message_signature.max_age", "`5m`"),
         ("http_signature.max_age", "`5m`"),
@@ -552,7 +624,23 @@ fn metrics_are_documented_under_their_names() {
         assert!(names.contains(&format!("wasmcustom.{name}").as_str()), "docs/operations.md lacks {name}");
     }
     let policy = load(&base()).expect("the base is valid").policy;
-    let record = hookwarden::step::Record::denied(Some(0), Denial::SignatureMismatch, 0);
+    let tally = Tally {
+        source: Some(0),
+        remembered: 1,
+        dropped: 1,
+        given_back: 1,
+        stuck: 1,
+        store_failures: 1,
+        duplicates_passed: 1,
+        ..Tally::default()
+    };
+    let of_memory = report::memory_metrics(&tally, &policy);
+    assert_eq!(of_memory.len(), 6);
+    for (name, _, _) in of_memory {
+        let name = format!("wasmcustom.{}", name.replace(".base.", ".<source>."));
+        assert!(names.contains(&name.as_str()), "docs/operations.md lacks {name}");
+    }
+    let record = hookwarden::step::Record::denied(Some(0), Denial::SignatureMismatch.into(), 0);
     for counter in report::counters(&record, &policy) {
         let name = counter.name(record.source, &policy);
         let name = name.replace(".base.", ".<source>.");
@@ -562,12 +650,12 @@ fn metrics_are_documented_under_their_names() {
     }
 }
 
-/// The status of a denial, and whether a source may choose another.
+/// The status of a denial, and whether a source may choose another with `deny`.
 fn status(denial: Denial) -> (u16, bool) {
     let policy = load(&base()).expect("the base is valid").policy;
     let source: &Source = &policy.sources[0];
-    let plain = report::reply(denial, None).status;
-    (plain, report::reply(denial, Some(source)).status != plain)
+    let own = report::reply(denial, Some(source), None).status;
+    if own == source.deny_status { (report::reply(denial, None, None).status, true) } else { (own, false) }
 }
 
 /// The keys that the parser takes in an object, by its own words.
@@ -608,7 +696,215 @@ fn name(object: &str, key: &str) -> String {
     if object.is_empty() { key.to_owned() } else { format!("{object}.{key}") }
 }
 
+// --- the command --------------------------------------------------------------------------------------------------
+
+/// The built command's answer to these arguments.
+fn told(arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookwarden"));
+    let output = command.args(arguments).env("GITHUB_WEBHOOK_SECRET", secret("")).output().expect("the command starts");
+    assert!(
+        output.status.code().is_some_and(|code| code < 2),
+        "hookwarden {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("the command writes UTF-8")
+}
+
+/// The commands below this one, by its help.
+fn commands_below(command: &[&str]) -> Vec<String> {
+    let help = told(&[command, &["--help"]].concat());
+    let Some((_, list)) = help.split_once("\nCommands:\n") else { return Vec::new() };
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+/// Every command with what may be said behind it, such as `secret new`.
+fn commands() -> Vec<String> {
+    let mut all = Vec::new();
+    for name in commands_below(&[]) {
+        let below = commands_below(&[&name]);
+        if below.is_empty() {
+            all.push(name);
+        } else {
+            all.extend(below.iter().map(|below| format!("{name} {below}")));
+        }
+    }
+    all
+}
+
+/// The long options of a command, by its help.
+fn options(command: &str) -> BTreeSet<String> {
+    let words: Vec<_> = command.split(' ').chain(["--help"]).collect();
+    let help = told(&words);
+    let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+    // What stands behind the first one explains it, and may name others.
+    let first = |line: &str| line.split([' ', ',', '[', '=']).find(|word| word.starts_with("--")).map(str::to_owned);
+    lines.filter_map(first).collect()
+}
+
+/// The words of a text that are long options.
+fn long_options(text: &str) -> BTreeSet<String> {
+    let is_part = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
+    let words = text.split(|char: char| !is_part(char)).filter(|word| word.starts_with("--") && word.len() > 2);
+    words.map(str::to_owned).collect()
+}
+
+/// The sections of `docs/command.md`, by the commands in their headings.
+fn sections() -> BTreeMap<String, String> {
+    let text = read("docs/command.md");
+    let mut sections = BTreeMap::new();
+    for section in text.split("\n## ").skip(1) {
+        let (heading, body) = section.split_once('\n').expect("a section has a text");
+        for name in quoted(heading, '`').iter().filter_map(|name| name.strip_prefix("hookwarden ")) {
+            assert!(
+                sections.insert(name.to_owned(), body.to_owned()).is_none(),
+                "docs/command.md: {name} stands twice"
+            );
+        }
+    }
+    sections
+}
+
+#[test]
+fn every_command_has_its_section_and_every_option_stands_in_it() {
+    let (commands, sections) = (commands(), sections());
+    let documented: BTreeSet<_> = sections.keys().cloned().collect();
+    assert_eq!(documented, commands.iter().cloned().collect(), "docs/command.md: its sections, and the commands");
+    let mut wrong = Vec::new();
+    let mut known = BTreeSet::from(["--help".to_owned(), "--version".to_owned()]);
+    for command in &commands {
+        let (options, documented) = (options(command), long_options(&prose(&sections[command])));
+        let missing = options.difference(&documented).filter(|option| *option != "--help");
+        wrong.extend(missing.map(|option| format!("docs/command.md: {command} lacks {option}")));
+        known.extend(options);
+    }
+    for (command, section) in &sections {
+        let mentioned = quoted(&prose(section), '`');
+        let mentioned = mentioned.iter().filter(|words| words.starts_with("--")).flat_map(|words| long_options(words));
+        let surplus = mentioned.filter(|option| !known.contains(option));
+        wrong.extend(surplus.map(|option| format!("docs/command.md: {command}: there is no {option}")));
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn commands_that_are_shown_take_the_options_they_are_shown_with() {
+    let commands: BTreeMap<_, _> = commands().into_iter().map(|name| (name.clone(), options(&name))).collect();
+    let mut wrong = Vec::new();
+    let mut shown = BTreeSet::new();
+    for block in blocks_of("sh") {
+        let text = block.text.replace("\\\n", " ");
+        let parts = text.lines().flat_map(|line| line.split(['|', ';', '(', ')'])).flat_map(|part| part.split("&&"));
+        for part in parts {
+            let part = part.split(" #").next().unwrap_or_default().trim();
+            let part = part.split_once("--bin hookwarden -- ").map_or(part, |(_, rest)| rest);
+            let Some(call) = part.strip_prefix("hookwarden ") else { continue };
+            let found = commands.iter().find(|(name, _)| format!("{call} ").starts_with(&format!("{name} ")));
+            let Some((name, options)) = found else {
+                wrong.push(format!("{}: there is no {part}", block.place));
+                continue;
+            };
+            shown.insert(name.clone());
+            let surplus: Vec<_> = long_options(call).difference(options).cloned().collect();
+            wrong.extend(surplus.iter().map(|option| format!("{}: {name} has no {option}", block.place)));
+        }
+    }
+    let without = commands.keys().filter(|name| !shown.contains(*name));
+    wrong.extend(without.map(|name| format!("no example shows {name}")));
+    assert_none(&wrong);
+}
+
+#[test]
+fn the_codes_of_check_are_documented_as_they_are() {
+    let codes: Value = serde_json::from_str(&told(&["check", "--codes", "--format", "json"])).expect("JSON");
+    let text = |code: &Value, name: &str| code[name].as_str().unwrap_or_default().to_owned();
+    let link = |code: &Value| {
+        let docs = text(code, "docs");
+        let place = docs.strip_prefix("docs/").map_or(format!("../{docs}"), str::to_owned);
+        let (_, anchor) = docs.split_once('#').expect("a section");
+        format!("[{}]({place})", anchor.replace('-', " "))
+    };
+    let real: Vec<_> = codes
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|code| vec![format!("`{}`", text(code, "code")), text(code, "severity"), text(code, "about"), link(code)])
+        .collect();
+    let shown = rows("docs/command.md", "Codes of `check`");
+    for real in &real {
+        assert!(shown.contains(real), "docs/command.md lacks the row | {} |", real.join(" | "));
+    }
+    assert_eq!(shown.len(), real.len(), "docs/command.md: the number of codes");
+}
+
+#[test]
+fn what_programs_read_is_documented() {
+    let folder = env::temp_dir().join(format!("hookwarden-docs-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    let path = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).expect("a file can be written");
+        path.to_str().expect("the path is UTF-8").to_owned()
+    };
+    let verify = json!({ "provider": "github", "secrets": [{ "env": "GITHUB_WEBHOOK_SECRET" }] });
+    let source = json!({ "name": "github", "match": { "path": "/github" }, "verify": verify });
+    let config = path("hookwarden.json", &json!({ "sources": [source] }).to_string());
+    let request = "POST /github HTTP/1.1\r\nHost: a\r\nX-Hub-Signature-256: sha256=00\r\n\r\n{}";
+    let request_file = path("request.http", request);
+    let batch = path("batch.jsonl", &json!({ "id": 1, "request": request }).to_string());
+    let sections = sections();
+    let mut wrong = Vec::new();
+    for (command, arguments) in [
+        ("check", vec!["check", &config, "--format", "json"]),
+        ("explain", vec!["explain", &config, &request_file, "--format", "json"]),
+        ("explain", vec!["explain", &config, "--batch", &batch]),
+        ("senders", vec!["senders", "stripe", "--format", "json"]),
+        ("secret new", vec!["secret", "new", "--for", "github", "--format", "json"]),
+        ("rotate", vec!["rotate", &config, "--source", "github", "--format", "json"]),
+        ("sign", vec!["sign", "--provider", "github", "--secret-env", "GITHUB_WEBHOOK_SECRET", "--as", "json"]),
+    ] {
+        let answer: Value =
+            serde_json::from_str(&told(&arguments)).unwrap_or_else(|error| panic!("{command}: {error}"));
+        // What stands in a scheme and a source is documented where those are.
+        let depth = if command == "senders" { 1 } else { 4 };
+        let missing = members(&answer, depth);
+        let documented = quoted(&sections[command], '`');
+        let names = |words: &String| words.split(['.', ' ', ',']).map(str::to_owned).collect::<Vec<_>>();
+        let documented: BTreeSet<_> = documented.iter().flat_map(names).collect();
+        wrong.extend(missing.difference(&documented).map(|name| format!("docs/command.md: {command} lacks `{name}`")));
+    }
+    let _ = fs::remove_dir_all(&folder);
+    assert_none(&wrong);
+}
+
+/// The names of a value's members, so deep; a list counts as its elements.
+fn members(value: &Value, depth: usize) -> BTreeSet<String> {
+    match value {
+        Value::Array(list) => list.iter().flat_map(|element| members(element, depth)).collect(),
+        Value::Object(own) if depth > 0 => {
+            own.iter().flat_map(|(name, value)| members(value, depth - 1).into_iter().chain([name.clone()])).collect()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
 // --- words and links ----------------------------------------------------------------------------------------------
+
+#[test]
+fn the_readme_has_the_steps_of_the_decision() {
+    let steps = |text: &str| {
+        let lines = text.lines().map(|line| line.trim_start_matches("//!").trim_start());
+        let numbered = lines.filter(|line| line.starts_with(|char: char| char.is_ascii_digit()));
+        let titles = numbered.filter_map(|line| line.split_once(".**")?.0.split_once(". **"));
+        titles.map(|(number, title)| format!("{number}. {title}")).collect::<Vec<_>>()
+    };
+    let readme = read("README.md");
+    let decision = readme.split("\n## ").find(|section| section.starts_with("The decision\n")).expect("it is there");
+    let real = steps(&read("src/lib.rs"));
+    assert!(real.len() > 5, "src/lib.rs has the decision");
+    assert_eq!(steps(decision), real, "README.md, and src/lib.rs");
+}
 
 #[test]
 fn every_code_that_is_mentioned_exists() {
