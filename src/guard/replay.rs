@@ -1,6 +1,6 @@
 //! Each event once: claims in shared memory.
 //!
-//! A claim is one read and one write of one page of a [table](super::table): about 400 bytes, 1153 at most, however many
+//! A claim is one read and one write of one page of a [table](mod@super::table): about 400 bytes, 1153 at most, however many
 //! events are remembered. An event costs 33 bytes of Envoy's memory where there are as many as were configured; a memory
 //! for 100,000 events takes 3.3 MB then, and 8.1 MB at most.
 //!
