@@ -264,16 +264,24 @@ impl HttpContext for Stream {
         let Some(guarded) = self.guarded.clone() else { return Action::Continue };
         let step = {
             let mut guarded = guarded.borrow_mut();
-            let answered = || !property(&["upstream", "address"]).is_empty();
+            if guarded.exchange.awaits_store() && !guarded.exchange.only_observes() {
+                // The host answers by itself: nothing of the request went on.
+                guarded.exchange.on_end(&around(now()));
+                self.waiting = None;
+                if let Some(shared) = &self.shared {
+                    shared.count_tally(&mut guarded.exchange);
+                }
+                return Action::Continue;
+            }
             if guarded.exchange.awaits_store() {
                 // The source only observes: its upstream may have all that it needs before the request ends.
-                self.early = Some((status_of(MapType::HttpResponseHeaders), answered()));
+                self.early = Some((response_status(), answered()));
                 return Action::Pause;
             }
             if !guarded.exchange.awaits_response() {
                 return Action::Continue;
             }
-            guarded.exchange.on_response(status_of(MapType::HttpResponseHeaders), answered, &around(now()))
+            guarded.exchange.on_response(response_status(), answered, &around(now()))
         };
         self.carry_out(step, Waiting::Response)
     }
@@ -289,7 +297,7 @@ impl HttpContext for Stream {
     fn on_log(&mut self) {
         let (Some(shared), Some(guarded)) = (&self.shared, &self.guarded) else { return };
         let mut guarded = guarded.borrow_mut();
-        if guarded.exchange.awaits_store() {
+        if guarded.exchange.awaits_end() {
             guarded.exchange.on_end(&around(now()));
             shared.count_tally(&mut guarded.exchange);
         }
@@ -592,13 +600,24 @@ fn call_answer(size: usize) -> Option<(u16, Vec<u8>)> {
         0 => Vec::new(),
         size => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten()?,
     };
-    Some((status_of(MapType::HttpCallResponseHeaders), body))
+    Some((status_of(MapType::HttpCallResponseHeaders)?, body))
 }
 
-/// The status in a map of headers; 503 if there is none, which gives back what was claimed.
-fn status_of(map: MapType) -> u16 {
-    let status = hostcalls::get_map_value_bytes(map, ":status").ok().flatten();
-    status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(503)
+/// The status in a map of headers.
+fn status_of(map: MapType) -> Option<u16> {
+    let status = hostcalls::get_map_value_bytes(map, ":status").ok().flatten()?;
+    std::str::from_utf8(&status).ok()?.parse().ok()
+}
+
+/// The status of the answer to the caller; 0 if the host does not tell it, which gives nothing back.
+fn response_status() -> u16 {
+    status_of(MapType::HttpResponseHeaders).unwrap_or_default()
+}
+
+/// Whether the upstream answers, and not the host for it. A host that does not tell is believed to have asked it.
+fn answered() -> bool {
+    let details = property(&["response", "code_details"]);
+    details.is_empty() || details == b"via_upstream"
 }
 
 fn answer_without_policy() -> Action {

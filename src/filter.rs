@@ -39,6 +39,8 @@ pub struct Exchange {
     guards: Rc<Guards>,
     state: State,
     tally: Tally,
+    /// Whether the sender's request came to its end.
+    is_whole: bool,
 }
 
 enum State {
@@ -97,7 +99,7 @@ impl Exchange {
     /// A request under `policy`, whose guards are `guards`.
     #[must_use]
     pub fn new(policy: Rc<Policy>, guards: Rc<Guards>) -> Self {
-        Self { policy, guards, state: State::New, tally: Tally::default() }
+        Self { policy, guards, state: State::New, tally: Tally::default(), is_whole: false }
     }
 
     /// The headers are here. `end`: there is no body and no trailer.
@@ -105,6 +107,7 @@ impl Exchange {
         if !matches!(self.state, State::New) {
             return self.refuse(None, Denial::HostFailure.into(), 0);
         }
+        self.is_whole = end;
         let policy = Rc::clone(&self.policy);
         let forged = step::forged(request);
         let source = match policy.routes.find(request.authority(), request.path()) {
@@ -175,6 +178,7 @@ impl Exchange {
 
     /// A piece of the body is here. `end`: it is the last, and there are no trailers.
     pub fn on_body(&mut self, body: &dyn BodyBuffer, end: bool, around: &Around<'_>) -> Step {
+        self.is_whole = end;
         let proving = match &mut self.state {
             State::Proving(proving) => proving,
             State::Released(_) | State::GivingBack(_) => return Step::Continue(Passage::follows()),
@@ -191,6 +195,7 @@ impl Exchange {
 
     /// The trailers are here: the body is over. `body` is what the host still holds of it.
     pub fn on_trailers(&mut self, body: &dyn BodyBuffer, around: &Around<'_>) -> Step {
+        self.is_whole = true;
         match &self.state {
             State::Proving(_) => self.conclude(body, around),
             State::Released(_) | State::GivingBack(_) => Step::Continue(Passage::follows()),
@@ -262,6 +267,19 @@ impl Exchange {
         matches!(self.state, State::Released(Some(_)))
     }
 
+    /// Whether the end of the request matters.
+    #[must_use]
+    pub fn awaits_end(&self) -> bool {
+        self.awaits_store() || self.awaits_response() || matches!(self.state, State::GivingBack(_))
+    }
+
+    /// Whether the request goes on whatever is decided, so that the upstream may answer first.
+    #[must_use]
+    pub fn only_observes(&self) -> bool {
+        let source = self.tally.source.and_then(|position| self.policy.sources.get(position));
+        source.is_some_and(|source| source.mode == Mode::Observe)
+    }
+
     /// Whether the shared store is being asked.
     #[must_use]
     pub fn awaits_store(&self) -> bool {
@@ -270,9 +288,12 @@ impl Exchange {
 
     /// The request is over, whether or not it was answered.
     pub fn on_end(&mut self, around: &Around<'_>) {
-        // It never went on. Whether the store took the claim nobody will know.
-        if let State::Claiming(_, once) = std::mem::replace(&mut self.state, State::Refused) {
-            once.forget(&self.guards, around, &mut self.tally);
+        match std::mem::replace(&mut self.state, State::Refused) {
+            // It never went on, or not whole. Whether the store keeps the claim nobody will know.
+            State::Claiming(_, once) => once.abandon(&self.guards, around, &mut self.tally),
+            State::Released(Some(once)) if !self.is_whole => once.abandon(&self.guards, around, &mut self.tally),
+            State::GivingBack(_) => self.tally.stuck = self.tally.stuck.saturating_add(1),
+            _ => {}
         }
     }
 

@@ -114,8 +114,13 @@ impl Once {
         tally: &mut Tally,
     ) -> Option<Call> {
         self.forget(guards, around, tally);
+        if rule.store.is_some() && !self.is_stored {
+            // The store did not say whether it has the claim; somebody else's must not be deleted.
+            tally.stuck = tally.stuck.saturating_add(1);
+            return None;
+        }
         tally.given_back = tally.given_back.saturating_add(1);
-        let store = rule.store.as_ref().filter(|_| self.is_stored)?;
+        let store = rule.store.as_ref()?;
         Some(store.give_back(&self.key.hex()))
     }
 
@@ -123,6 +128,12 @@ impl Once {
     pub fn is_given_back(&self, answer: Option<(u16, &[u8])>, rule: &ReplayRule) -> bool {
         let answer = rule.store.as_ref().zip(answer);
         answer.is_some_and(|(store, (status, body))| store.deleted(&self.key.hex(), status, body))
+    }
+
+    /// Takes the claim of a request that the upstream never had out of this proxy's memory. The store's stays.
+    pub fn abandon(&self, guards: &Guards, around: &Around<'_>, tally: &mut Tally) {
+        self.forget(guards, around, tally);
+        tally.stuck = tally.stuck.saturating_add(u64::from(self.is_stored));
     }
 
     /// Takes the claim out of this proxy's memory.

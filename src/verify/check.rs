@@ -210,8 +210,12 @@ impl Check {
 
     fn proved(&self, list: usize, Found { position, event_id, material }: Found) -> Result<Match, Denial> {
         let secrets = self.keyring.list(list)?;
-        let id = event_id.clone().filter(|id| !id.is_empty() && self.keep != Keep::Nothing);
-        let identity = id.map(Identity::Id).or(material);
+        let id = event_id.clone().filter(|id| !id.is_empty()).map(Identity::Id);
+        let identity = match self.keep {
+            Keep::Nothing => None,
+            Keep::Id => id,
+            Keep::Code | Keep::Content => id.filter(|_| self.scheme.id_is_firm()).or(material),
+        };
         // It becomes a header: what is no plain word is dropped, however rightly it is signed.
         let event_id =
             event_id.filter(|id| (1..=MAX_EVENT_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic));

@@ -18,6 +18,8 @@ pub enum Keep {
     /// Nothing.
     #[default]
     Nothing,
+    /// The event's id, which is there in every request that is proved, or the request is refused.
+    Id,
     /// The code that matched: as unique as the content, and it costs nothing. Only where a request presents one
     /// candidate, and in one way, or leaving one out would make another event of the same content.
     Code,

@@ -263,12 +263,22 @@ impl Scheme {
                         return Err(Unidentified::IdNotCovered);
                     }
                     scheme.event_id_header = Some(name);
+                    return Ok(Keep::Id);
                 }
                 Ok(Keep::Content)
             }
             Scheme::HttpSignature(_) if id.is_none() => Ok(Keep::Content),
             Scheme::Jwt(_) | Scheme::HttpSignature(_) if id.is_some() => Err(Unidentified::IdNotCovered),
             Scheme::Jwt(_) | Scheme::HttpSignature(_) | Scheme::Credential(_) => Err(Unidentified::NothingSigned),
+        }
+    }
+
+    /// Whether the event's id, where there is one, is the same whatever a stranger changes about the request.
+    pub(super) fn id_is_firm(&self) -> bool {
+        match self {
+            Scheme::Signature(scheme) => scheme.id_is_firm(),
+            Scheme::Jwt(_) | Scheme::MessageSignature(_) => true,
+            Scheme::HttpSignature(_) | Scheme::Credential(_) => false,
         }
     }
 

@@ -92,24 +92,38 @@ impl SignatureScheme {
     pub(super) fn identify(&mut self, id: Option<&Expression>, alone: bool) -> Result<Keep, Unidentified> {
         let covered =
             |id: &Expression| self.messages.iter().all(|message| message.covers_firmly(id) || message.lists_headers());
-        if id.is_some_and(|id| self.each.is_some() || !covered(id)) {
-            return Err(Unidentified::IdNotCovered);
-        }
-        let has_id = id.or(self.event_id.as_ref()).is_some_and(covered);
-        // Without an id two events must differ in what is signed: a time alone can be that of both.
-        if !has_id && !self.messages.iter().all(super::message::Message::needs_body) {
+        // Elements that are signed one by one can be sent again in any other company.
+        if self.each.is_some() {
             return Err(Unidentified::NothingSigned);
         }
         if let Some(id) = id {
+            if !covered(id) {
+                return Err(Unidentified::IdNotCovered);
+            }
             self.event_id = Some(id.clone());
+            return Ok(Keep::Id);
         }
-        let single = self.signature.is_single() && self.each.is_none();
+        let firm = |id: &Expression| self.messages.iter().all(|message| message.covers_firmly(id));
+        if self.event_id.as_ref().is_some_and(|id| id.as_header().is_some() && firm(id)) {
+            return Ok(Keep::Id);
+        }
+        // Without an id two events must differ in what is signed: a time alone can be that of both.
+        if !self.messages.iter().all(super::message::Message::needs_body) {
+            return Err(Unidentified::NothingSigned);
+        }
+        let single = self.signature.is_single();
         match self.algorithm {
             SignatureAlgorithm::Hmac(_) if single && alone => Ok(Keep::Code),
             SignatureAlgorithm::Hash(_) if single => Ok(Keep::Code),
             SignatureAlgorithm::Hash(_) => Err(Unidentified::NothingSigned),
             SignatureAlgorithm::Hmac(_) | SignatureAlgorithm::Public(_) => Ok(Keep::Content),
         }
+    }
+
+    /// Whether the id, where a request has one, is one whatever else a stranger changes about the request.
+    pub(super) fn id_is_firm(&self) -> bool {
+        let firm = |id: &Expression| self.messages.iter().all(|message| message.covers_firmly(id));
+        self.event_id.as_ref().is_some_and(|id| (id.as_header().is_some() || id.as_json().is_some()) && firm(id))
     }
 
     fn tag_len(&self) -> Option<usize> {
@@ -156,7 +170,7 @@ impl SignatureScheme {
                 hasher.update(&frame.before);
                 hasher
             });
-            let content = (keep == Keep::Content && event_id.is_none()).then(|| {
+            let content = (keep == Keep::Content).then(|| {
                 let mut hasher = Hasher::new(HashAlgorithm::Sha256);
                 hasher.update(&frame.before);
                 hasher
@@ -250,7 +264,7 @@ impl SignatureScheme {
         match keep {
             Keep::Nothing => Ok(found),
             // The last one's id is not that of all.
-            Keep::Code | Keep::Content => {
+            Keep::Id | Keep::Code | Keep::Content => {
                 Ok(Found { event_id: None, material: Some(Identity::of_content(&materials)), ..found })
             }
         }
@@ -438,7 +452,7 @@ impl Streaming {
 /// The one candidate that there can be, where it is what identifies the content.
 fn code_of(keep: Keep, candidates: &[Vec<u8>]) -> Result<Option<Identity>, Denial> {
     match (keep, candidates) {
-        (Keep::Nothing | Keep::Content, _) => Ok(None),
+        (Keep::Nothing | Keep::Id | Keep::Content, _) => Ok(None),
         (Keep::Code, [only]) => Ok(Some(Identity::of_content(only))),
         (Keep::Code, _) => Err(Denial::HostFailure),
     }

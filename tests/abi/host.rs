@@ -574,7 +574,8 @@ extern "C" fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *
     let answered = current(|stream| stream.from_upstream).unwrap_or(false);
     let value = match path.as_slice() {
         b"source\0address" => "192.0.2.7:4711",
-        b"upstream\0address" if answered => "198.51.100.1:80",
+        b"response\0code_details" if answered => "via_upstream",
+        b"response\0code_details" => "request_rate_limited",
         _ => return NOT_FOUND,
     };
     // SAFETY: the SDK passes places for the answer.

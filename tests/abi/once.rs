@@ -243,3 +243,49 @@ fn an_answer_that_comes_before_the_store_s_waits_for_it() {
         assert_eq!(vm.metric("hookwarden.source.github.denials.duplicate"), Some(1));
     });
 }
+
+#[test]
+fn an_upload_that_breaks_off_after_the_proof_leaves_no_claim() {
+    on_a_fresh_vm(|vm| {
+        let mut bearer = source("bearer", check("bearer"));
+        bearer["replay"] = json!({ "window": "1h", "id": "header:x-id", "insecure_unsigned_id": true });
+        assert!(vm.configure(&config(&[bearer])));
+        let token = format!("Bearer {}", crate::SECRET);
+        let send = || vm.request("/bearer", &[("authorization", token.as_bytes()), ("x-id", b"1")]);
+        let broken = send();
+        assert_eq!(broken.headers(false), Action::Continue, "the headers are the whole proof");
+        assert_eq!(broken.body(b"half", false), Action::Continue);
+        broken.ends();
+        let retry = send();
+        assert_eq!(retry.headers(false), Action::Continue);
+        assert_eq!(retry.body(b"whole", true), Action::Continue);
+        retry.ends();
+        assert_eq!(send().headers(false), Action::Pause, "a request that came whole keeps its claim");
+    });
+}
+
+#[test]
+fn the_hosts_own_answer_while_the_store_is_asked_is_not_held_and_lets_nothing_through() {
+    on_a_fresh_vm(|vm| {
+        assert!(vm.configure(&with_store("refuse")));
+        let (request, _) = send(vm, b"one");
+        assert_eq!(request.response(504, false), Action::Continue);
+        answer_store(vm, 1, r#"{"SET":[true,"OK"]}"#);
+        assert_eq!(request.resumed(), (false, false));
+        assert!(request.upstream().is_nothing());
+        assert_eq!(vm.metric("hookwarden.source.github.replay.remembered"), Some(0));
+    });
+}
+
+#[test]
+fn a_claim_that_the_store_may_have_is_counted_where_the_upstream_fails() {
+    on_a_fresh_vm(|vm| {
+        assert!(vm.configure(&with_store("local")));
+        let (request, _) = send(vm, b"one");
+        vm.answer_call(1, None);
+        assert_eq!(request.resumed(), (true, false));
+        assert_eq!(request.response(503, true), Action::Continue);
+        assert_eq!(vm.calls().len(), 1, "what may be another's claim is not deleted");
+        assert_eq!(vm.metric("hookwarden.source.github.replay.stuck"), Some(1));
+    });
+}
