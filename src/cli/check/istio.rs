@@ -19,6 +19,8 @@ struct Patch<'a> {
     first: bool,
     /// Whether it comes directly before the router, behind every plugin.
     last: bool,
+    /// Why nothing comes before the router by it, if so.
+    idle: Option<&'static str>,
     /// The patch itself.
     at: Cursor<'a>,
 }
@@ -48,7 +50,7 @@ pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<
         let (before, after): (Vec<_>, Vec<_>) = patches
             .iter()
             .enumerate()
-            .filter(|(other, patch)| *other != position && near(patch))
+            .filter(|(other, patch)| *other != position && patch.idle.is_none() && near(patch))
             .partition(|(other, patch)| patch.first || (*other < position && !patch.last));
         let filters =
             |list: Vec<(usize, &Patch<'a>)>| list.into_iter().map(|(_, patch)| patch.filter.clone()).collect();
@@ -82,10 +84,24 @@ fn patches<'a>(object: &Object<'a>) -> Vec<Patch<'a>> {
             context: at.value.at(&["match", "context"]).and_then(Value::text).unwrap_or("ANY"),
             first: operation == "INSERT_FIRST" || (operation == "INSERT_BEFORE" && beside.is_empty()),
             last: operation == "INSERT_BEFORE" && beside.ends_with(".router"),
+            idle: idle(operation, beside),
             at,
         });
     }
     found
+}
+
+/// Why a patch puts nothing before the router: Istio takes a filter without one beside it to the end of the chain.
+fn idle(operation: &str, beside: &str) -> Option<&'static str> {
+    let at_the_end = beside.is_empty() || beside.ends_with(".router");
+    match operation {
+        "INSERT_FIRST" | "INSERT_BEFORE" => None,
+        "INSERT_AFTER" | "REPLACE" if !at_the_end => None,
+        "INSERT_AFTER" | "ADD" => Some("puts the buffer filter behind the router, where no request comes"),
+        "REPLACE" => Some("puts the buffer filter in the router's place"),
+        "MERGE" | "REMOVE" => Some("inserts no buffer filter: the operation changes or removes one that is there"),
+        _ => Some("inserts no buffer filter: Istio knows no such operation"),
+    }
 }
 
 fn of_plugin<'a>(
@@ -98,11 +114,13 @@ fn of_plugin<'a>(
     let selector = labels(spec.at(&["selector", "matchLabels"]));
     let place = place(spec, &selector);
     let mut chain = Chain { is_known: true, ..Chain::default() };
-    let mut elsewhere = Vec::new();
+    let (mut elsewhere, mut idle) = (Vec::new(), Vec::new());
     for patch in patches {
         let namespaces = patch.namespace == plugin.namespace || patch.namespace == "istio-system";
         if !(namespaces && covers(&patch.labels, &selector) && fits(patch.context, place)) {
             elsewhere.push(patch);
+        } else if patch.idle.is_some() {
+            idle.push(patch);
         } else if patch.first {
             chain.before.push(patch.filter.clone());
         } else {
@@ -110,7 +128,14 @@ fn of_plugin<'a>(
         }
     }
     let has_buffer = chain.after("buffer").next().is_some() || chain.before("buffer").next().is_some();
-    if let Some(patch) = elsewhere.iter().find(|patch| patch.filter.kind == "buffer" && !has_buffer) {
+    let is_buffer = |patch: &&&Patch<'_>| patch.filter.kind == "buffer" && !has_buffer;
+    if let Some((patch, why)) = idle.iter().find(is_buffer).and_then(|patch| Some((patch, patch.idle?))) {
+        let message = format!("nothing holds requests until they are proved: this {why}");
+        let right = "insert it before the router: INSERT_BEFORE, with subFilter envoy.filters.http.router";
+        findings.add(&codes::HOLD_MISSING, &patch.at, message, right);
+        // That nothing holds is said, and would be said twice.
+        chain.after.push(patch.filter.clone());
+    } else if let Some(patch) = elsewhere.iter().find(is_buffer) {
         let what = if fits(patch.context, place) { "labels or namespace" } else { "context" };
         let message = format!("inserts the buffer filter for other workloads than the plugin's: {what} differ");
         let right = "give the EnvoyFilter the plugin's namespace and labels, and context GATEWAY for a gateway or \
