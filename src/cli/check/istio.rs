@@ -41,9 +41,9 @@ pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<
     for plugin in plugins().filter(|plugin| is_ours(&plugin.spec, plugin.name)) {
         let others: Vec<_> =
             plugins().filter(|other| other.at.path != plugin.at.path || other.name != plugin.name).collect();
-        check_plugin(plugin, findings);
+        check_plugin(plugin, objects, findings);
         check_deployments(plugin, objects, findings);
-        setups.push(of_plugin(plugin, &patches, &others, findings));
+        setups.push(of_plugin(plugin, objects, &patches, &others, findings));
     }
     for (position, patch) in patches.iter().enumerate().filter(|(_, patch)| patch.filter.is_ours) {
         let near = |other: &&Patch<'a>| other.context == patch.context && covers(&other.labels, &patch.labels);
@@ -106,13 +106,14 @@ fn idle(operation: &str, beside: &str) -> Option<&'static str> {
 
 fn of_plugin<'a>(
     plugin: &Object<'a>,
+    objects: &[Object<'a>],
     patches: &[Patch<'a>],
     others: &[&Object<'a>],
     findings: &mut Findings,
 ) -> Setup<'a> {
     let spec = &plugin.spec;
     let selector = labels(spec.at(&["selector", "matchLabels"]));
-    let place = place(spec, &selector);
+    let place = place(plugin, &selector, objects);
     let mut chain = Chain { is_known: true, ..Chain::default() };
     let (mut elsewhere, mut idle) = (Vec::new(), Vec::new());
     for patch in patches {
@@ -143,6 +144,15 @@ fn of_plugin<'a>(
         findings.add(&codes::SELECTOR_DIFFERS, &patch.at, message, right);
         // What it holds is said; that it also holds nothing here would be said twice.
         chain.after.push(patch.filter.clone());
+    }
+    let of_these = |patch: &&Patch<'_>| patch.namespace == plugin.namespace && patch.labels == selector;
+    let of = |context: &str| patches.iter().filter(of_these).find(|patch| patch.context == context);
+    if let (Place::Unknown, false, Some(_), Some(patch)) =
+        (place, selector.is_empty(), of("GATEWAY"), of("SIDECAR_INBOUND"))
+    {
+        let message = "is for sidecars, and another patch for the same workloads is for gateways: one of them does \
+                       nothing";
+        findings.add(&codes::SELECTOR_DIFFERS, &patch.at, message, "say GATEWAY or SIDECAR_INBOUND in both");
     }
     let rank = |spec: &Cursor<'_>| {
         let phase = match spec.text_at("phase") {
@@ -213,14 +223,23 @@ fn is_pinned(spec: &Cursor<'_>, url: &str) -> bool {
     spec.get("sha256").is_some() || url.contains("@sha256:") || url.starts_with("file://")
 }
 
-/// What an `istio: …gateway` label, a target or a mode says about where it works.
-fn place(spec: &Cursor<'_>, selector: &[(&str, &str)]) -> Place {
+/// What an `istio: …gateway` label, a target, a mode, or the workloads and gateways of the same files say about where a
+/// plugin works.
+fn place(plugin: &Object<'_>, selector: &[(&str, &str)], objects: &[Object<'_>]) -> Place {
+    let spec = &plugin.spec;
     let targets_gateway = spec.list("targetRefs").iter().any(|target| target.text_at("kind") == Some("Gateway"));
     let labelled = selector.iter().any(|(name, value)| {
         *name == "istio" && (value.contains("gateway") || value.contains("ingress"))
             || *name == "gateway.networking.k8s.io/gateway-name"
     });
-    if targets_gateway || labelled {
+    let chosen = |object: &Object<'_>| {
+        let pod = |map| labels(object.spec.at(&["template", "metadata", map]));
+        let of_gateway = labels(object.spec.get("selector"));
+        let injected = [pod("labels"), pod("annotations")].concat().contains(&("inject.istio.io/templates", "gateway"));
+        injected && object.namespace == plugin.namespace && covers(selector, &pod("labels"))
+            || object.kind == "Gateway" && !of_gateway.is_empty() && covers(&of_gateway, selector)
+    };
+    if targets_gateway || labelled || (!selector.is_empty() && objects.iter().any(chosen)) {
         Place::Gateway
     } else if spec.list("match").iter().any(|traffic| traffic.text_at("mode") == Some("SERVER")) {
         Place::Sidecar
@@ -238,15 +257,19 @@ fn fits(context: &str, place: Place) -> bool {
 }
 
 /// What of a `WasmPlugin` is wrong in itself.
-fn check_plugin(plugin: &Object<'_>, findings: &mut Findings) {
+fn check_plugin(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Findings) {
     let spec = &plugin.spec;
     let selector = labels(spec.at(&["selector", "matchLabels"]));
     if selector.is_empty() && spec.get("targetRefs").is_none() && spec.get("targetRef").is_none() {
         let message = "has no selector, so that it goes to every workload of its namespace";
         findings.add(&codes::SELECTOR_MISSING, spec, message, "add selector.matchLabels, or targetRefs");
     }
+    if let Some(strategy) = spec.get("failStrategy") {
+        let right = "say FAIL_CLOSE; known are FAIL_CLOSE, FAIL_OPEN and FAIL_RELOAD";
+        envoy::check_word(&strategy, &["FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD"], right, findings);
+    }
     let modes: Vec<_> = spec.list("match").into_iter().filter_map(|traffic| traffic.get("mode")).collect();
-    match place(spec, &selector) {
+    match place(plugin, &selector, objects) {
         Place::Gateway => {
             if let Some(mode) = modes.iter().find(|mode| mode.text() == Some("SERVER")) {
                 let message = "mode SERVER leaves a gateway's traffic out: nothing is checked";
