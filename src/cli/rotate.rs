@@ -9,6 +9,7 @@ use std::fs;
 use std::io::Read as _;
 
 use hookwarden::config;
+use hookwarden::verify::timestamp::parse_rfc3339;
 use serde_json::json;
 
 use super::Verdict;
@@ -77,6 +78,12 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
              plugin's own out of it; `hookwarden check` finds it there and says more",
             arguments.file
         )));
+    }
+    if arguments.until.as_deref().and_then(parse_rfc3339).is_some_and(|until| until <= clock::now()) {
+        return Err(told(
+            "--until is in the past, where the old secret would end before the new one is anywhere; say a time by which \
+             the sender signs with the new one, or leave --until out and run this with --finish later",
+        ));
     }
     let document = document::read(&text).ok_or_else(|| told("the configuration cannot be read"))?;
     let source = source(&document, &arguments.source)?;

@@ -151,6 +151,9 @@ impl<'a> Members<'a> {
             let nearest = self.known.iter().find(|known| is_near(known, key));
             let known: Vec<_> = self.known.iter().map(|known| format!("\"{known}\"")).collect();
             let message = match nearest {
+                _ if *key == "$schema" => {
+                    "is not known here: the filter takes none; set the schema in the editor instead".to_owned()
+                }
                 Some(nearest) => format!("is not known here; did you mean \"{nearest}\"?"),
                 None => format!("is not known here; known are {}", known.join(", ")),
             };
@@ -162,7 +165,7 @@ impl<'a> Members<'a> {
 /// The path of a member that is not known. Its name is shown if it is a word: it could be a secret in a wrong place.
 pub(super) fn shown(path: &Path, key: &str) -> Path {
     let word = key.len() <= 32 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'));
-    path.member(if word { key } else { "?" })
+    path.member(if word || key == "$schema" { key } else { "?" })
 }
 
 /// A duration as it can be written. Days stay days: a month has no whole number of them.

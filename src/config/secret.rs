@@ -199,6 +199,8 @@ fn is_usable(text: &str, short_is_meant: bool, path: &Path, findings: &mut Findi
         "is empty; an empty secret would prove nothing"
     } else if text.trim() != text || text.contains(['\n', '\r']) {
         "begins or ends with white space, or has a line break in it; paste it again without"
+    } else if is_quoted(text) {
+        "stands in quotation marks, or begins or ends with one; paste it again without"
     } else if looks_unexpanded(text) || text.rsplit_once(':').is_some_and(|(_, password)| looks_unexpanded(password)) {
         UNEXPANDED
     } else if text.len() < MIN_BYTES && !short_is_meant {
@@ -211,6 +213,13 @@ fn is_usable(text: &str, short_is_meant: bool, path: &Path, findings: &mut Findi
     };
     findings.problem(path, problem);
     false
+}
+
+/// Whether a word processor or a shell's quotation marks came along.
+fn is_quoted(text: &str) -> bool {
+    let curly = ['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
+    let within = |mark: char| text.len() > 1 && text.starts_with(mark) && text.ends_with(mark);
+    text.starts_with(curly) || text.ends_with(curly) || within('"') || within('\'')
 }
 
 /// Whether a text can be the sender's kind of secret, where it is known what that looks like.

@@ -140,6 +140,7 @@ fn refuses_what_would_not_be_valid() {
         (&["--source", "github", "--new-id", "no name"], "$.sources[0].verify.secrets[1].id"),
         (&["--source", "github", "--new-env", "no-name"], "$.sources[0].verify.secrets[1].env"),
         (&["--source", "github", "--until", "soon"], "not_after"),
+        (&["--source", "github", "--until", "2020-01-01T00:00:00Z"], "--until is in the past"),
         (&["--source", "github", "--finish"], "only secret"),
         (&["--source", "github", "--old-id", "x"], "it has 2025-11"),
         (&["--source", "mail", "--list", "verify.secrets"], "--list 'verify[0].secrets'"),

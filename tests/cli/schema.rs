@@ -23,6 +23,7 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("must be a plain path", "escapes that stand for something else would take a pattern of their own"),
     ("must be a network", "which bits stand behind a length is arithmetic"),
     ("names everybody", "so is that"),
+    ("stands in quotation marks", "marks that come in pairs, and the curly ones at either end"),
     ("looks like a placeholder", "a long list of words in any case, and what stands behind a colon"),
     ("is shorter than 8 bytes", "a schema counts characters"),
     ("stands for fewer than 8 bytes", "bytes behind base64 or hexadecimal digits are counted"),

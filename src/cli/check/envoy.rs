@@ -218,10 +218,14 @@ pub fn setup<'a>(
         let pairs = environment.get("key_values").map(|pairs| pairs.members()).unwrap_or_default();
         passed.extend(pairs.into_iter().map(|(name, value)| (name, value.clone(), value.text())));
     }
-    let fails_open = plugin
-        .get("fail_open")
-        .filter(|open| open.value.is_true())
-        .or_else(|| plugin.get("failure_policy").filter(|policy| policy.text() == Some("FAIL_OPEN")));
+    let fails_open = plugin.get("fail_open").filter(|open| open.value.is_true()).or_else(|| {
+        plugin.get("failure_policy").filter(|policy| matches!(policy.value.plain(), Some("FAIL_OPEN" | "3")))
+    });
+    if let Some(policy) = plugin.get("failure_policy") {
+        let known = ["FAIL_CLOSED", "FAIL_RELOAD", "FAIL_OPEN", "UNSPECIFIED", "0", "1", "2", "3"];
+        let right = "say FAIL_CLOSED; known are UNSPECIFIED, FAIL_RELOAD, FAIL_CLOSED and FAIL_OPEN";
+        check_word(&policy, &known, right, findings);
+    }
     let remote = plugin.at(&["vm_config", "code", "remote"]);
     Setup {
         host: Host::Envoy,
@@ -233,6 +237,13 @@ pub fn setup<'a>(
         unpinned: remote.filter(|remote| remote.get("sha256").is_none()),
         manager,
         plugin,
+    }
+}
+
+/// Whether a value is one of the words that its key takes.
+pub fn check_word(at: &Cursor<'_>, known: &[&str], right: &str, findings: &mut Findings) {
+    if !at.value.plain().is_some_and(|word| known.contains(&word)) {
+        findings.add(&codes::INVALID_VALUE, at, "is none of the words that are known here", right);
     }
 }
 

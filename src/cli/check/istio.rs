@@ -19,6 +19,8 @@ struct Patch<'a> {
     first: bool,
     /// Whether it comes directly before the router, behind every plugin.
     last: bool,
+    /// Why nothing comes before the router by it, if so.
+    idle: Option<&'static str>,
     /// The patch itself.
     at: Cursor<'a>,
 }
@@ -39,16 +41,16 @@ pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<
     for plugin in plugins().filter(|plugin| is_ours(&plugin.spec, plugin.name)) {
         let others: Vec<_> =
             plugins().filter(|other| other.at.path != plugin.at.path || other.name != plugin.name).collect();
-        check_plugin(plugin, findings);
+        check_plugin(plugin, objects, findings);
         check_deployments(plugin, objects, findings);
-        setups.push(of_plugin(plugin, &patches, &others, findings));
+        setups.push(of_plugin(plugin, objects, &patches, &others, findings));
     }
     for (position, patch) in patches.iter().enumerate().filter(|(_, patch)| patch.filter.is_ours) {
         let near = |other: &&Patch<'a>| other.context == patch.context && covers(&other.labels, &patch.labels);
         let (before, after): (Vec<_>, Vec<_>) = patches
             .iter()
             .enumerate()
-            .filter(|(other, patch)| *other != position && near(patch))
+            .filter(|(other, patch)| *other != position && patch.idle.is_none() && near(patch))
             .partition(|(other, patch)| patch.first || (*other < position && !patch.last));
         let filters =
             |list: Vec<(usize, &Patch<'a>)>| list.into_iter().map(|(_, patch)| patch.filter.clone()).collect();
@@ -82,27 +84,44 @@ fn patches<'a>(object: &Object<'a>) -> Vec<Patch<'a>> {
             context: at.value.at(&["match", "context"]).and_then(Value::text).unwrap_or("ANY"),
             first: operation == "INSERT_FIRST" || (operation == "INSERT_BEFORE" && beside.is_empty()),
             last: operation == "INSERT_BEFORE" && beside.ends_with(".router"),
+            idle: idle(operation, beside),
             at,
         });
     }
     found
 }
 
+/// Why a patch puts nothing before the router: Istio takes a filter without one beside it to the end of the chain.
+fn idle(operation: &str, beside: &str) -> Option<&'static str> {
+    let at_the_end = beside.is_empty() || beside.ends_with(".router");
+    match operation {
+        "INSERT_FIRST" | "INSERT_BEFORE" => None,
+        "INSERT_AFTER" | "REPLACE" if !at_the_end => None,
+        "INSERT_AFTER" | "ADD" => Some("puts the buffer filter behind the router, where no request comes"),
+        "REPLACE" => Some("puts the buffer filter in the router's place"),
+        "MERGE" | "REMOVE" => Some("inserts no buffer filter: the operation changes or removes one that is there"),
+        _ => Some("inserts no buffer filter: Istio knows no such operation"),
+    }
+}
+
 fn of_plugin<'a>(
     plugin: &Object<'a>,
+    objects: &[Object<'a>],
     patches: &[Patch<'a>],
     others: &[&Object<'a>],
     findings: &mut Findings,
 ) -> Setup<'a> {
     let spec = &plugin.spec;
     let selector = labels(spec.at(&["selector", "matchLabels"]));
-    let place = place(spec, &selector);
+    let place = place(plugin, &selector, objects);
     let mut chain = Chain { is_known: true, ..Chain::default() };
-    let mut elsewhere = Vec::new();
+    let (mut elsewhere, mut idle) = (Vec::new(), Vec::new());
     for patch in patches {
         let namespaces = patch.namespace == plugin.namespace || patch.namespace == "istio-system";
         if !(namespaces && covers(&patch.labels, &selector) && fits(patch.context, place)) {
             elsewhere.push(patch);
+        } else if patch.idle.is_some() {
+            idle.push(patch);
         } else if patch.first {
             chain.before.push(patch.filter.clone());
         } else {
@@ -110,7 +129,14 @@ fn of_plugin<'a>(
         }
     }
     let has_buffer = chain.after("buffer").next().is_some() || chain.before("buffer").next().is_some();
-    if let Some(patch) = elsewhere.iter().find(|patch| patch.filter.kind == "buffer" && !has_buffer) {
+    let is_buffer = |patch: &&&Patch<'_>| patch.filter.kind == "buffer" && !has_buffer;
+    if let Some((patch, why)) = idle.iter().find(is_buffer).and_then(|patch| Some((patch, patch.idle?))) {
+        let message = format!("nothing holds requests until they are proved: this {why}");
+        let right = "insert it before the router: INSERT_BEFORE, with subFilter envoy.filters.http.router";
+        findings.add(&codes::HOLD_MISSING, &patch.at, message, right);
+        // That nothing holds is said, and would be said twice.
+        chain.after.push(patch.filter.clone());
+    } else if let Some(patch) = elsewhere.iter().find(is_buffer) {
         let what = if fits(patch.context, place) { "labels or namespace" } else { "context" };
         let message = format!("inserts the buffer filter for other workloads than the plugin's: {what} differ");
         let right = "give the EnvoyFilter the plugin's namespace and labels, and context GATEWAY for a gateway or \
@@ -118,6 +144,15 @@ fn of_plugin<'a>(
         findings.add(&codes::SELECTOR_DIFFERS, &patch.at, message, right);
         // What it holds is said; that it also holds nothing here would be said twice.
         chain.after.push(patch.filter.clone());
+    }
+    let of_these = |patch: &&Patch<'_>| patch.namespace == plugin.namespace && patch.labels == selector;
+    let of = |context: &str| patches.iter().filter(of_these).find(|patch| patch.context == context);
+    if let (Place::Unknown, false, Some(_), Some(patch)) =
+        (place, selector.is_empty(), of("GATEWAY"), of("SIDECAR_INBOUND"))
+    {
+        let message = "is for sidecars, and another patch for the same workloads is for gateways: one of them does \
+                       nothing";
+        findings.add(&codes::SELECTOR_DIFFERS, &patch.at, message, "say GATEWAY or SIDECAR_INBOUND in both");
     }
     let rank = |spec: &Cursor<'_>| {
         let phase = match spec.text_at("phase") {
@@ -188,14 +223,23 @@ fn is_pinned(spec: &Cursor<'_>, url: &str) -> bool {
     spec.get("sha256").is_some() || url.contains("@sha256:") || url.starts_with("file://")
 }
 
-/// What an `istio: …gateway` label, a target or a mode says about where it works.
-fn place(spec: &Cursor<'_>, selector: &[(&str, &str)]) -> Place {
+/// What an `istio: …gateway` label, a target, a mode, or the workloads and gateways of the same files say about where a
+/// plugin works.
+fn place(plugin: &Object<'_>, selector: &[(&str, &str)], objects: &[Object<'_>]) -> Place {
+    let spec = &plugin.spec;
     let targets_gateway = spec.list("targetRefs").iter().any(|target| target.text_at("kind") == Some("Gateway"));
     let labelled = selector.iter().any(|(name, value)| {
         *name == "istio" && (value.contains("gateway") || value.contains("ingress"))
             || *name == "gateway.networking.k8s.io/gateway-name"
     });
-    if targets_gateway || labelled {
+    let chosen = |object: &Object<'_>| {
+        let pod = |map| labels(object.spec.at(&["template", "metadata", map]));
+        let of_gateway = labels(object.spec.get("selector"));
+        let injected = [pod("labels"), pod("annotations")].concat().contains(&("inject.istio.io/templates", "gateway"));
+        injected && object.namespace == plugin.namespace && covers(selector, &pod("labels"))
+            || object.kind == "Gateway" && !of_gateway.is_empty() && covers(&of_gateway, selector)
+    };
+    if targets_gateway || labelled || (!selector.is_empty() && objects.iter().any(chosen)) {
         Place::Gateway
     } else if spec.list("match").iter().any(|traffic| traffic.text_at("mode") == Some("SERVER")) {
         Place::Sidecar
@@ -213,15 +257,19 @@ fn fits(context: &str, place: Place) -> bool {
 }
 
 /// What of a `WasmPlugin` is wrong in itself.
-fn check_plugin(plugin: &Object<'_>, findings: &mut Findings) {
+fn check_plugin(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Findings) {
     let spec = &plugin.spec;
     let selector = labels(spec.at(&["selector", "matchLabels"]));
     if selector.is_empty() && spec.get("targetRefs").is_none() && spec.get("targetRef").is_none() {
         let message = "has no selector, so that it goes to every workload of its namespace";
         findings.add(&codes::SELECTOR_MISSING, spec, message, "add selector.matchLabels, or targetRefs");
     }
+    if let Some(strategy) = spec.get("failStrategy") {
+        let right = "say FAIL_CLOSE; known are FAIL_CLOSE, FAIL_OPEN and FAIL_RELOAD";
+        envoy::check_word(&strategy, &["FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD"], right, findings);
+    }
     let modes: Vec<_> = spec.list("match").into_iter().filter_map(|traffic| traffic.get("mode")).collect();
-    match place(spec, &selector) {
+    match place(plugin, &selector, objects) {
         Place::Gateway => {
             if let Some(mode) = modes.iter().find(|mode| mode.text() == Some("SERVER")) {
                 let message = "mode SERVER leaves a gateway's traffic out: nothing is checked";

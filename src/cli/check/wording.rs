@@ -20,6 +20,7 @@ const PROBLEMS: &[(&str, &Code)] = &[
     ("must be what stands before the path", &codes::SCHEME_VALUE),
     ("is empty; an empty secret", &codes::SECRET_UNUSABLE),
     ("begins or ends with white space", &codes::SECRET_UNUSABLE),
+    ("stands in quotation marks", &codes::SECRET_UNUSABLE),
     ("looks like a placeholder", &codes::SECRET_UNUSABLE),
     ("is shorter than 8 bytes", &codes::SECRET_UNUSABLE),
     ("stands for fewer than 8 bytes", &codes::SECRET_UNUSABLE),
