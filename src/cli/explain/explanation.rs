@@ -109,7 +109,8 @@ fn findings(
     let denial = decision.denial().unwrap_or(Denial::Unmatched);
     let Some((position, source)) = decision.source.and_then(|at| Some((at, configuration.sources.get(at)?))) else {
         let mut findings = suspects::nearest(configuration, captured);
-        findings.splice(0..0, suspects::astray(configuration, None, captured, arrival.time));
+        let astray = suspects::astray(configuration, None, captured, arrival.time);
+        suspects::join(configuration, &mut findings, astray);
         if findings.is_empty() {
             findings.extend(advice::of(denial, source_less(configuration, captured)));
         }

@@ -134,6 +134,68 @@ fn curl_commands_of_every_shell() {
         flat.replace('"', "^\\^\"").replace('&', "^&").replace('{', "^{").replace('}', "^}")
     );
     assert_verified("for cmd", &explain(windows));
+    let signed = |body: &str| format!("X-Hub-Signature-256: {}", self::signature(body.as_bytes()));
+    let percent = "{\"a\":\"50%\"}";
+    let batch = format!(
+        "curl \"https://hooks.example.com/hooks/github\" ^\r\n -H \"{}\" ^\r\n -d \"{}\"",
+        signed(percent),
+        percent.replace('"', "\\\"").replace('%', "%%")
+    );
+    assert_verified("in a batch file", &explain(batch));
+    for (what, line_end, body) in [
+        ("for PowerShell", "`\r\n", flat.to_owned()),
+        ("for PowerShell with Unix's line ends", "`\n", flat.to_owned()),
+        ("for an old PowerShell", "`\r\n", flat.replace('"', "\\\"")),
+    ] {
+        let command = format!(
+            "curl.exe -X POST https://hooks.example.com/hooks/github {line_end}  -H \"{}\" {line_end}  -d '{body}'\r\n",
+            signed(flat)
+        );
+        assert_verified(what, &explain(command));
+    }
+}
+
+#[test]
+fn no_other_word_of_a_curl_command_becomes_its_url() {
+    let url = "https://hooks.example.com/hooks/github";
+    let signature = signature(b"{}");
+    for (command, expected) in [
+        (
+            format!("curl {url} -H X-Hub-Signature-256: {signature} -d '{{}}'"),
+            "word 5 of the curl command belongs to no",
+        ),
+        (
+            format!("curl -H X-Hub-Signature-256: {signature} {url} -d '{{}}'"),
+            "word 4 of the curl command belongs to no",
+        ),
+        (format!("curl --url {url} {signature}"), "word 4 of the curl command belongs to no"),
+        (format!("curl {url} https://other.example.com/{signature}"), "word 3 of the curl command belongs to no"),
+        (
+            format!("curl --bogus https://other.example.com/{signature} {url}"),
+            "word 3 of the curl command stands behind",
+        ),
+        (format!("curl --url {url} --url {url}"), "has two URLs"),
+        (format!("curl {url} -H “X-Hub-Signature-256: {signature}”"), "curly quotes"),
+        (format!("curl {url} -H \"X-Hub-Signature-256: sha256=$(openssl dgst)\""), "has $(…)"),
+        (format!("curl {url} -H @head.txt"), "-H @file"),
+        (format!("curl {url} --next {url}"), "--next"),
+    ] {
+        let ran = explain(&command);
+        assert_eq!(ran.code, 2, "{command}: {ran:?}");
+        assert!(ran.err.contains(expected) && ran.out.is_empty(), "{command}: {}", ran.err);
+        assert!(!ran.err.contains(&signature), "{command}: {}", ran.err);
+    }
+    let inside = "{\"a\":\"“x” $(y)\"}";
+    let command = format!(
+        "curl {url} --bogus 7 --compressed -K file -H 'X-Hub-Signature-256: {}' -d '{inside}'",
+        self::signature(inside.as_bytes())
+    );
+    let ran = explain(command);
+    assert_verified("what is not known is passed over", &ran);
+    let said: Value = serde_json::from_str(&ran.out).expect("it is JSON");
+    let notes = said["notes"].to_string();
+    assert!(notes.contains("--bogus of the curl command is not known") && notes.contains("--config"), "{notes}");
+    assert!(!notes.contains("--compressed"), "{notes}");
 }
 
 #[test]

@@ -14,7 +14,6 @@ const WITH_VALUE: &[&str] = &[
     "--cert",
     "--cert-type",
     "--ciphers",
-    "--config",
     "--connect-timeout",
     "--connect-to",
     "--cookie-jar",
@@ -45,7 +44,61 @@ const WITH_VALUE: &[&str] = &[
     "--unix-socket",
     "--write-out",
 ];
-/// The letters of such options, and of those that say something.
+/// Options without a value that say nothing about the request.
+const WITHOUT_VALUE: &[&str] = &[
+    "--anyauth",
+    "--basic",
+    "--compressed",
+    "--create-dirs",
+    "--digest",
+    "--disable",
+    "--fail",
+    "--fail-early",
+    "--fail-with-body",
+    "--globoff",
+    "--http0.9",
+    "--http1.0",
+    "--http1.1",
+    "--http2",
+    "--http2-prior-knowledge",
+    "--http3",
+    "--http3-only",
+    "--include",
+    "--insecure",
+    "--ipv4",
+    "--ipv6",
+    "--location",
+    "--location-trusted",
+    "--netrc",
+    "--no-buffer",
+    "--no-keepalive",
+    "--no-progress-meter",
+    "--parallel",
+    "--path-as-is",
+    "--post301",
+    "--post302",
+    "--post303",
+    "--progress-bar",
+    "--proxytunnel",
+    "--raw",
+    "--remote-name",
+    "--remote-time",
+    "--retry-all-errors",
+    "--retry-connrefused",
+    "--show-error",
+    "--show-headers",
+    "--silent",
+    "--ssl-no-revoke",
+    "--ssl-reqd",
+    "--tcp-nodelay",
+    "--tlsv1",
+    "--tlsv1.0",
+    "--tlsv1.1",
+    "--tlsv1.2",
+    "--tlsv1.3",
+    "--verbose",
+];
+/// The letters of options with a value, of those too that say something.
 const LETTERS_WITH_VALUE: &str = "HXdAebuFTotKmUwxYyzCcDEPQr";
 
 /// Whether a text begins as a `curl` command.
@@ -61,16 +114,36 @@ pub fn read(text: &str, folder: Option<&Path>) -> Result<Captured, String> {
     let text = text.strip_prefix('$').unwrap_or(text);
     let words = shell::words(text)?;
     let mut command = Command { folder, ..Command::default() };
+    let total = words.len();
     let mut words = words.into_iter().skip(1);
-    while let Some(word) = words.next() {
+    loop {
+        let position = total.saturating_sub(words.len()).saturating_add(1);
+        let Some(word) = words.next() else { break };
+        let behind = command.unknown.take();
         match std::str::from_utf8(&word) {
             Ok(long) if long.starts_with("--") => command.long(long, &mut words)?,
             Ok(short) if short.starts_with('-') && short.len() > 1 => command.short(short, &mut words)?,
-            Ok(url) => command.url = Some(url.to_owned()),
-            Err(_) => return Err("the URL of the curl command is not UTF-8".to_owned()),
+            Ok(bare) => command.bare.push(Bare { text: bare.to_owned(), position, behind }),
+            Err(_) => return Err(format!("word {position} of the curl command is not UTF-8")),
         }
     }
+    command.choose_url()?;
     command.finish()
+}
+
+/// A word that belongs to no option that is known.
+struct Bare {
+    text: String,
+    /// Its place in the command, from 1.
+    position: usize,
+    /// The option in front of it, if that is one that is not known.
+    behind: Option<String>,
+}
+
+impl Bare {
+    fn looks_like_url(&self) -> bool {
+        self.text.contains("://")
+    }
 }
 
 #[derive(Default)]
@@ -86,6 +159,10 @@ struct Command<'a> {
     strips: bool,
     is_get: bool,
     is_json: bool,
+    /// The words that could be the URL.
+    bare: Vec<Bare>,
+    /// The option that was read last, if it is not known.
+    unknown: Option<String>,
     notes: Vec<String>,
 }
 
@@ -100,8 +177,19 @@ impl Command<'_> {
         let mut next =
             || value.clone().or_else(|| words.next()).ok_or(format!("{name} of the curl command has no value"));
         match name {
-            "--header" => self.headers.push(next()?),
+            "--header" => {
+                let line = next()?;
+                if line.starts_with(b"@") {
+                    return Err(
+                        "-H @file of the curl command names a file of header lines, which is not read: write each of \
+                                them as -H 'Name: value'"
+                            .to_owned(),
+                    );
+                }
+                self.headers.push(line);
+            }
             "--request" => self.method = Some(text(next()?)?),
+            "--url" if self.url.is_some() => return Err("the curl command has two URLs; keep one".to_owned()),
             "--url" => self.url = Some(text(next()?)?),
             "--user" => self.user = Some(text(next()?)?),
             "--oauth2-bearer" => self.headers.push([b"Authorization: Bearer ".as_slice(), &next()?].concat()),
@@ -134,10 +222,63 @@ impl Command<'_> {
                 self.push(bytes.clone(), bytes);
                 self.method.get_or_insert_with(|| "PUT".to_owned());
             }
+            "--next" => {
+                return Err("the curl command sends several requests (--next); keep one of them".to_owned());
+            }
+            "--config" => {
+                drop(next()?);
+                self.notes.push("--config of the curl command names a file of options, which is not read".to_owned());
+            }
             _ if WITH_VALUE.contains(&name) => drop(next()?),
-            _ => {}
+            _ if WITHOUT_VALUE.contains(&name) => {}
+            _ => {
+                let is_name = name.len() < 40
+                    && name
+                        .bytes()
+                        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte));
+                let shown = if is_name { name } else { "an option" };
+                self.notes.push(format!("{shown} of the curl command is not known here, and is passed over"));
+                self.unknown = value.is_none().then(|| shown.to_owned());
+            }
         }
         Ok(())
+    }
+
+    /// Takes the one word that is the URL. What a word says is not shown: it may be a part of a signature.
+    fn choose_url(&mut self) -> Result<(), String> {
+        let bare = std::mem::take(&mut self.bare);
+        let is_alone = self.url.is_none() && bare.len() == 1;
+        let mut candidates = Vec::new();
+        for word in bare {
+            match &word.behind {
+                Some(option) if !is_alone && word.looks_like_url() => {
+                    return Err(format!(
+                        "word {} of the curl command stands behind {option}, which is not known here: it may be its \
+                         value or the URL; take that option away",
+                        word.position
+                    ));
+                }
+                Some(_) if !is_alone || !word.looks_like_url() => {}
+                _ => candidates.push(word),
+            }
+        }
+        let is_chosen = self.url.is_some();
+        let stray = match candidates.as_slice() {
+            [only] if !is_chosen => {
+                self.url = Some(only.text.clone());
+                return Ok(());
+            }
+            [] => return Ok(()),
+            [only] => only,
+            [first, .., last] => {
+                candidates.iter().find(|word| !word.looks_like_url()).unwrap_or(if is_chosen { first } else { last })
+            }
+        };
+        Err(format!(
+            "word {} of the curl command belongs to no option, and the URL stands elsewhere: a quote is missing around a \
+             value, or the command is written for another shell",
+            stray.position
+        ))
     }
 
     fn short(&mut self, option: &str, words: Words<'_>) -> Result<(), String> {
@@ -166,6 +307,7 @@ impl Command<'_> {
                 'u' => "--user",
                 'F' => "--form",
                 'T' => "--upload-file",
+                'K' => "--config",
                 _ => return Ok(()),
             };
             return self.long(name, &mut std::iter::once(value));

@@ -1,12 +1,35 @@
-//! Words of a command line, as a POSIX shell or Windows' `cmd` makes them.
+//! Words of a command line, as a POSIX shell, PowerShell or Windows' `cmd` makes them.
 
 /// The words of a command line, as bytes: a shell can write any.
 ///
 /// # Errors
-/// What is not closed.
+/// What is not closed, and what only the shell itself could fill in.
 pub fn words(text: &str) -> Result<Vec<Vec<u8>>, String> {
-    if is_cmd(text) { Ok(cmd_words(text)) } else { posix_words(text) }
+    if is_cmd(text) {
+        cmd_words(text)
+    } else if is_powershell(text) {
+        powershell_words(text)
+    } else {
+        posix_words(text)
+    }
 }
+
+/// Whether lines go on as only PowerShell lets them.
+fn is_powershell(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_end);
+    lines.next().is_some_and(|line| line.ends_with('`')) || lines.any(|line| line.ends_with(" `"))
+}
+
+/// Quotes as word processors and chats write them.
+fn is_curly(char: char) -> bool {
+    matches!(char, '\u{2018}'..='\u{201f}' | '«' | '»')
+}
+
+const UNCLOSED: &str = "a quote of the curl command is not closed";
+const CURLY: &str = "the curl command has curly quotes (“ ” or ‘ ’) where a shell wants straight ones: an editor or a \
+                     chat changed them; write \" or ' instead";
+const SUBSTITUTED: &str = "the curl command has $(…), which only its shell can fill in: write what stood there when the \
+                           request was sent";
 
 /// Whether lines go on, or quotes are written, as only `cmd` does.
 fn is_cmd(text: &str) -> bool {
@@ -23,7 +46,7 @@ fn posix_words(text: &str) -> Result<Vec<Vec<u8>>, String> {
     // A copy may have the line ends of Windows.
     let text = text.replace("\r\n", "\n");
     let (text, pieces) = take_ansi_c(&text)?;
-    let words = shell_words::split(&text).map_err(|_| "a quote of the curl command is not closed".to_owned())?;
+    let words = shell_words::split(&text).map_err(|_| UNCLOSED.to_owned())?;
     let ends = |word: &String| matches!(word.as_str(), "|" | "||" | "&&" | ";" | "&" | ">" | ">>" | "2>&1" | "<");
     Ok(words.into_iter().take_while(|word| !ends(word)).map(|word| put_back(&word, &pieces)).collect())
 }
@@ -42,6 +65,8 @@ fn take_ansi_c(text: &str) -> Result<(String, Vec<Vec<u8>>), String> {
                 pieces.push(ansi_c(&mut chars)?);
                 continue;
             }
+            (None | Some('"'), '$') if chars.peek() == Some(&'(') => return Err(SUBSTITUTED.to_owned()),
+            (None, curly) if is_curly(curly) => return Err(CURLY.to_owned()),
             (None, '\'' | '"') => quote = Some(char),
             (Some(open), _) if open == char => quote = None,
             (None | Some('"'), '\\') => {
@@ -62,7 +87,7 @@ fn ansi_c(chars: Chars<'_, '_>) -> Result<Vec<u8>, String> {
     let push = |bytes: &mut Vec<u8>, char: char| bytes.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
     loop {
         match chars.next() {
-            None => return Err("a quote of the curl command is not closed".to_owned()),
+            None => return Err(UNCLOSED.to_owned()),
             Some('\'') => return Ok(bytes),
             Some('\\') => match chars.next() {
                 Some('n') => bytes.push(b'\n'),
@@ -81,7 +106,7 @@ fn ansi_c(chars: Chars<'_, '_>) -> Result<Vec<u8>, String> {
                     bytes.extend(u8::try_from(number_from(first, chars, 8, 2) & 0xff).ok());
                 }
                 Some(other) => push(&mut bytes, other),
-                None => return Err("a quote of the curl command is not closed".to_owned()),
+                None => return Err(UNCLOSED.to_owned()),
             },
             Some(other) => push(&mut bytes, other),
         }
@@ -115,8 +140,55 @@ fn put_back(word: &str, pieces: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// First the carets of `cmd`, then the quotes of the C runtime.
-fn cmd_words(text: &str) -> Vec<Vec<u8>> {
+/// Words as PowerShell makes them, where a backtick escapes and a doubled quote is one.
+fn powershell_words(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut chars = text.chars().filter(|char| *char != '\r').peekable();
+    while let Some(char) = chars.next() {
+        match (quote, char) {
+            (None | Some('"'), '`') => match chars.next() {
+                Some('\n') if quote.is_none() => words.extend(word.take()),
+                Some('n') => word.get_or_insert_default().push('\n'),
+                Some('r') => word.get_or_insert_default().push('\r'),
+                Some('t') => word.get_or_insert_default().push('\t'),
+                Some('0') => word.get_or_insert_default().push('\0'),
+                Some(other) => word.get_or_insert_default().push(other),
+                None => {}
+            },
+            (None | Some('"'), '$') if chars.peek() == Some(&'(') => return Err(SUBSTITUTED.to_owned()),
+            (None, curly) if is_curly(curly) => return Err(CURLY.to_owned()),
+            (None, '\'' | '"') => {
+                quote = Some(char);
+                word.get_or_insert_default();
+            }
+            (None, ' ' | '\t') => words.extend(word.take()),
+            (None, '\n' | '|' | ';' | '>') => break,
+            (Some(open), _) if open == char => match chars.next_if_eq(&open) {
+                Some(_) => word.get_or_insert_default().push(open),
+                None => quote = None,
+            },
+            _ => word.get_or_insert_default().push(char),
+        }
+    }
+    if quote.is_some() {
+        return Err(UNCLOSED.to_owned());
+    }
+    words.extend(word);
+    Ok(words.into_iter().map(|word| for_old_powershell(word).into_bytes()).collect())
+}
+
+/// Before version 7.3 PowerShell took the quotes inside a word away, and so every one of them was written `\"`.
+fn for_old_powershell(word: String) -> String {
+    let escaped = word.matches("\\\"").count();
+    if escaped > 0 && escaped == word.matches('"').count() { word.replace("\\\"", "\"") } else { word }
+}
+
+/// First the carets and percent signs of `cmd`, then the quotes of the C runtime.
+fn cmd_words(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    // A batch file doubles them.
+    let text = text.replace("%%", "%");
     let mut line = String::with_capacity(text.len());
     let mut chars = text.chars().filter(|char| *char != '\r').peekable();
     let mut quoted = false;
@@ -133,10 +205,11 @@ fn cmd_words(text: &str) -> Vec<Vec<u8>> {
                 line.push(char);
             }
             '\n' if !quoted => break,
+            curly if !quoted && is_curly(curly) => return Err(CURLY.to_owned()),
             _ => line.push(char),
         }
     }
-    c_runtime_words(&line)
+    Ok(c_runtime_words(&line))
 }
 
 /// Words as Microsoft's C runtime reads them: `\"` is a quote, backslashes before a quote count half.

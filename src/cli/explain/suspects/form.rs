@@ -2,7 +2,7 @@
 
 use hookwarden::verify::percent::{self, Pair, pairs};
 
-use super::json_text;
+use super::json_text::{self, Tree};
 use super::{Change, Mistake, Scene};
 
 const ADVICE: &str = "Let hookwarden see the bytes as they came: what parses the form must stand behind it. If the body was only saved \
@@ -77,7 +77,18 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
         let decoded = "The body is percent-encoded here, and was not where it was signed.";
         add(percent::decode_form(body), "body_percent_encoded", decoded, ADVICE);
     }
-    if !body.is_empty() && !body.contains(&b'&') {
+    if let Some(fields) = flat_object(body) {
+        let sentence = "The body is JSON here, and was a form where it was signed: a body parser or a gateway in front wrote it anew.";
+        let mut sorted = fields.clone();
+        sorted.sort();
+        for writer in WRITERS {
+            for fields in [&fields, &sorted] {
+                add(write(fields, writer), "form_to_json", sentence, ADVICE);
+            }
+        }
+    }
+    let is_plain_form = looks_like_form && body.contains(&b'&');
+    if !body.is_empty() && !is_plain_form {
         let sentence = "The body stood in a form's field \"payload\" where it was signed; here the form is gone.";
         for writer in WRITERS.iter().take(2) {
             add(write(&[(b"payload".to_vec(), body.to_vec())], writer), "form_decoded", sentence, ADVICE);
@@ -105,6 +116,25 @@ fn lower_escapes(text: &str) -> String {
             if is_digit { char.to_ascii_lowercase() } else { char }
         })
         .collect()
+}
+
+/// The fields of a JSON object that has nothing but texts, numbers and such in it.
+fn flat_object(body: &[u8]) -> Option<Vec<Pair>> {
+    let Tree::Object(members, _) = Tree::parse(std::str::from_utf8(body).ok()?)? else { return None };
+    let text = |quoted: &str| serde_json::from_str::<String>(quoted).ok().map(String::into_bytes);
+    let fields: Option<Vec<Pair>> = members
+        .iter()
+        .map(|(key, value)| {
+            let value = match value {
+                Tree::Text(quoted) => text(quoted)?,
+                Tree::Atom("null") => Vec::new(),
+                Tree::Atom(atom) => atom.as_bytes().to_vec(),
+                Tree::Object(..) | Tree::List(..) => return None,
+            };
+            Some((text(key)?, value))
+        })
+        .collect();
+    fields.filter(|fields| !fields.is_empty())
 }
 
 /// A flat object of the fields.

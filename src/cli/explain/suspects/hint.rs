@@ -5,7 +5,7 @@ use hookwarden::verify::content::Content;
 use hookwarden::verify::expression::Facts;
 use hookwarden::verify::json::{Json, JsonPath};
 use hookwarden::verify::jwt::{ClaimRule, JwtScheme};
-use hookwarden::verify::scheme::Scheme;
+use hookwarden::verify::scheme::{CredentialForm, CredentialPlace, Scheme};
 use hookwarden::verify::{Denial, Occurrence, Request};
 
 use super::{Finding, Mistake, Scene, coding, sender};
@@ -24,9 +24,12 @@ pub fn hints(scene: &Scene<'_>) -> Vec<Finding> {
             | Denial::TimestampMissing
             | Denial::FieldMissing
     );
+    let mut certain = Vec::new();
+    raw_login(scene, &dialects, &mut certain);
     if lacks {
         missing(scene, &others, &mut mistakes);
     }
+    masked(scene, &mut mistakes);
     claims(scene, &dialects, &mut mistakes);
     required(scene, &dialects, &mut mistakes);
     body(scene, &mut mistakes);
@@ -36,7 +39,61 @@ pub fn hints(scene: &Scene<'_>) -> Vec<Finding> {
     if mistakes.is_empty() {
         mistakes.extend(usual(scene));
     }
-    mistakes.into_iter().map(|mistake| Finding { mistakes: vec![mistake], secret: None, is_certain: false }).collect()
+    let finding = |mistake, is_certain| Finding { mistakes: vec![mistake], secret: None, is_certain };
+    let likely = mistakes.into_iter().map(|mistake| finding(mistake, false));
+    certain.into_iter().map(|mistake| finding(mistake, true)).chain(likely).collect()
+}
+
+/// A user and a password that are not encoded.
+fn raw_login(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake>) {
+    let is_raw = |name: &str| {
+        let value = scene.captured.header(name).unwrap_or_default();
+        value
+            .split_at_checked(6)
+            .is_some_and(|(scheme, login)| scheme.eq_ignore_ascii_case(b"basic ") && login.trim_ascii().contains(&b':'))
+    };
+    let reads_raw = dialects.iter().any(|(scheme, _)| match scheme {
+        Scheme::Credential(scheme) => {
+            matches!((&scheme.place, &scheme.form), (CredentialPlace::Header(name), CredentialForm::Basic) if is_raw(name))
+        }
+        _ => false,
+    });
+    if reads_raw {
+        mistakes.push(Mistake::new(
+            "credential_form",
+            "What follows \"Basic\" is not base64-encoded: the user and the password stand there as they are, around a colon.",
+            "Let the sender encode user:password in base64, as most do when the login is given to them as such.",
+        ));
+    }
+}
+
+/// What the program that captured the request wrote in place of a value.
+fn masked(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
+    let is_masked = |value: &[u8]| {
+        let value = value.trim_ascii().to_ascii_lowercase();
+        let bare = value.rsplit(|byte| matches!(*byte, b'=' | b' ' | b',')).next().unwrap_or_default();
+        let inner = bare.trim_ascii_start();
+        let word: Vec<u8> = inner.iter().copied().filter(|byte| !b"[]<>(){}*".contains(byte)).collect();
+        let is_stars =
+            inner.len() > 2 && inner.iter().all(|byte| matches!(*byte, b'*' | b'x' | b'.')) && inner.contains(&b'*');
+        let words: [&[u8]; 6] = [b"redacted", b"masked", b"filtered", b"hidden", b"removed", b"sanitized"];
+        is_stars || words.contains(&word.as_slice())
+    };
+    let names: Vec<_> = needs::headers(scene.check)
+        .into_iter()
+        .filter(|name| scene.captured.header(name).is_some_and(is_masked))
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    if !names.is_empty() {
+        mistakes.push(Mistake::new(
+            "capture_masked",
+            format!(
+                "The value of {} was taken out of the capture: the program that saved it masks such headers.",
+                names.join(" and ")
+            ),
+            "Capture the request again with that program's masking off (a browser: export HAR with sensitive data).",
+        ));
+    }
 }
 
 fn of_another_sender(others: &[&str]) -> Mistake {
@@ -229,6 +286,20 @@ fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
             "body_missing",
             "The request has no body; perhaps it was not captured.".to_owned(),
             "Save the body with the request.",
+        );
+    }
+    if body.is_empty()
+        && matches!(captured.method.as_str(), "GET" | "HEAD")
+        && matches!(scene.denial, Denial::SignatureMismatch | Denial::DigestMismatch)
+    {
+        add(
+            "method_redirected",
+            format!(
+                "The request is a {} without a body, and is signed: a redirect (301, 302 or 303) on its way turned the sender's POST into it, and \
+                 the body that was signed is gone.",
+                captured.method
+            ),
+            "Give the sender the URL behind the redirect: https, the host's full name, the slash at the end of the path as it is configured.",
         );
     }
     let text = String::from_utf8_lossy(body);

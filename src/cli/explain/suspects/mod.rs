@@ -27,7 +27,7 @@ use super::capture::Captured;
 use super::configuration::{Configuration, WrittenCheck};
 use super::trial::{self, Proved, Prover};
 use key::Keys;
-pub use route::{astray, nearest, reason};
+pub use route::{astray, join, nearest, reason};
 pub use time::signed_time;
 
 /// One mistake, named.

@@ -82,6 +82,26 @@ pub fn nearest(configuration: &Configuration, captured: &Captured) -> Vec<Findin
     mistakes.into_iter().map(|mistake| Finding { mistakes: vec![mistake], secret: None, is_certain: false }).collect()
 }
 
+/// Puts what is wrong with the way to a source in place of the finding that the request is for that source: where its
+/// proof holds there, that is certain.
+pub fn join(configuration: &Configuration, near: &mut Vec<Finding>, astray: Vec<Finding>) {
+    let mut certain = Vec::new();
+    for finding in astray {
+        let says = |finding: &Finding, name: &str| {
+            finding.mistakes.iter().any(|one| one.sentence.contains(&format!("the source \"{name}\"")))
+        };
+        let name = configuration.sources.iter().map(|source| source.name.as_str()).find(|name| says(&finding, name));
+        match near.iter().position(|one| name.is_some_and(|name| says(one, name))) {
+            Some(at) => {
+                let specific = near.remove(at);
+                certain.push(Finding { secret: finding.secret, is_certain: true, ..specific });
+            }
+            None => certain.push(finding),
+        }
+    }
+    near.splice(0..0, certain);
+}
+
 /// The sources that a request proves itself to, whoever it was sent to.
 pub fn astray(configuration: &Configuration, but: Option<usize>, captured: &Captured, now: UnixTime) -> Vec<Finding> {
     let head = captured.head();
