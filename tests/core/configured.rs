@@ -213,8 +213,12 @@ fn closes_a_source_whose_store_lacks_its_credential() {
 
 #[test]
 fn elements_that_are_signed_one_by_one_cannot_be_told_apart_from_a_replay() {
-    let mut source = source("adyen", "/adyen", json!({ "provider": "adyen-payments", "secrets": [{
-        "value": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056" }] }));
+    let mut source = source(
+        "adyen",
+        "/adyen",
+        json!({ "provider": "adyen-payments", "secrets": [{
+        "value": "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056" }] }),
+    );
     source["replay"] = json!({ "window": "1h" });
     let Err(problems) = crate::support::try_load(sources(&[source]).to_string().as_bytes()) else {
         panic!("it is accepted")
