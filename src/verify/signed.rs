@@ -101,10 +101,11 @@ impl SignatureScheme {
                 return Err(Unidentified::IdNotCovered);
             }
             self.event_id = Some(id.clone());
-            return Ok(Keep::Id);
-        }
-        let firm = |id: &Expression| self.messages.iter().all(|message| message.covers_firmly(id));
-        if self.event_id.as_ref().is_some_and(|id| id.as_header().is_some() && firm(id)) {
+            // A member of a signed body is there or not, whatever a stranger does; what else is missing may be his doing.
+            if id.as_json().is_none() || !self.id_is_firm() {
+                return Ok(Keep::Id);
+            }
+        } else if self.id_is_firm() && self.event_id.as_ref().is_some_and(|id| id.as_header().is_some()) {
             return Ok(Keep::Id);
         }
         // Without an id two events must differ in what is signed: a time alone can be that of both.

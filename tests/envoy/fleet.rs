@@ -472,13 +472,14 @@ fn answers_that_come_when_nobody_waits_are_taken_by_nobody() {
     });
     assert!(statuses.iter().all(|status| [409, 503].contains(status)), "a duplicate passed: {statuses:?}");
     second.upstream.assert_nothing_since(mark);
-    // A claim that came too late stays.
+    // A claim that came too late stays; one that was given up before the server had it was never made.
     for request in &given_up {
         let reply = wait_for(Duration::from_secs(20), || {
             let reply = request.send(second.address, Protocol::Http1);
             (reply.status != 503).then_some(reply)
         });
-        assert_eq!(reply.expect("the store answers again").status, 409);
+        let status = reply.expect("the store answers again").status;
+        assert!([200, 409].contains(&status), "{status}");
     }
     let late = event(REFUSES);
     second.passes(Protocol::Http1, &late);
