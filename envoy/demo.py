@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The demonstration behind `make run`: hookwarden in a real Envoy, four webhooks, what each side saw.
+"""The demonstration of `make run`: hookwarden in a real Envoy, four webhooks, and what each side saw.
 
-Starts receiver.py as the upstream and Envoy with envoy.yaml (ports and the module's path filled in), sends
-the webhooks and checks every outcome. With ONCE=1 it ends there, with status 0 or 1; otherwise it stays up,
-shows what happens, and prints curl lines to try until Ctrl-C.
+Starts receiver.py as the upstream and Envoy with envoy.yaml (with free ports and the module's path), sends the
+webhooks and checks every outcome. With ONCE=1 it then exits, with status 0 or 1; otherwise it prints curl commands
+to try, and keeps running and showing requests until Ctrl-C.
 
 Environment: HOOKWARDEN_ENVOY and HOOKWARDEN_WASM (the Makefile sets both), ONCE, NO_COLOR.
 """
@@ -27,14 +27,14 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 WASM_IN_BOOTSTRAP = "target/wasm32-wasip1/release/hookwarden.wasm"
-# What each port in the bootstrap is for; the last one is the receiver's own and stands in no bootstrap.
+# What each port in the bootstrap is for. The last one is the receiver's own and in no bootstrap.
 PORTS = {"webhooks": 10000, "receiver": 10001, "Envoy's admin": 9901, "receiver's admin": 10002}
 START_SECONDS = 60
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 class Failed(Exception):
-    """Ends the run; the text says what to do next."""
+    """Ends the run; the message says what to do next."""
 
 
 def paint(code, text):
@@ -88,13 +88,13 @@ def choose_ports():
     for purpose, wanted in PORTS.items():
         ports[purpose] = wanted if is_free(wanted) else free_port(taken=ports.values())
         if ports[purpose] != wanted:
-            say("Port %d (%s) is taken by another program; using %d." % (wanted, purpose, ports[purpose]))
+            say("Port %d (%s) is in use by another program; using %d." % (wanted, purpose, ports[purpose]))
     return ports
 
 
 def is_free(port):
     with socket.socket() as probe:
-        # As servers do: a port that only old, closed connections still hold counts as free.
+        # As servers do: a port with only closed connections counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -113,7 +113,7 @@ def free_port(taken):
 
 
 def bootstrap(ports, wasm):
-    """The shipped bootstrap with other ports and the module's path. Nothing else is changed."""
+    """The shipped bootstrap with other ports and the module's path, and no other changes."""
     with open(os.path.join(HERE, "envoy.yaml")) as file:
         text = file.read()
     for purpose in ("webhooks", "receiver", "Envoy's admin"):
@@ -123,7 +123,7 @@ def bootstrap(ports, wasm):
 
 def replace_once(text, old, new):
     if text.count(old) != 1:
-        raise Failed("envoy/envoy.yaml should hold %r once, but holds it %d times" % (old, text.count(old)))
+        raise Failed("envoy/envoy.yaml should contain %r once, but contains it %d times" % (old, text.count(old)))
     return text.replace(old, new)
 
 
@@ -132,7 +132,7 @@ def start(children, folder, ports, secrets):
     wasm = os.environ.get("HOOKWARDEN_WASM") or os.path.join(TOP, WASM_IN_BOOTSTRAP)
     for path, what, how in ((envoy, "Envoy", "make setup"), (wasm, "the module", "make wasm")):
         if not os.path.isfile(path):
-            raise Failed("%s is not at %s; `%s` puts it there, or `make run` does all of it" % (what, path, how))
+            raise Failed("%s is not at %s; run `%s`, or `make run`, which does everything" % (what, path, how))
     config = os.path.join(folder, "envoy.yaml")
     with open(config, "w") as file:
         file.write(bootstrap(ports, os.path.abspath(wasm)))
@@ -152,13 +152,13 @@ def start(children, folder, ports, secrets):
 
 
 class Child:
-    """A program in the background. Its output is kept, and passed on once somebody asks for it."""
+    """A program in the background. Its output is kept, and passed to `show` once that is set."""
 
     def __init__(self, name, command, variables):
         self.name = name
         self.lines = []
         self.show = None
-        # A session of its own: Ctrl-C reaches this program alone, which then stops its children in order.
+        # A separate session: Ctrl-C reaches only this program, which then stops its children in order.
         self.process = subprocess.Popen(
             command,
             env=dict(os.environ, **variables),
@@ -183,7 +183,7 @@ class Child:
             return
         self.reader.join(2)
         last = "\n".join("    " + line for line in self.lines[-12:])
-        raise Failed("%s ended with status %d. The last it said:\n%s" % (self.name, self.process.returncode, last))
+        raise Failed("%s ended with status %d. Its last output:\n%s" % (self.name, self.process.returncode, last))
 
     def stop(self):
         if self.process.poll() is None:
@@ -206,7 +206,7 @@ def wait_until_ready(child, port, path):
             pass
         time.sleep(0.05)
     last = "\n".join("    " + line for line in child.lines[-12:])
-    raise Failed("%s was not ready within %d seconds. The last it said:\n%s" % (child.name, START_SECONDS, last))
+    raise Failed("%s was not ready within %d seconds. Its last output:\n%s" % (child.name, START_SECONDS, last))
 
 
 def fetch(port, method, path, headers=(), body=None):
@@ -217,7 +217,7 @@ def fetch(port, method, path, headers=(), body=None):
         response.text = response.read().decode("utf-8", "replace").strip()
         return response
     except http.client.HTTPException as error:
-        raise OSError("no valid answer on port %d: %r" % (port, error))
+        raise OSError("no valid response on port %d: %r" % (port, error))
     finally:
         connection.close()
 
@@ -291,7 +291,7 @@ def demonstrate(ports, secrets, envoy):
         problems += ["webhook %d: %s" % (number, problem) for problem in play(case, ports, envoy)]
     say()
     if not problems:
-        say(paint("32", "All four as they must be."))
+        say(paint("32", "All four outcomes are as expected."))
     for problem in problems:
         say(paint("31", problem))
     return not problems
@@ -305,9 +305,9 @@ def play(case, ports, envoy):
         answer = fetch(ports["webhooks"], "POST", case.path, case.headers, case.body)
     except OSError as error:
         envoy.fail_if_ended()
-        raise Failed("Envoy gave no answer (%s). The last it said:\n%s" % (error, "\n".join(envoy.lines[-12:])))
+        raise Failed("Envoy did not answer (%s). Its last output:\n%s" % (error, "\n".join(envoy.lines[-12:])))
     denial = wait_for_denial(envoy, logged_before) if case.code else None
-    # A request that got through by mistake would arrive now; one that passed is already there.
+    # A request that passed by mistake would arrive now; one that should pass is already there.
     time.sleep(0.2)
     received = json.loads(fetch(admin, "GET", "/received").text)
 
@@ -347,7 +347,7 @@ def wait_for_denial(envoy, start):
 
 
 def judge(case, answer, received, denial):
-    """What must hold; yields what does not."""
+    """Yields every expectation that is not met."""
     requests = received["requests"]
     if answer.status != case.status:
         yield "the sender should have seen %d" % case.status
@@ -359,14 +359,14 @@ def judge(case, answer, received, denial):
         if base64.b64decode(requests[0]["body_base64"]) != case.body.encode():
             yield "the upstream should have seen the body as it was sent"
         if headers.get("x-hookwarden-source") != case.source:
-            yield "the upstream should have been told the source, %s" % case.source
+            yield "the upstream should have got the source %s" % case.source
         if "authorization" in headers:
             yield "the upstream should not have seen the password"
         return
     if requests:
         yield "the upstream should have seen nothing"
     if answer.text != "request denied":
-        yield "the sender should have been told nothing but 'request denied'"
+        yield "the sender should have got nothing but 'request denied'"
     if denial is None:
         yield "Envoy should have logged the denial"
     elif json.loads(denial).get("code") != case.code:
@@ -396,7 +396,7 @@ def print_curl_lines(ports, secrets):
     secret = secrets["GITHUB_WEBHOOK_SECRET"]
     openssl = "openssl dgst -sha256 -hmac '%s' | sed 's/^.* //'"
     say()
-    say("Envoy stays up until Ctrl-C. In another terminal:")
+    say("Envoy runs until Ctrl-C. In another terminal:")
     blocks = (
         (
             "passes",
@@ -409,18 +409,18 @@ def print_curl_lines(ports, secrets):
             % (base, sign(secret, push), shlex.quote(push.replace("failure", "Failure"))),
         ),
         (
-            "any body of yours, signed as GitHub signs",
+            "your own body, signed like GitHub",
             "body='hello'; curl -i %s/hooks/github -d \"$body\" \\\n"
             "    -H \"X-Hub-Signature-256: sha256=$(printf %%s \"$body\" | %s)\"" % (base, openssl % secret),
         ),
         (
-            "signed as Stripe signs, now",
+            "signed like Stripe, now",
             "body='{}'; t=$(date +%%s); curl -i %s/hooks/stripe -d \"$body\" \\\n"
             "    -H \"Stripe-Signature: t=$t,v1=$(printf %%s \"$t.$body\" | %s)\""
             % (base, openssl % secrets["STRIPE_WEBHOOK_SECRET"]),
         ),
         ("basic auth", "curl -i %s/anymail/tracking -u %s -d '[]'" % (base, secrets["ANYMAIL_WEBHOOK_SECRET"])),
-        ("a path that is read in two ways: denied", "curl -i --path-as-is %s/hooks/../hooks/github -d '{}'" % base),
+        ("an ambiguous path: denied", "curl -i --path-as-is %s/hooks/../hooks/github -d '{}'" % base),
         (
             "the metrics",
             "curl -s http://127.0.0.1:%d/stats/prometheus | grep ^hookwarden" % ports["Envoy's admin"],
@@ -429,7 +429,7 @@ def print_curl_lines(ports, secrets):
     for title, command in blocks:
         say("\n  " + paint("2", "# " + title))
         say("  " + command.replace("\n", "\n  "))
-    say("\nWhat the upstream sees and what Envoy logs follows here.\n")
+    say("\nRequests at the upstream and the log of Envoy:\n")
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 
     receiver.py [--listen 127.0.0.1:10001] [--admin 127.0.0.1:10002] [--quiet]
 
-A request is recorded as soon as its first line is there, before its headers and
-its body, so that a request that breaks off half-way leaves a trace as well:
-"the upstream saw nothing" can be relied on.
+A request is recorded as soon as its first line arrives, before its headers and
+its body, so that incomplete requests are recorded as well, and "the upstream saw
+nothing" is reliable.
 
-The admin port tells what arrived, in JSON:
+The admin port reports what arrived, in JSON:
 
     GET    /ready                  200 as soon as both ports are open
     GET    /received               {"connections": 2, "forgotten": 0, "requests": [REQUEST, ...]}
@@ -15,18 +15,18 @@ The admin port tells what arrived, in JSON:
     DELETE /received               204; forgets all requests and sets both counters to 0
 
     REQUEST  {"number": 1,                    counts from 1 since the start, never reused
-              "method": "POST",               "" if the first line made no sense
-              "target": "/hooks/github?a=b",  as on the wire (the whole line if it made no sense)
+              "method": "POST",               "" if the first line is invalid
+              "target": "/hooks/github?a=b",  as on the wire (the whole line if invalid)
               "version": "HTTP/1.1",
               "headers": [["host", "..."]],   names as on the wire, order and duplicates kept;
               "trailers": [],                 bytes beyond ASCII appear as Latin-1 characters
               "body_base64": "...",           the first 2 MiB
-              "body_bytes": 1234,             all of it
-              "body_sha256": "...",           of all of it
-              "complete": true}               false while the request is coming, or if it broke off
+              "body_bytes": 1234,             of the whole body
+              "body_sha256": "...",           of the whole body
+              "complete": true}               false while it arrives, or if it was aborted
 
-Requests are listed in the order in which they began. The oldest are forgotten
-(and counted in "forgotten") beyond 2,000 requests or 64 MiB of bodies.
+Requests are listed in the order in which they began. Beyond 2,000 requests or
+64 MiB of bodies the oldest are dropped, and counted in "forgotten".
 
 Credentials in an Authorization header are recorded but not printed.
 """
@@ -59,7 +59,7 @@ class Broken(Exception):
 
 
 class Record:
-    """What is known so far of one request."""
+    """One request as received so far."""
 
     def __init__(self, number, method, target, version):
         self.number = number
@@ -98,7 +98,7 @@ class Record:
 
 
 class Journal:
-    """All records, bounded, shared by the threads of both ports."""
+    """A bounded list of records, shared by the threads of both ports."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -138,7 +138,7 @@ class Journal:
 
 
 class Upstream(socketserver.StreamRequestHandler):
-    """Reads HTTP/1.1 by hand: what arrives is shown byte for byte, nothing is put right."""
+    """Parses HTTP/1.1 itself, so that requests are shown byte for byte, without corrections."""
 
     timeout = IDLE_SECONDS
     disable_nagle_algorithm = True
@@ -153,16 +153,16 @@ class Upstream(socketserver.StreamRequestHandler):
             pass
 
     def serve_one(self, journal):
-        first = self.line(end_is_fine=True)
+        first = self.line(allow_end=True)
         if first is None:
             return False
-        words = first.split(" ")
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        parts = first.split(" ")
+        if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
             record = journal.begin("", first, "")
             self.server.show(record)
             self.answer(record, b"400 Bad Request", close=True)
             return False
-        record = journal.begin(*words)
+        record = journal.begin(*parts)
         try:
             record.headers = self.header_block()
             if [value for value in record.values("expect") if value.lower() == "100-continue"]:
@@ -183,9 +183,9 @@ class Upstream(socketserver.StreamRequestHandler):
         head += b"connection: close\r\n" if close else b""
         self.wfile.write(head + b"\r\n" + (b"" if record.method == "HEAD" else body))
 
-    def line(self, end_is_fine=False):
+    def line(self, allow_end=False):
         raw = self.rfile.readline(MAX_LINE + 1)
-        if not raw and end_is_fine:
+        if not raw and allow_end:
             return None
         if not raw.endswith(b"\n"):
             raise Broken
@@ -244,11 +244,11 @@ class Admin(http.server.BaseHTTPRequestHandler):
             query = urllib.parse.parse_qs(url.query).get("header", [])
             self.reply(200, self.server.journal.as_json(self.wanted(query)))
         else:
-            self.reply(404, {"error": "there is /ready and /received"})
+            self.reply(404, {"error": "use /ready or /received"})
 
     def do_DELETE(self):
         if urllib.parse.urlsplit(self.path).path != "/received":
-            self.reply(404, {"error": "there is /received"})
+            self.reply(404, {"error": "use /received"})
             return
         self.server.journal.forget()
         self.reply(204, None)
@@ -268,7 +268,7 @@ class Admin(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_):
-        """Reading the record is not an event."""
+        """Admin requests are not logged."""
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -287,9 +287,9 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 class Printer:
-    """One tidy block a request; blocks of parallel requests do not mix."""
+    """Prints one block for each request; blocks of concurrent requests do not mix."""
 
-    # First what hookwarden says about the request, then what the sender wrote, last what proxies add.
+    # First the headers of hookwarden, then those of the sender, last those that proxies add.
     PLUMBING = ("x-envoy-", "x-forwarded-", "x-request-id")
 
     def __init__(self, stream):
@@ -303,7 +303,7 @@ class Printer:
     def __call__(self, record):
         clock = time.strftime("%H:%M:%S", time.localtime(record.began))
         title = " ".join(printable(part) for part in (record.method, record.target) if part)
-        state = "" if record.complete else ", broken off"
+        state = "" if record.complete else ", incomplete"
         lines = ["%s  %s  (%d bytes%s)" % (clock, self.paint("1", title), record.body_bytes, state)]
         for name, value in sorted(record.headers, key=self.rank):
             if name.lower() in ("authorization", "proxy-authorization"):
@@ -318,7 +318,7 @@ class Printer:
             try:
                 print("\n".join(lines) + "\n", file=self.stream, flush=True)
             except OSError:
-                # Whoever read the output is gone; the record stays readable on the admin port.
+                # The output is closed; the records stay available on the admin port.
                 pass
 
     def rank(self, pair):
@@ -327,7 +327,7 @@ class Printer:
 
 
 def printable(text):
-    """A stranger's bytes must not move the reader's cursor."""
+    """Escapes control characters, which must not reach the terminal."""
     return "".join(char if char.isprintable() else "\\x%02x" % ord(char) for char in text)
 
 
@@ -352,11 +352,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--listen", type=address, default=("127.0.0.1", 10001), metavar="HOST:PORT")
     parser.add_argument("--admin", type=address, default=("127.0.0.1", 10002), metavar="HOST:PORT")
-    parser.add_argument("--quiet", action="store_true", help="record, but print nothing a request")
+    parser.add_argument("--quiet", action="store_true", help="record requests without printing them")
     options = parser.parse_args()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    # As process 1 of a container Python has no default handler for it.
+    # As process 1 of a container, Python has no default handler for it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     journal = Journal()
     show = None if options.quiet else Printer(sys.stdout)

@@ -1,42 +1,46 @@
-//! Hookwarden: a proxy-wasm filter that proves webhooks at the proxy.
+//! Hookwarden: a proxy-wasm filter that verifies webhooks at the proxy.
 //!
 //! # The decision
 //!
-//! A request passes if every step below lets it; the first refusal is the answer.
+//! A request passes if it passes every step below; the first step that refuses it decides the response.
 //!
-//! 1. **Match.** Host and path choose one source. A path that two readers could read differently chooses none. No
-//!    source: denied, unless the configuration lets such requests go on ([`guard::route`]).
-//! 2. **Switch.** A source in mode `disabled` answers 503, and so does one whose secret is missing.
-//! 3. **Shape.** Method, query, content encoding ([`guard::shape`]); `Content-Length`, and the body's size as it comes
-//!    ([`guard::body_size`]).
+//! 1. **Match.** Host and path choose one source. A path that two servers could read differently chooses none. Without
+//!    a source the request is denied, unless the configuration forwards such requests ([`guard::route`]).
+//! 2. **Mode.** A source in mode `disabled` responds with 503, and so does one whose secret is missing.
+//! 3. **Shape.** Method, query and content encoding ([`guard::shape`]); `Content-Length`, and the body's size as it
+//!    arrives ([`guard::body_size`]).
 //! 4. **Transport.** TLS on this hop, its version, a client certificate ([`guard::transport`]).
-//! 5. **Address.** The client address that the host trusts is in an allowed network ([`guard::address`]).
-//! 6. **Flood.** The address has not sent too many requests that could not be proved ([`guard::flood`]).
-//! 7. **Proof.** All checks of the source must hold; any of a check's secrets or public keys may match ([`verify`]).
-//!    How a sender proves a request is data, in `providers/` or in the configuration ([`verify::scheme`]).
-//! 8. **Freshness.** A signed timestamp lies within the tolerance, in both directions ([`verify::timestamp`]).
-//! 9. **Budget.** The source's rate limit is not spent; only proved requests spend it ([`guard::budget`]).
-//! 10. **Once.** The event did not come before ([`guard::replay`]), to no proxy of the fleet ([`guard::fleet`]). The
-//!     claim is given back if the upstream does not take the event.
-//! 11. **Forward.** Forged identity headers are removed, ours are set, and what was held goes on ([`step`]).
+//! 5. **Address.** The client address, as the host reports it, is in an allowed network ([`guard::address`]).
+//! 6. **Flood.** The address has not sent too many requests that failed verification ([`guard::flood`]). Checked again
+//!    before more of a body is hashed.
+//! 7. **Verification.** All checks of the source must pass; any of a check's secrets or public keys may match
+//!    ([`verify`]). How a sender signs is data, in `providers/` or in the configuration ([`verify::scheme`]).
+//! 8. **Freshness.** A signed timestamp lies within the tolerance, in both directions ([`verify::primitives::timestamp`]).
+//! 9. **Rate limit.** The source's rate limit is not exhausted; only verified requests count ([`guard::budget`]).
+//! 10. **Replay.** No proxy of the fleet has seen the event before ([`guard::replay`], [`guard::fleet`]). The event may be
+//!     sent again if the upstream does not accept it.
+//! 11. **Handshake.** A request by which the sender checks the endpoint is answered here, if the source is configured to:
+//!     a signed one now, one that its sender does not sign after step 6 ([`handshake`]).
+//! 12. **Forward.** Forged identity headers are removed, ours are set, and what was held is forwarded ([`step`]).
 //!
-//! Until then the body is held, and the headers with it: by this filter, or by one behind it that buffers whole
-//! requests ([`config::BodyHold`]).
+//! Until then the headers and the body are held: by this filter, or by a later one that buffers whole requests
+//! ([`config::BodyHold`]).
 //!
-//! # The house
+//! # The modules
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`verify`] | the proof; pure |
+//! | [`verify`] | verification; pure, with its own map of modules |
+//! | `private_key` | private keys, which only the command uses; native only |
 //! | [`guard`] | what is not authentication |
-//! | [`config`] | the plugin's JSON, made into a valid [`config::Policy`] |
-//! | [`step`] | what the adapter has to do, as plain data |
+//! | [`handshake`] | how a sender checks an endpoint, and what it is answered |
+//! | [`config`] | reads the plugin's JSON into a valid [`config::Policy`] |
+//! | [`step`] | what the adapter has to do next, as plain data |
+//! | [`report`] | the response, log line and metrics of a decision |
 //! | [`filter`] | one request as a state machine |
-//! | [`report`] | a denial's answer, log line, metric |
-//! | `abi` | the only file that knows the host |
+//! | `abi` | the adapter: the only code that knows the host |
 //!
-//! A module uses those above it in this table and none below: `verify` knows nothing of the rest, and nobody knows
-//! `abi`.
+//! A module uses only those above it in this table: `verify` uses none of the others, and none of them uses `abi`.
 
 #![deny(
     clippy::unwrap_used,
@@ -47,10 +51,15 @@
     clippy::arithmetic_side_effects
 )]
 
+// The fuzz targets have no proxy to link against.
+#[cfg(not(fuzzing))]
 mod abi;
 pub mod config;
 pub mod filter;
 pub mod guard;
+pub mod handshake;
+#[cfg(not(target_family = "wasm"))]
+pub mod private_key;
 pub mod report;
 pub mod step;
 pub mod verify;

@@ -1,7 +1,7 @@
 //! The `hookwarden` command: checks configurations, signs requests, and explains why a webhook is refused.
 
-// A command that panics on what it was given tells nobody what is wrong with it. Unlike in the library, sums need no
-// proof: what is counted here are lines and columns of files.
+// A panic on bad input would not say what is wrong with it. Unlike in the library, unchecked arithmetic is allowed: it
+// only counts lines and columns of files.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
 
 #[cfg(target_family = "wasm")]

@@ -1,36 +1,46 @@
-//! A denial's other faces: the answer to the caller, the log line, the metric, the access log. One table.
+//! How a decision shows outside: the response to the caller, the log line, the access log, the metrics.
 
+mod log_budget;
+mod metrics;
+
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::config::{Policy, Source};
-use crate::guard::address::Doubt;
+use crate::config::Source;
+use crate::guard::address::AddressWarning;
 use crate::guard::replay::OnDuplicate;
-use crate::step::{Outcome, Record, Tally};
-use crate::verify::{Denial, check::Match};
+use crate::handshake::Response;
+use crate::step::{Outcome, Record, Refusal};
+use crate::verify::Denial;
+pub use log_budget::LogBudget;
+pub use metrics::{
+    BYTES_HASHED, Change, Counter, HashedBytes, Meter, Metric, SECRETS_EXPIRING, SOURCES_CLOSED, SourceCounters,
+    changes, counters, secrets_expiring,
+};
 
 /// The body of every refusal that says so.
 pub const REFUSAL_BODY: &[u8] = b"request denied\n";
-/// How long a sender should wait when the fault is not its own, in seconds.
+/// How long a sender should wait before it retries, if the failure is not its own, in seconds.
 const RETRY_AFTER: &str = "30";
-/// The source's name in logs and metrics where none matched. No configured name begins with `_`.
+/// The source's name in logs and metrics if none matched. No configured name begins with `_`.
 const NO_SOURCE: &str = "_none";
 
-/// The answer to a refused request. It tells the caller nothing but the status.
+/// The response to a refused request. It tells the caller nothing but the status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The status.
     pub status: u16,
-    /// The headers beside the status.
-    pub headers: Vec<(&'static str, String)>,
+    /// The headers, without the status.
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body.
-    pub body: &'static [u8],
+    pub body: Cow<'static, [u8]>,
 }
 
-/// The answer to `denial`. A lack of proof is answered alike, whatever was lacking. `retry_after`: the seconds that a
-/// limit tells.
+/// The response to a refused request. All failed verifications get the same one, whatever failed.
 #[must_use]
-pub fn reply(denial: Denial, source: Option<&Source>, retry_after: Option<u64>) -> Reply {
-    let mut headers = vec![("content-type", "text/plain".to_owned())];
+pub fn reply(refusal: impl Into<Refusal>, source: Option<&Source>) -> Reply {
+    let Refusal { denial, status: own_status, retry_after } = refusal.into();
+    let mut headers = vec![("content-type".into(), "text/plain".to_owned())];
     let status = match denial {
         Denial::Unmatched => 404,
         Denial::AmbiguousPath
@@ -44,32 +54,37 @@ pub fn reply(denial: Denial, source: Option<&Source>, retry_after: Option<u64>) 
         | Denial::AddressDenied => 403,
         Denial::MethodNotAllowed => {
             // RFC 9110, section 15.5.6: a 405 names what is allowed.
-            headers.extend(source.map(|source| ("allow", source.shape.allow())));
+            headers.extend(source.map(|source| ("allow".into(), source.shape.allow())));
             405
         }
         Denial::ContentEncoding => 415,
         Denial::FloodLimited | Denial::RateLimited => {
-            headers.push(("retry-after", retry_after.unwrap_or(1).to_string()));
+            headers.push(("retry-after".into(), retry_after.unwrap_or(1).to_string()));
             429
         }
         Denial::Duplicate => {
             let status = source.and_then(duplicate_status).unwrap_or(409);
             if status < 300 {
-                // To the sender it is a delivery like any other.
-                return Reply { status, headers: Vec::new(), body: b"" };
+                // To the sender it looks like any successful delivery.
+                if let Some(response) = source.and_then(|source| source.acknowledgement.as_ref()) {
+                    return answer(response);
+                }
+                return Reply { status, headers: Vec::new(), body: Cow::Borrowed(b"") };
             }
             status
         }
         Denial::TooManyHeaders => 431,
-        Denial::BodyTooLarge => 413,
+        Denial::BodyTooLarge | Denial::BodyInflation => 413,
         Denial::BodyTimeout => 408,
         Denial::SourceDisabled
         | Denial::SourceClosed
         | Denial::HoldUnsupported
         | Denial::HostFailure
+        | Denial::MemoryExhausted
         | Denial::ReplayFull
-        | Denial::ReplayUnavailable => {
-            headers.push(("retry-after", RETRY_AFTER.to_owned()));
+        | Denial::ReplayUnavailable
+        | Denial::HandshakeUnconfirmed => {
+            headers.push(("retry-after".into(), RETRY_AFTER.to_owned()));
             source.map_or(503, |source| source.unavailable_status)
         }
         Denial::SecretUnknown
@@ -104,16 +119,26 @@ pub fn reply(denial: Denial, source: Option<&Source>, retry_after: Option<u64>) 
         | Denial::SignatureMismatch
         | Denial::TimestampStale
         | Denial::TimestampFuture
+        | Denial::HandshakeMalformed
+        | Denial::HandshakeMismatch
         | Denial::EventIdMissing => {
-            let status = source.map_or(401, |source| source.deny_status);
+            let status = own_status.unwrap_or_else(|| source.map_or(401, |source| source.deny_status));
             // RFC 9110, section 15.5.2: a 401 names a challenge.
             if status == 401 && source.is_some_and(|source| source.basic_challenge) {
-                headers.push(("www-authenticate", "Basic realm=\"hookwarden\"".to_owned()));
+                headers.push(("www-authenticate".into(), "Basic realm=\"hookwarden\"".to_owned()));
             }
             status
         }
     };
-    Reply { status, headers, body: REFUSAL_BODY }
+    Reply { status, headers, body: Cow::Borrowed(REFUSAL_BODY) }
+}
+
+/// The answer to a handshake, or the response that a sender wants to every event.
+#[must_use]
+pub fn answer(response: &Response) -> Reply {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers = response.headers.iter().map(|(name, value)| (Cow::Owned(name.clone()), text(value))).collect();
+    Reply { status: response.status, headers, body: Cow::Owned(response.body.clone()) }
 }
 
 fn duplicate_status(source: &Source) -> Option<u16> {
@@ -123,11 +148,11 @@ fn duplicate_status(source: &Source) -> Option<u16> {
     }
 }
 
-/// The value of filter state `wasm.hookwarden`, for the access log.
+/// The value of filter state `wasm.hookwarden`, for the access log. `source`: the one that matched.
 #[must_use]
-pub fn filter_state(record: &Record, policy: &Policy) -> String {
+pub fn filter_state(record: &Record, source: Option<&Source>) -> String {
     let mut text = String::with_capacity(96);
-    for piece in ["source=", source_name(record.source, policy), " outcome=", outcome_word(record.outcome)] {
+    for piece in ["source=", source_name(source), " outcome=", outcome_name(record.outcome)] {
         text.push_str(piece);
     }
     if let Some(denial) = record.denial() {
@@ -141,19 +166,24 @@ pub fn filter_state(record: &Record, policy: &Policy) -> String {
     text
 }
 
-/// The log line of a refusal: one JSON object. `client` and `request_id` come from outside and are cut down to
-/// what cannot break a line.
+/// The log line of a refusal: one JSON object. `source`: the one that matched. `client` and `request_id` come from outside
+/// and are reduced to characters that cannot break a line.
 #[must_use]
-pub fn log_line(record: &Record, policy: &Policy, client: &[u8], request_id: &[u8], suppressed: u64) -> Option<String> {
+pub fn log_line(
+    record: &Record,
+    source: Option<&Source>,
+    client: &[u8],
+    request_id: &[u8],
+    suppressed: u64,
+) -> Option<String> {
     let denial = record.denial()?;
-    let source = record.source.and_then(|position| policy.sources.get(position));
     let mut line = format!(
         r#"{{"event":"{}","source":"{}","code":"{denial}","status":{},"client":"{}","request_id":"{}""#,
-        outcome_word(record.outcome),
-        source_name(record.source, policy),
-        if matches!(record.outcome, Outcome::Observed(_)) { 0 } else { reply(denial, source, None).status },
-        harmless(client),
-        harmless(request_id),
+        outcome_name(record.outcome),
+        source_name(source),
+        if matches!(record.outcome, Outcome::Observed(_)) { 0 } else { reply(record.refusal(denial), source).status },
+        sanitized(client),
+        sanitized(request_id),
     );
     if let Some(hint) = hint(denial) {
         let _ = write!(line, r#","hint":"{hint}""#);
@@ -165,125 +195,69 @@ pub fn log_line(record: &Record, policy: &Policy, client: &[u8], request_id: &[u
     Some(line)
 }
 
-/// What the operator should look at, where the code alone does not say it.
+/// What the operator should check, where the code alone does not say it.
 fn hint(denial: Denial) -> Option<&'static str> {
     match denial {
         Denial::HoldUnsupported => Some(
             "no body came while headers were held: set allow_on_headers_stop_iteration: true on the plugin, \
-             or put envoy.filters.http.buffer after it and say body_hold: chain",
+             or put envoy.filters.http.buffer after it and set body_hold: chain",
         ),
         Denial::SourceClosed => {
             Some("a secret is not in the VM's environment: see vm_config.environment_variables.host_env_keys")
         }
-        Denial::ReplayUnavailable => {
-            Some("the shared store did not answer in time, or not as one: see its cluster's health and the time-out")
-        }
-        Denial::ReplayFull => Some("more events within the window than replay.entries has room for"),
-        Denial::AddressMissing => Some("the host tells no client address for this listener"),
+        Denial::ReplayUnavailable => Some(
+            "the shared store did not answer in time, or gave an invalid answer: check its cluster's health and the \
+             timeout",
+        ),
+        Denial::ReplayFull => Some("more events arrived within the window than replay.entries has room for"),
+        Denial::AddressMissing => Some("the host reports no client address on this listener"),
+        Denial::MemoryExhausted => Some(
+            "requests that are not verified yet hold too much memory: find out who sends them before you raise \
+             max_held_bytes",
+        ),
+        Denial::AddressDenied => Some(
+            "compare client with allow_from and deny_from; if it is a proxy's address, check use_remote_address and \
+             xff_num_trusted_hops",
+        ),
         Denial::TimestampStale | Denial::TimestampFuture => {
-            Some("a replay, or one of the two clocks is wrong: compare them before the tolerance is widened")
+            Some("either a replay, or one of the two clocks is wrong: compare them before you widen the tolerance")
         }
         _ => None,
     }
 }
 
-/// The counters of one record.
-pub fn counters(record: &Record, policy: &Policy) -> Vec<Counter> {
-    let mut counters = vec![Counter::Requests(outcome_word(record.outcome))];
-    counters.extend(record.denial().map(Counter::Denials));
-    counters.extend(record.matches.iter().map(|found| Counter::Matches(found.clone())));
-    debug_assert!(record.source.is_none_or(|source| source < policy.sources.len()));
-    counters
-}
-
-/// A counter of a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Counter {
-    /// Requests by outcome.
-    Requests(&'static str),
-    /// Denials by code; those that were only observed are among them.
-    Denials(Denial),
-    /// Matches by the secret's id: is the old one still in use?
-    Matches(Match),
-}
-
-impl Counter {
-    /// The counter's name below a source: `requests.passed`.
-    #[must_use]
-    pub fn name(&self, source: Option<usize>, policy: &Policy) -> String {
-        let source = source_name(source, policy);
-        match self {
-            Counter::Requests(outcome) => format!("hookwarden.source.{source}.requests.{outcome}"),
-            Counter::Denials(denial) => format!("hookwarden.source.{source}.denials.{denial}"),
-            Counter::Matches(found) => format!("hookwarden.source.{source}.matches.{}", found.secret_id()),
-        }
-    }
-}
-
-/// What is logged, once, of a doubtful client address.
+/// The log line about a client address that may be wrong, written once for each kind.
 #[must_use]
-pub fn doubt_line(doubt: Doubt) -> &'static str {
-    match doubt {
-        Doubt::Shared => {
-            "every client seems to have the address of a proxy in front, so that they share limits and pass or fail \
-             allow_from together: say in xff_num_trusted_hops how many proxies stand in front"
+pub fn address_warning_line(warning: AddressWarning) -> &'static str {
+    match warning {
+        AddressWarning::Shared => {
+            "every client seems to have the address of a proxy in front, so all clients share limits and the result of \
+             allow_from: set xff_num_trusted_hops to the number of proxies in front; if it is right already, one of \
+             them writes something into X-Forwarded-For that Envoy cannot read, such as an address with a port"
         }
-        Doubt::Forgeable => {
-            "the client's address is the last of X-Forwarded-For as the caller wrote it, so that a stranger may choose \
-             his: set use_remote_address: true, unless nobody but a proxy that writes this header can call here"
+        AddressWarning::Forgeable => {
+            "the client's address is the last one in X-Forwarded-For, as the caller wrote it, so a stranger can choose \
+             any: set use_remote_address: true, unless only a proxy that sets this header can connect here"
         }
     }
 }
 
-/// What a tally adds to the metrics of its source: names, whether it is a gauge, and by how much.
-pub fn memory_metrics(tally: &Tally, policy: &Policy) -> Vec<(String, Metric, i64)> {
-    let source = source_name(tally.source, policy);
-    let count = |by: u64| i64::try_from(by).unwrap_or(i64::MAX);
-    [
-        ("remembered", Metric::Gauge, tally.remembered),
-        ("dropped", Metric::Counter, count(tally.dropped)),
-        ("given_back", Metric::Counter, count(tally.given_back)),
-        ("stuck", Metric::Counter, count(tally.stuck)),
-        ("store_failures", Metric::Counter, count(tally.store_failures)),
-        ("duplicates_passed", Metric::Counter, count(tally.duplicates_passed)),
-    ]
-    .into_iter()
-    .filter(|(_, _, by)| *by != 0)
-    .map(|(name, metric, by)| (format!("hookwarden.source.{source}.replay.{name}"), metric, by))
-    .collect()
-}
-
-/// A kind of metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    /// It only grows.
-    Counter,
-    /// It comes and goes.
-    Gauge,
-}
-
-/// The name of the counter of all bytes of body that were hashed.
-pub const BYTES_HASHED: &str = "hookwarden.bytes_hashed";
-/// The name of the gauge of sources that are closed for want of a secret.
-pub const SOURCES_CLOSED: &str = "hookwarden.sources_closed";
-/// The name of the gauge of secrets whose `not_after` comes within a week.
-pub const SECRETS_EXPIRING: &str = "hookwarden.secrets_expiring";
-
-fn outcome_word(outcome: Outcome) -> &'static str {
+fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
         Outcome::Denied(_) => "denied",
         Outcome::Observed(_) => "observed",
+        Outcome::Handshake => "handshake",
         Outcome::Unmatched => "unmatched",
     }
 }
 
-fn source_name(source: Option<usize>, policy: &Policy) -> &str {
-    source.and_then(|position| policy.sources.get(position)).map_or(NO_SOURCE, |source| &source.name)
+fn source_name(source: Option<&Source>) -> &str {
+    source.map_or(NO_SOURCE, |source| &source.name)
 }
 
-/// The first 64 characters that can stand in a JSON string and a log line as they are.
-fn harmless(bytes: &[u8]) -> String {
+/// The first 64 bytes, without those that would need an escape in JSON or could break a log line.
+fn sanitized(bytes: &[u8]) -> String {
     bytes
         .iter()
         .take(64)

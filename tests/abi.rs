@@ -1,18 +1,20 @@
-//! The adapter over a fake host: on native targets the SDK's imports are plain C symbols, so this binary defines
-//! them, and calls what the module exports. The real SDK and the real `src/abi.rs` run in between.
+//! The adapter over a fake host: on native targets the SDK's imports are plain C symbols, so this binary defines them
+//! and calls the module's exports. The real SDK and the real `src/abi` run in between.
 //!
-//! Where a new test goes: below, if the adapter does something with the host that no other layer can see. What is
-//! decided belongs into `core`, what Envoy does into `envoy`.
+//! Where a new test goes: here, if it is about an interaction of the adapter with the host that no other layer can see.
+//! Decisions are tested in `core`, the behaviour of Envoy in `envoy`.
 
 #![allow(unreachable_pub, reason = "nothing here is a library")]
 
 #[allow(unsafe_code, reason = "the host's side of a C interface")]
-#[path = "abi/host.rs"]
+#[path = "abi/host/mod.rs"]
 mod host;
 #[path = "abi/once.rs"]
 mod once;
+#[path = "abi/refusals.rs"]
+mod refusals;
 
-// Nothing of them is named, only called: both are linked because of these two lines.
+// Both are only called through C symbols; these two lines link them.
 use {hookwarden as _, proxy_wasm as _};
 
 use host::{Action, Level, Reads, Vm, on_a_fresh_vm};
@@ -45,7 +47,7 @@ fn signed<'a>(vm: &'a Vm, body: &[u8]) -> host::Request<'a> {
 }
 
 #[test]
-fn a_denied_request_is_answered_and_nothing_of_it_goes_on() {
+fn a_denied_request_is_answered_and_nothing_of_it_is_forwarded() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github"))])));
         let request = signed(vm, b"another body");
@@ -60,7 +62,7 @@ fn a_denied_request_is_answered_and_nothing_of_it_goes_on() {
         assert_eq!(request.filter_state().as_deref(), Some("source=github outcome=denied code=signature_mismatch"));
         assert_eq!(vm.metric("hookwarden.source.github.requests.denied"), Some(1));
         assert_eq!(vm.metric("hookwarden.source.github.denials.signature_mismatch"), Some(1));
-        // What follows an answer stays where it is.
+        // Data after an answer is not forwarded.
         assert_eq!(request.body(b"more", true), Action::Pause);
         assert_eq!(request.trailers(&[("x", "y")]), Action::Pause);
         assert!(request.upstream().is_nothing());
@@ -68,7 +70,7 @@ fn a_denied_request_is_answered_and_nothing_of_it_goes_on() {
 }
 
 #[test]
-fn a_proved_request_goes_on_unchanged_but_for_who_it_is_from() {
+fn a_verified_request_is_forwarded_unchanged_except_for_identity_headers() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github"))])));
         let body = b"a body in three pieces";
@@ -85,7 +87,7 @@ fn a_proved_request_goes_on_unchanged_but_for_who_it_is_from() {
         assert_eq!(request.headers(false), Action::Pause);
         assert_eq!(request.body(&body[..6], false), Action::Pause);
         assert_eq!(request.body(&body[6..7], false), Action::Pause);
-        assert!(request.upstream().is_nothing(), "nothing goes on before the proof");
+        assert!(request.upstream().is_nothing(), "nothing is forwarded before it is verified");
         assert_eq!(request.body(&body[7..], true), Action::Continue);
         let upstream = request.upstream();
         assert_eq!(upstream.body, body);
@@ -98,25 +100,28 @@ fn a_proved_request_goes_on_unchanged_but_for_who_it_is_from() {
         assert_eq!(vm.metric("hookwarden.source.github.matches.2026-11"), Some(1));
         vm.tick();
         assert_eq!(vm.metric("hookwarden.bytes_hashed"), Some(body.len() as u64), "counted on the tick");
-        assert!(vm.log(Level::Warn).iter().all(|line| !line.contains("\"event\"")), "a pass is no warning");
+        assert!(
+            vm.log(Level::Warn).iter().all(|line| !line.contains("\"event\"")),
+            "accepting a request logs no warning"
+        );
     });
 }
 
 #[test]
-fn forged_identity_in_trailers_does_not_go_on() {
+fn forged_identity_in_trailers_is_not_forwarded() {
     on_a_fresh_vm(|vm| {
         let config = config(&[source("github", check("github"))]);
         assert!(vm.configure(&json!({ "unmatched": "allow", "sources": config["sources"] })));
         let forged = [("x-hookwarden-source", "forged"), ("X_Hookwarden_Key_Id", "forged"), ("x-checksum", "kept")];
-        let proved = signed(vm, b"body");
-        assert_eq!(proved.headers(false), Action::Pause);
-        assert_eq!(proved.body(b"body", false), Action::Pause);
-        assert_eq!(proved.trailers(&forged), Action::Continue);
+        let verified = signed(vm, b"body");
+        assert_eq!(verified.headers(false), Action::Pause);
+        assert_eq!(verified.body(b"body", false), Action::Pause);
+        assert_eq!(verified.trailers(&forged), Action::Continue);
         let unmatched = vm.request("/elsewhere", &[]);
         assert_eq!(unmatched.headers(false), Action::Continue);
         assert_eq!(unmatched.body(b"body", false), Action::Continue);
         assert_eq!(unmatched.trailers(&forged), Action::Continue);
-        for request in [proved, unmatched] {
+        for request in [verified, unmatched] {
             assert_eq!(request.upstream().trailers, Some(vec![("x-checksum".to_owned(), b"kept".to_vec())]));
             assert_eq!(request.upstream().body, b"body");
         }
@@ -124,7 +129,7 @@ fn forged_identity_in_trailers_does_not_go_on() {
 }
 
 #[test]
-fn a_wrong_configuration_is_refused_with_every_path_and_no_value() {
+fn an_invalid_configuration_is_refused_with_every_path_and_no_value() {
     on_a_fresh_vm(|vm| {
         let wrong = json!({ "body_hold": "planted", "sources": [
             { "name": "github", "match": { "path": "planted" }, "verify": { "provider": "github", "secrets": [{ "value": "planted" }] } } ] });
@@ -134,7 +139,20 @@ fn a_wrong_configuration_is_refused_with_every_path_and_no_value() {
             assert!(log.iter().any(|line| line.contains(path)), "{path} is not in {log:#?}");
         }
         assert!(!log.join("\n").contains("planted"), "{log:#?}");
-        assert!(!vm.configure_with(b"{"), "what is no JSON is refused too");
+        assert!(!vm.configure_with(b"{"), "anything but JSON is refused too");
+    });
+}
+
+#[test]
+fn a_refused_configuration_logs_its_warnings_too() {
+    on_a_fresh_vm(|vm| {
+        let secrets = json!([{ "value": "twelve-bytes" }]);
+        let source = source("github", json!({ "provider": "github", "secrets": secrets }));
+        let mut wrong = config(&[source]);
+        wrong["body_hold"] = json!("nobody");
+        assert!(!vm.configure(&wrong));
+        let warnings = vm.log(Level::Warn).join("\n");
+        assert!(warnings.contains("$.sources[0].verify.secrets[0].value: is shorter than 16 bytes"), "{warnings}");
     });
 }
 
@@ -151,7 +169,7 @@ fn a_request_without_a_configuration_is_refused() {
 }
 
 #[test]
-fn a_new_configuration_is_for_new_requests_and_a_refused_one_for_none() {
+fn a_new_configuration_applies_to_new_requests_and_a_refused_one_to_none() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github"))])));
         let old = signed(vm, b"body");
@@ -159,7 +177,7 @@ fn a_new_configuration_is_for_new_requests_and_a_refused_one_for_none() {
         let disabled =
             json!({ "name": "github", "match": { "path": "/github" }, "mode": "disabled", "verify": check("github") });
         assert!(vm.configure(&config(&[disabled])));
-        assert_eq!(old.body(b"body", true), Action::Continue, "what began under the old one ends under it");
+        assert_eq!(old.body(b"body", true), Action::Continue, "a request that began under the old one ends under it");
         assert!(!vm.configure_with(b"{}"));
         let new = signed(vm, b"body");
         assert_eq!(new.headers(false), Action::Pause);
@@ -168,7 +186,7 @@ fn a_new_configuration_is_for_new_requests_and_a_refused_one_for_none() {
 }
 
 #[test]
-fn header_values_that_are_no_text_stop_nothing_but_their_request() {
+fn header_values_that_are_not_text_affect_only_their_request() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github")), source("bearer", check("bearer"))])));
         for value in [&b"\xff\xfe"[..], b"sha256=\xc3\x28", b"\x80", &[0xff; 5000]] {
@@ -178,14 +196,14 @@ fn header_values_that_are_no_text_stop_nothing_but_their_request() {
             let elsewhere =
                 vm.request("/bearer", &[("authorization", format!("Bearer {SECRET}").as_bytes()), ("x-other", value)]);
             assert_eq!(elsewhere.headers(true), Action::Continue);
-            assert_eq!(elsewhere.upstream().header("x-other"), [value], "what is nobody's proof goes on as it is");
+            assert_eq!(elsewhere.upstream().header("x-other"), [value], "other headers are forwarded unchanged");
         }
         assert!(vm.log(Level::Warn).iter().all(|line| line.is_ascii()));
     });
 }
 
 #[test]
-fn a_host_that_holds_headers_and_delivers_no_body_is_told_which_flag_is_missing() {
+fn if_the_host_delivers_no_body_the_log_names_the_missing_flag() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github"))])));
         assert!(vm.tick_period().is_some(), "the guard needs a clock");
@@ -209,14 +227,14 @@ fn a_host_that_holds_headers_and_delivers_no_body_is_told_which_flag_is_missing(
         vm.pass_time(60);
         vm.tick();
         assert_eq!(request.answers(), 1, "once");
-        assert_eq!(request.body(b"body", true), Action::Pause, "a body that comes after all stays where it is");
+        assert_eq!(request.body(b"body", true), Action::Pause, "a late body is not forwarded");
         assert_eq!(request.trailers(&[]), Action::Pause);
         assert!(request.upstream().is_nothing());
     });
 }
 
 #[test]
-fn a_sender_who_is_slow_is_told_so_where_the_host_is_known_to_deliver_bodies() {
+fn a_slow_sender_gets_408_if_the_host_is_known_to_deliver_bodies() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github"))])));
         let first = signed(vm, b"body");
@@ -232,12 +250,12 @@ fn a_sender_who_is_slow_is_told_so_where_the_host_is_known_to_deliver_bodies() {
         vm.pass_time(1);
         vm.tick();
         assert_eq!(slow.answer().map(|answer| answer.status), Some(408));
-        assert_eq!(gone.answers(), 0, "a request that is over is not answered");
+        assert_eq!(gone.answers(), 0, "a finished request is not answered");
     });
 }
 
 #[test]
-fn metrics_are_defined_once_however_many_requests_come() {
+fn metrics_are_defined_once_for_any_number_of_requests() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github"))])));
         for round in 0..20 {
@@ -258,7 +276,7 @@ fn metrics_are_defined_once_however_many_requests_come() {
 }
 
 #[test]
-fn a_flood_of_forgeries_is_no_flood_of_log_lines() {
+fn a_flood_of_forgeries_does_not_flood_the_log() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github"))])));
         let forge = || {
@@ -273,7 +291,7 @@ fn a_flood_of_forgeries_is_no_flood_of_log_lines() {
         assert_eq!(vm.metric("hookwarden.source.github.requests.denied"), Some(1_000), "all are counted");
         vm.pass_time(1);
         forge();
-        let line = lines().pop().expect("there is a line again");
+        let line = lines().pop().expect("lines are logged again");
         assert!(line.contains("\"suppressed\":950"), "{line}");
         (0..1_000).for_each(|_| forge());
         assert_eq!(lines().len(), 60, "ten a second");
@@ -281,7 +299,7 @@ fn a_flood_of_forgeries_is_no_flood_of_log_lines() {
 }
 
 #[test]
-fn a_host_that_gives_less_of_the_body_than_it_announced_is_no_proof() {
+fn a_host_that_returns_less_of_the_body_than_announced_causes_a_denial() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github"))])));
         for reads in [Reads::Nothing, Reads::Half, Reads::Empty] {
@@ -299,7 +317,7 @@ fn a_host_that_gives_less_of_the_body_than_it_announced_is_no_proof() {
 }
 
 #[test]
-fn a_variable_that_is_missing_closes_its_own_source_and_says_so() {
+fn a_missing_variable_closes_its_own_source_and_is_logged() {
     on_a_fresh_vm(|vm| {
         let missing = json!({ "provider": "github", "secrets": [{ "env": "HOOKWARDEN_TEST_THAT_NOBODY_SETS" }] });
         assert!(vm.configure(&config(&[source("closed", missing), source("github", check("github"))])));
@@ -319,7 +337,7 @@ fn a_variable_that_is_missing_closes_its_own_source_and_says_so() {
 }
 
 #[test]
-fn secrets_that_end_within_a_week_are_counted_and_counted_again() {
+fn secrets_that_expire_within_a_week_are_counted_repeatedly() {
     on_a_fresh_vm(|vm| {
         // The host's clock begins at 2023-11-14T22:13:20Z.
         let secrets = json!([{ "id": "soon", "value": SECRET, "not_after": "2023-11-20T00:00:00Z" },
@@ -334,7 +352,7 @@ fn secrets_that_end_within_a_week_are_counted_and_counted_again() {
 }
 
 #[test]
-fn where_the_chain_holds_headers_go_on_and_the_body_waits() {
+fn if_the_chain_holds_headers_are_forwarded_and_the_body_waits() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&json!({ "body_hold": "chain", "sources": [source("github", check("github"))] })));
         for (body, goes_on) in [(b"body", true), (b"evil", false)] {
@@ -342,13 +360,13 @@ fn where_the_chain_holds_headers_go_on_and_the_body_waits() {
             assert_eq!(request.headers(false), Action::Continue);
             assert_eq!(request.upstream().header("x-hookwarden-source"), [b"github"]);
             assert_eq!(request.body(&body[..2], false), Action::Pause);
-            assert_eq!(request.upstream().body, b"", "the body waits for its proof");
+            assert_eq!(request.upstream().body, b"", "the body waits for verification");
             assert_eq!(request.body(&body[2..], true) == Action::Continue, goes_on);
             assert_eq!(request.upstream().body, if goes_on { &body[..] } else { b"" });
             assert_eq!(request.answer().is_some(), !goes_on);
             vm.pass_time(600);
             vm.tick();
-            assert_eq!(request.answers(), usize::from(!goes_on), "the guard is for held headers only");
+            assert_eq!(request.answers(), usize::from(!goes_on), "the guard applies to held headers only");
         }
     });
 }
@@ -368,7 +386,7 @@ fn more_header_lines_than_the_sdk_reads_are_refused_before_they_are_read() {
 }
 
 #[test]
-fn basic_credentials_are_asked_for_and_never_written_down() {
+fn basic_credentials_are_requested_and_never_printed() {
     on_a_fresh_vm(|vm| {
         let basic = json!({ "provider": "basic", "secrets": [{ "value": "user:a-password-of-length" }] });
         let removes =
@@ -384,5 +402,42 @@ fn basic_credentials_are_asked_for_and_never_written_down() {
         assert_eq!(right.upstream().header("authorization"), [b""; 0]);
         let said = vm.everything_said();
         assert!(!said.contains("password") && !said.contains("dXNlc"), "{said}");
+    });
+}
+
+#[test]
+fn requests_of_a_draining_configuration_count_against_the_next_one() {
+    on_a_fresh_vm(|vm| {
+        let config = json!({ "max_held_bytes": 1 << 20, "sources": [source("github", check("github")), source("other", check("github"))] });
+        assert!(vm.configure(&config));
+        let forged = |path: &str| vm.request(path, &[("x-hub-signature-256", github(b"").as_bytes())]);
+        let mut held = Vec::new();
+        loop {
+            let request = forged("/github");
+            assert_eq!(request.headers(false), Action::Pause);
+            if let Some(answer) = request.answer() {
+                assert_eq!((answer.status, answer.body.as_slice()), (503, &b"request denied\n"[..]));
+                assert!(answer.headers.contains(&("retry-after".to_owned(), "30".to_owned())));
+                break;
+            }
+            held.push(request);
+        }
+        assert!(held.len() > 100, "{}", held.len());
+        let line = vm.log(Level::Warn).pop().unwrap_or_default();
+        assert!(line.contains(r#""code":"memory_exhausted","status":503"#) && line.contains(r#""hint":"#), "{line}");
+        assert_eq!(vm.metric("hookwarden.source.github.denials.memory_exhausted"), Some(1));
+
+        assert!(vm.configure(&config), "a push");
+        let again = forged("/github");
+        again.headers(false);
+        assert_eq!(again.answer().map(|answer| answer.status), Some(503), "the old requests are still held");
+        let other = vm.request("/other", &[("x-hub-signature-256", github(b"body").as_bytes())]);
+        assert_eq!(other.headers(false), Action::Pause);
+        assert_eq!(other.body(b"body", true), Action::Continue, "the other source has the rest");
+
+        held.iter().for_each(host::Request::ends);
+        let request = signed(vm, b"body");
+        request.headers(false);
+        assert_eq!(request.body(b"body", true), Action::Continue, "finished requests free their memory");
     });
 }

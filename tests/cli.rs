@@ -1,11 +1,13 @@
 //! The command, run as a user runs it.
 //!
-//! Where a new test goes, in `tests/cli/`: a file a command.
+//! Where a new test goes: one file per command in `tests/cli/`.
 
 #![allow(unreachable_pub, reason = "nothing here is a library")]
 
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/env_file.rs"]
+mod env_file;
 #[path = "cli/explain.rs"]
 mod explain;
 #[path = "cli/manifest.rs"]
@@ -18,6 +20,8 @@ mod registry;
 mod rotate;
 #[path = "cli/schema.rs"]
 mod schema;
+#[path = "cli/scratch.rs"]
+mod scratch;
 #[path = "cli/secret.rs"]
 mod secret;
 #[path = "cli/sign.rs"]

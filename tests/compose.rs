@@ -1,23 +1,20 @@
-//! The compose set-up, tested from outside: what passes arrives at the receiver as it was sent, and of what is
-//! refused nothing does, not even a first line.
+//! The compose set-up, tested from outside: valid requests arrive at the receiver unchanged, and nothing of denied ones
+//! does, not even a request line.
 //!
-//! `make test-compose` brings the set-up up and names it: `HOOKWARDEN_TARGET` is where senders send,
-//! `HOOKWARDEN_RECEIVER` is where the receiver tells what arrived (its JSON is described in
-//! `envoy/receiver.py`). Without them nothing is tested, and that is said.
+//! `make test-compose` starts the set-up and sets `HOOKWARDEN_TARGET`, the address for senders, and
+//! `HOOKWARDEN_RECEIVER`, the receiver's admin address (`envoy/receiver.py` documents its JSON). Without them the tests
+//! are skipped with a message.
 
 #![allow(
     clippy::disallowed_methods,
     dead_code,
+    unused_imports,
     unreachable_pub,
-    reason = "the clock is banned in the filter only; client and senders are shared with the Envoy tests"
+    reason = "the clock is banned in the filter only; the Envoy tests' harness is used in part"
 )]
 
-#[path = "envoy/client.rs"]
-mod client;
-#[path = "envoy/http2.rs"]
-mod http2;
-#[path = "envoy/senders.rs"]
-mod senders;
+#[path = "envoy/harness/mod.rs"]
+mod harness;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -29,13 +26,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use client::{BOTH, Connection, Protocol, Reply, Request};
+use harness::client::{BOTH, Connection, Protocol, Reply, Request};
+use harness::senders;
 
 const BODY: &[u8] = b"{\"compose\":true,\"bytes\":\"\xff\x00\"}";
 
 type Sign = fn(path: &str, secret: &str, body: &[u8]) -> Request;
 
-/// The sources of `envoy/envoy.yaml`: name, path, the variable with the secret, how the sender signs.
+/// The sources of `envoy/envoy.yaml`: name, path, the variable with the secret, and how the sender signs.
 const SOURCES: [(&str, &str, &str, Sign); 7] = [
     ("github", "/hooks/github", "GITHUB_WEBHOOK_SECRET", senders::github),
     ("stripe", "/hooks/stripe", "STRIPE_WEBHOOK_SECRET", senders::stripe),
@@ -47,7 +45,7 @@ const SOURCES: [(&str, &str, &str, Sign); 7] = [
 ];
 
 #[test]
-fn every_source_passes_what_its_sender_signed() {
+fn every_source_passes_requests_of_its_sender() {
     let Some(setup) = Setup::take() else { return };
     for (source, path, variable, sign) in SOURCES {
         for protocol in BOTH {
@@ -78,7 +76,7 @@ fn nothing_of_a_forged_request_arrives() {
             setup.forget();
             let reply = forged.send(setup.target, protocol);
             assert_refused(&reply, 401);
-            setup.only_the_honest_one_arrived();
+            setup.assert_only_an_honest_request_arrives();
         }
     }
 }
@@ -90,17 +88,17 @@ fn nothing_of_a_slow_forged_request_arrives() {
     setup.forget();
     let mut connection = Connection::open(setup.target);
     connection.send(&request.head());
-    setup.only_the_honest_one_arrived();
+    setup.assert_only_an_honest_request_arrives();
     setup.forget();
     for byte in BODY {
         connection.send(&[*byte]);
     }
     assert_refused(&connection.reply(), 401);
-    setup.only_the_honest_one_arrived();
+    setup.assert_only_an_honest_request_arrives();
 }
 
 #[test]
-fn nothing_arrives_that_no_source_matches_or_that_is_stale() {
+fn neither_unmatched_nor_unsigned_nor_stale_requests_arrive() {
     let Some(setup) = Setup::take() else { return };
     let stripe = setup.secret("STRIPE_WEBHOOK_SECRET");
     let stale = (senders::now() - 3600).to_string();
@@ -115,7 +113,7 @@ fn nothing_arrives_that_no_source_matches_or_that_is_stale() {
         for protocol in BOTH {
             setup.forget();
             assert_refused(&request.send(setup.target, protocol), status);
-            setup.only_the_honest_one_arrived();
+            setup.assert_only_an_honest_request_arrives();
         }
     }
 }
@@ -133,28 +131,28 @@ fn forged_identity_headers_do_not_arrive() {
     }
 }
 
-/// The running set-up; one test at a time, so that all that arrives is the test's.
+/// The running set-up, locked for one test, so that only its requests arrive.
 struct Setup {
     target: SocketAddr,
     receiver: SocketAddr,
     secrets: HashMap<String, String>,
-    _turn: MutexGuard<'static, ()>,
+    _guard: MutexGuard<'static, ()>,
 }
 
 impl Setup {
     fn take() -> Option<Self> {
-        static TURN: Mutex<()> = Mutex::new(());
+        static LOCK: Mutex<()> = Mutex::new(());
         let (Some(target), Some(receiver)) = (address("HOOKWARDEN_TARGET"), address("HOOKWARDEN_RECEIVER")) else {
-            // Once, and straight to standard error: the output of a test that passes is captured and not shown.
-            static SAID: Once = Once::new();
-            SAID.call_once(|| {
+            // Once, and directly to standard error, because the output of passing tests is captured.
+            static REPORTED: Once = Once::new();
+            REPORTED.call_once(|| {
                 let message = "SKIPPED: no HOOKWARDEN_TARGET and HOOKWARDEN_RECEIVER; run make test-compose\n";
                 let _ = std::io::stderr().write_all(message.as_bytes());
             });
             return None;
         };
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let setup = Self { target, receiver, secrets: secrets(), _turn: turn };
+        let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        let setup = Self { target, receiver, secrets: secrets(), _guard: guard };
         Some(setup)
     }
 
@@ -166,8 +164,8 @@ impl Setup {
         senders::github("/hooks/github", self.secret("GITHUB_WEBHOOK_SECRET"), b"{\"honest\":true}")
     }
 
-    /// An honest request passes, and it is all that arrived: whatever a refused one leaked would be there by now.
-    fn only_the_honest_one_arrived(&self) {
+    /// Asserts that an honest request passes and that nothing else arrived: anything leaked would have arrived before it.
+    fn assert_only_an_honest_request_arrives(&self) {
         let reply = self.honest().send(self.target, Protocol::Http1);
         assert_eq!(reply.status, 200, "{reply:?}");
         let seen = self.only_request();
@@ -177,22 +175,22 @@ impl Setup {
     fn only_request(&self) -> Value {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            let reply = self.ask("GET", "/received");
+            let reply = self.admin("GET", "/received");
             let mut received: Value = serde_json::from_slice(&reply.body).expect("JSON");
             let requests = received["requests"].as_array_mut().expect("a list of requests");
             match requests.as_slice() {
                 [only] if only["complete"] == true => return requests.remove(0),
                 [] | [_] if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
-                other => panic!("one complete request should have arrived, not {other:#?}"),
+                other => panic!("expected one complete request, got {other:#?}"),
             }
         }
     }
 
     fn forget(&self) {
-        assert_eq!(self.ask("DELETE", "/received").status, 204);
+        assert_eq!(self.admin("DELETE", "/received").status, 204);
     }
 
-    fn ask(&self, method: &str, path: &str) -> Reply {
+    fn admin(&self, method: &str, path: &str) -> Reply {
         let mut connection = Connection::open(self.receiver);
         connection.send(format!("{method} {path} HTTP/1.1\r\nHost: receiver\r\nConnection: close\r\n\r\n").as_bytes());
         connection.reply()
@@ -216,10 +214,10 @@ fn address(variable: &str) -> Option<SocketAddr> {
     let url = std::env::var(variable).ok()?;
     let authority = url.strip_prefix("http://").unwrap_or(&url).trim_end_matches('/');
     let mut addresses = authority.to_socket_addrs().unwrap_or_else(|e| panic!("{variable}: {e}"));
-    Some(addresses.next().unwrap_or_else(|| panic!("{variable} names no address")))
+    Some(addresses.next().unwrap_or_else(|| panic!("{variable} has no address")))
 }
 
-/// The secrets for trying out, and whatever the environment says instead.
+/// The demo secrets, or those in the environment.
 fn secrets() -> HashMap<String, String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/envoy/demo.env");
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}"));

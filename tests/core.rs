@@ -1,15 +1,18 @@
-//! Layers 1 to 3 without a host: events go into the filter, steps come out.
+//! Tests without a host: events go into the filter, steps come out.
 //!
-//! Where a new test goes: a way to send is vectors in `providers/NAME.json`, and nothing else; what every provider
-//! file must have `providers.rs`; several secrets `secrets.rs`; what other verifiers get wrong
-//! `mistakes.rs`; what an attacker tried `attacks.rs`; `any`, lists and modes `decision.rs`; lengths, limits and a host
-//! that fails `body.rs`; paths and hosts `routes.rs`; the guards on their own `guards/`; what a shared store is asked and
-//! answers `fleet.rs`; the plugin's configuration a pair of files in `config/`, and what it makes of guards
-//! `configured.rs`; what may be printed `hygiene.rs`; who may use whom `arrows.rs`; requests from outside of the project
-//! `shared.rs`.
+//! Where a new test goes: a new sender needs only vectors, in `providers/NAME.json`; requirements on every provider
+//! file `providers.rs`; requests derived from a valid vector `neighbours.rs`; several secrets `secrets.rs`; what other
+//! verifiers get wrong `mistakes.rs`; attacks `attacks.rs`; `any`, lists and modes `decision.rs`; lengths, limits and a
+//! host that fails `body.rs`; when a refusal is answered `answers.rs`; handshakes `handshakes.rs`; memory of held requests `held.rs`; consequences
+//! of a verdict `steps.rs`; paths and hosts `routes.rs`; when a claim is kept `claims.rs`; budgets `limits.rs`;
+//! identities of events `events.rs`; the guards on their own `guards/`; the shared store `fleet.rs`; the plugin's
+//! configuration a pair of files in `config/`, and its guards `configured.rs`; secrets in output `hygiene.rs`; metrics
+//! `metrics.rs`; the number of log lines `log_budget.rs`; dependencies between modules `arrows.rs`; external vectors
+//! `shared.rs` and `wycheproof.rs`.
 //!
 //! `PROVIDER=stripe` replays that provider's vectors only.
-//! `BLESS=1` writes the expected messages of `config/` anew; read what changed before it is kept.
+//! `BLESS=1 PROVIDER=stripe` adds the missing neighbours of its first valid vector to its file.
+//! `BLESS=1` rewrites the expected messages of `config/`; review the changes before you commit them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -19,31 +22,61 @@
 
 #[path = "core/delivery.rs"]
 mod delivery;
+#[path = "core/invariants.rs"]
+mod invariants;
+#[path = "core/nothing.rs"]
+mod nothing;
+#[path = "core/proxy.rs"]
+mod proxy;
 #[path = "core/support.rs"]
 mod support;
 #[path = "core/vector.rs"]
 mod vector;
 
+#[path = "core/answers.rs"]
+mod answers;
 #[path = "core/arrows.rs"]
 mod arrows;
 #[path = "core/attacks.rs"]
 mod attacks;
 #[path = "core/body.rs"]
 mod body;
+#[path = "core/claims.rs"]
+mod claims;
 #[path = "core/config.rs"]
 mod config;
 #[path = "core/configured.rs"]
 mod configured;
 #[path = "core/decision.rs"]
 mod decision;
+#[path = "core/events.rs"]
+mod events;
+#[path = "core/evidence.rs"]
+mod evidence;
 #[path = "core/fleet.rs"]
 mod fleet;
 #[path = "core/guards/mod.rs"]
 mod guards;
+#[path = "core/handshakes.rs"]
+mod handshakes;
+#[path = "core/held.rs"]
+mod held;
 #[path = "core/hygiene.rs"]
 mod hygiene;
+#[path = "core/identity.rs"]
+mod identity;
+#[path = "core/limits.rs"]
+mod limits;
+#[path = "core/listening.rs"]
+mod listening;
+#[path = "core/log_budget.rs"]
+mod log_budget;
+#[path = "core/metrics.rs"]
+mod metrics;
 #[path = "core/mistakes.rs"]
 mod mistakes;
+#[path = "core/neighbours.rs"]
+mod neighbours;
 #[path = "core/parsers/mod.rs"]
 mod parsers;
 #[path = "core/private_key.rs"]
@@ -60,3 +93,9 @@ mod routes;
 mod secrets;
 #[path = "core/shared.rs"]
 mod shared;
+#[path = "core/steps.rs"]
+mod steps;
+#[path = "core/unprotected.rs"]
+mod unprotected;
+#[path = "core/wycheproof.rs"]
+mod wycheproof;

@@ -1,53 +1,34 @@
-//! Layer 4: a real Envoy runs the real module, and an upstream in this process writes down what reaches it.
+//! Layer 4: a real Envoy runs the real module, and an upstream in this process records what reaches it.
 //!
-//! Where a new test goes, in `tests/envoy/`: a sender `providers.rs`, holding `hold.rs`, hostile input `proofs.rs`,
-//! `headers.rs`, `paths.rs` and `framing.rs`, what a denial looks like `denials.rs`, what the upstream is told
-//! `identity.rs`, secrets and modes `sources.rs`, the plugin's configuration `config.rs`, the guards `shape.rs`,
-//! `transport.rs`, `addresses.rs`, `flood.rs`, `budget.rs` and `replay.rs`, one before another `order.rs`, only watching
-//! `observed.rs`, several proxies that share a store `fleet.rs`, or a rate limit service `rate_limit.rs`.
+//! Where a new test goes, in `tests/envoy/`:
 //!
-//! `HOOKWARDEN_ENVOY` and `HOOKWARDEN_WASM` name the programs; `HOOKWARDEN_REQUIRE_ENVOY=1` makes a missing one
-//! a failure. So do `HOOKWARDEN_REDIS`, the folder of Redis and Webdis, and `HOOKWARDEN_REQUIRE_REDIS=1`.
+//! - holding requests: `hold.rs`; limits of what is held: `held.rs`; when a denial is answered: `answers.rs`;
+//! - hostile input: `proofs.rs`, `headers.rs`, `paths.rs`, `framing.rs`;
+//! - what a denial looks like: `denials.rs`; what the upstream gets: `identity.rs`;
+//! - senders: `providers.rs`; secrets and modes: `sources.rs`; the plugin's configuration: `config.rs`;
+//! - guards: `shape.rs`, `transport.rs`, `addresses.rs`, `flood.rs`, `budget.rs`, `replay.rs`; their order: `order.rs`;
+//!   in mode `observe`: `observed.rs`;
+//! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
+//! - a VM that crashes: `recovery.rs`.
+//!
+//! `tests/envoy/harness/` starts Envoy and what surrounds it.
+//!
+//! `HOOKWARDEN_ENVOY` and `HOOKWARDEN_WASM` name the programs; with `HOOKWARDEN_REQUIRE_ENVOY=1` a missing one is a
+//! failure. `HOOKWARDEN_REDIS` names the folder of Redis and Webdis, which `HOOKWARDEN_REQUIRE_REDIS=1` requires.
 
 #![allow(
     clippy::disallowed_methods,
     unreachable_pub,
-    reason = "the clock is banned in the filter, not in its tests; nothing here is a library"
+    reason = "the clock is banned in the filter, not in its tests, and a test has no public API"
 )]
 
-#[path = "envoy/bootstrap.rs"]
-mod bootstrap;
-#[path = "envoy/client.rs"]
-mod client;
-#[path = "envoy/crowd.rs"]
-mod crowd;
-#[path = "envoy/harness.rs"]
+#[path = "envoy/harness/mod.rs"]
 mod harness;
-#[path = "envoy/http2.rs"]
-mod http2;
-#[path = "envoy/launch.rs"]
-mod launch;
-#[path = "envoy/limiter.rs"]
-mod limiter;
-#[path = "envoy/listeners.rs"]
-mod listeners;
-#[path = "envoy/redis.rs"]
-mod redis;
-#[path = "envoy/senders.rs"]
-mod senders;
-#[path = "envoy/setups.rs"]
-mod setups;
-#[path = "envoy/store.rs"]
-mod store;
-#[path = "envoy/tls.rs"]
-mod tls;
-#[path = "envoy/upstream.rs"]
-mod upstream;
-#[path = "envoy/xds.rs"]
-mod xds;
 
 #[path = "envoy/addresses.rs"]
 mod addresses;
+#[path = "envoy/answers.rs"]
+mod answers;
 #[path = "envoy/budget.rs"]
 mod budget;
 #[path = "envoy/config.rs"]
@@ -60,8 +41,12 @@ mod fleet;
 mod flood;
 #[path = "envoy/framing.rs"]
 mod framing;
+#[path = "envoy/handshakes.rs"]
+mod handshakes;
 #[path = "envoy/headers.rs"]
 mod headers;
+#[path = "envoy/held.rs"]
+mod held;
 #[path = "envoy/hold.rs"]
 mod hold;
 #[path = "envoy/identity.rs"]
@@ -80,8 +65,12 @@ mod proofs;
 mod providers;
 #[path = "envoy/rate_limit.rs"]
 mod rate_limit;
+#[path = "envoy/recovery.rs"]
+mod recovery;
 #[path = "envoy/replay.rs"]
 mod replay;
+#[path = "envoy/request_id.rs"]
+mod request_id;
 #[path = "envoy/shape.rs"]
 mod shape;
 #[path = "envoy/sources.rs"]

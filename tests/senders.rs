@@ -1,34 +1,57 @@
-//! `docs/senders.md` and the index in the README are made of `providers/*.json`, by this test:
+//! `docs/senders.md`, the pages in `docs/senders/` and the count in the README are generated from `providers/*.json`
+//! by this test:
 //!
 //! ```sh
 //! BLESS=1 cargo test --test senders
 //! ```
 //!
-//! Without `BLESS` it fails where they are stale.
+//! Without `BLESS` it fails if they are stale.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+const INDEX: &str = "docs/senders.md";
+const PAGES: &str = "docs/senders";
+
 #[test]
-fn the_document_of_senders_is_what_the_providers_say() {
-    check("docs/senders.md", &document(&providers()));
+fn the_index_matches_the_providers() {
+    check(INDEX, &index(&providers()));
 }
 
 #[test]
-fn the_index_in_the_readme_is_what_the_providers_say() {
+fn every_sender_has_a_page_and_there_is_no_other() {
+    let providers = providers();
+    let pages = pages(&providers);
+    for (sender, page) in &pages {
+        check(&format!("{PAGES}/{sender}.md"), page);
+    }
+    let wanted: BTreeSet<_> = pages.into_keys().collect();
+    for path in fs::read_dir(root().join(PAGES)).expect("the folder is there").map(|file| file.expect("a file").path())
+    {
+        if wanted.contains(stem(&path).as_str()) {
+            continue;
+        }
+        assert!(std::env::var_os("BLESS").is_some(), "{} belongs to no sender; {STALE}", path.display());
+        fs::remove_file(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+}
+
+#[test]
+fn the_count_in_the_readme_matches_the_providers() {
     let readme = read("README.md");
-    let (before, rest) = readme.split_once("<!-- senders -->\n").expect("README.md marks where the index begins");
-    let (_, after) = rest.split_once("<!-- /senders -->").expect("README.md marks where the index ends");
-    let index = index(&providers());
-    check("README.md", &format!("{before}<!-- senders -->\n{index}<!-- /senders -->{after}"));
+    let (before, rest) = readme.split_once("<!-- senders -->").expect("README.md marks where the count begins");
+    let (_, after) = rest.split_once("<!-- /senders -->").expect("README.md marks where the count ends");
+    let (schemes, senders) = counts(&providers());
+    let count = format!("{schemes} schemes of {senders} senders");
+    check("README.md", &format!("{before}<!-- senders -->{count}<!-- /senders -->{after}"));
 }
 
 #[test]
-fn every_source_in_the_document_is_accepted() {
+fn every_source_on_a_page_is_accepted() {
     for (name, file) in providers() {
         let configuration = format!(r#"{{ "sources": [{}] }}"#, source(&name, &file));
         let environment = |variable: &str| Some(sample(variable, &file));
@@ -44,7 +67,7 @@ fn there_are_more_senders_than_in_any_other_registry() {
     assert!(schemes >= 230 && senders >= 200, "{schemes} schemes of {senders} senders");
 }
 
-/// What stands in the environment: a text that is a key of the sender's kind, the longest of its vectors'.
+/// The value of a variable: the longest key in the sender's vectors, so that it has the sender's form.
 fn sample(variable: &str, file: &Value) -> String {
     let list = if variable.ends_with("_PUBLIC_KEY") { "keys" } else { "secrets" };
     let vectors = file["vectors"].as_array().expect("vectors").iter().filter(|vector| vector["expect"] == "verified");
@@ -64,10 +87,12 @@ fn read(path: &str) -> String {
 fn check(path: &str, made: &str) {
     if std::env::var_os("BLESS").is_some() {
         fs::write(root().join(path), made).unwrap_or_else(|error| panic!("{path}: {error}"));
-    } else if !root().join(path).exists() || read(path) != made {
-        panic!("{path} is stale: run BLESS=1 cargo test --test senders");
+    } else {
+        assert!(root().join(path).exists() && read(path) == made, "{path} is stale: {STALE}");
     }
 }
+
+const STALE: &str = "run BLESS=1 cargo test --test senders";
 
 fn providers() -> BTreeMap<String, Value> {
     let files = fs::read_dir(root().join("providers")).expect("providers/ is there");
@@ -86,9 +111,7 @@ fn text<'a>(file: &'a Value, pointer: &str) -> &'a str {
 }
 
 fn counts(providers: &BTreeMap<String, Value>) -> (usize, usize) {
-    let mut senders: Vec<_> = providers.iter().map(|(name, file)| sender(name, file)).collect();
-    senders.sort_unstable();
-    senders.dedup();
+    let senders: BTreeSet<_> = providers.iter().map(|(name, file)| sender(name, file)).collect();
     (providers.len(), senders.len())
 }
 
@@ -115,6 +138,8 @@ fn valid(file: &Value) -> Value {
 /// A complete source, ready to be copied.
 fn source(name: &str, file: &Value) -> String {
     let variable = name.to_uppercase().replace('-', "_");
+    let begins_with_a_digit = variable.starts_with(|first: char| first.is_ascii_digit());
+    let variable = if begins_with_a_digit { format!("HOOK_{variable}") } else { variable };
     let vector = valid(file);
     let keys = if vector.get("keys").is_some() {
         format!(r#""keys": [{{ "env": "{variable}_PUBLIC_KEY" }}]"#)
@@ -135,7 +160,7 @@ fn source(name: &str, file: &Value) -> String {
 
 const NEW_LINE: char = '\n';
 
-/// Where the proof is and how it is made, in a few words, one dialect after the other.
+/// Where the proof is, how it is made, and whether it covers a time; dialects are joined by "or".
 fn proof(file: &Value) -> (String, String, bool) {
     let scheme = scheme(file);
     let dialects = scheme.get("dialects").and_then(Value::as_array).cloned().unwrap_or_else(|| vec![scheme]);
@@ -184,46 +209,105 @@ fn dialect_in_words(dialect: &Value) -> (String, String, bool) {
     (place(&dialect["signature"]), algorithm, dialect.get("timestamp").is_some())
 }
 
-fn index(providers: &BTreeMap<String, Value>) -> String {
-    let mut letters: BTreeMap<char, Vec<String>> = BTreeMap::new();
-    for name in providers.keys() {
-        let letter = name.chars().next().expect("a name").to_ascii_uppercase();
-        letters.entry(letter).or_default().push(format!("[{name}](docs/senders.md#{name})"));
+/// The page of a sender, below `docs/`.
+fn page_of(name: &str, providers: &BTreeMap<String, Value>) -> String {
+    let sender = sender(name, &providers[name]);
+    if schemes_of(sender, providers).len() == 1 {
+        format!("senders/{sender}.md")
+    } else {
+        format!("senders/{sender}.md#{name}")
     }
-    let (schemes, senders) = counts(providers);
-    let mut index = format!("{schemes} schemes of {senders} senders:\n\n");
-    for (letter, names) in letters {
-        writeln!(index, "**{letter}** {}\n", names.join(" · ")).expect("text");
-    }
-    index
 }
 
-fn document(providers: &BTreeMap<String, Value>) -> String {
+/// The providers of one sender, beginning with the one of the same name.
+fn schemes_of<'a>(wanted: &str, providers: &'a BTreeMap<String, Value>) -> Vec<(&'a str, &'a Value)> {
+    let own = providers.iter().filter(|(name, file)| sender(name, file) == wanted);
+    let mut own: Vec<_> = own.map(|(name, file)| (name.as_str(), file)).collect();
+    own.sort_by_key(|(name, _)| (*name != wanted, *name));
+    own
+}
+
+fn index(providers: &BTreeMap<String, Value>) -> String {
     let (schemes, senders) = counts(providers);
+    let mut letters: BTreeMap<char, Vec<(&String, &Value)>> = BTreeMap::new();
+    for (name, file) in providers {
+        letters.entry(letter(name)).or_default().push((name, file));
+    }
+    let jumps: Vec<_> = letters.keys().map(|letter| format!("[{letter}](#{})", letter.to_ascii_lowercase())).collect();
     let mut page = format!(
         "# Senders\n\n\
-         <!-- Made of providers/*.json by tests/senders.rs; change those and run BLESS=1 cargo test --test senders. -->\n\n\
-         {schemes} schemes of {senders} senders. Each is a file in [`providers/`](../providers) with its vectors, and its name is \
-         the `provider` of a check. A sender that is not here is a few lines of [JSON](schemes.md) in your configuration.\n\n\
-         *Signs time*: the sender signs when it sent the request, and a request that is recorded and sent again later \
-         is refused. *Not protected*: what the sender's scheme leaves open, however well it is checked. *Evidence*: \
-         `published` vectors of the sender; its `sdk` agrees; read in its or others' `code`; one `registry`'s word; \
-         from `memory`.\n\n\
-         | `provider` | Sender | Proof in | Algorithm | Signs time | Not protected | Evidence |\n\
-         | --- | --- | --- | --- | --- | --- | --- |\n"
+         {GENERATED}\n\n\
+         {schemes} schemes of {senders} senders. Search this page for a name, or run `hookwarden senders NAME`. The first \
+         column is what you write as `provider`; it links to the sender's page, which has a source to copy. Each scheme is a \
+         file in [`providers/`](../providers), with test vectors. If your sender is not listed, describe its scheme in \
+         [a few lines of JSON](schemes.md).\n\n\
+         - *Signs time*: the signature covers the time of sending, so a request that was recorded and is sent later is \
+         refused.\n\
+         - *Not protected*: what the sender's scheme does not cover, however strictly it is checked \
+         ([the words](schemes.md#provider-files)).\n\
+         - *Evidence*: what our description of the scheme rests on: a published `vector`, the sender's `document`, the \
+         sender's own code (`sender-code`), a recorded `delivery`, `independent-code`, one `registry`, or `memory`. The \
+         filter warns about a scheme that rests on the last two alone.\n\n\
+         {}\n",
+        jumps.join(" · ")
     );
-    for (name, file) in providers {
-        let (place, algorithm, timed) = proof(file);
-        let timed = if timed { "yes" } else { "no" };
-        let title = text(file, "/title");
-        let (open, evidence) = (unprotected(file), text(file, "/evidence"));
-        writeln!(page, "| [`{name}`](#{name}) | {title} | {place} | {algorithm} | {timed} | {open} | {evidence} |")
-            .expect("text");
-    }
-    for (name, file) in providers {
-        page.push_str(&section(name, file));
+    for (letter, files) in letters {
+        write!(
+            page,
+            "\n## {letter}\n\n\
+             | `provider` | Sender | Proof in | Algorithm | Signs time | Not protected | Evidence |\n\
+             | --- | --- | --- | --- | --- | --- | --- |\n"
+        )
+        .expect("text");
+        for (name, file) in files {
+            let (place, algorithm, timed) = proof(file);
+            let title = text(file, "/title");
+            let (timed, open, evidence) = (yes_or_no(timed), unprotected(file), kinds_of_evidence(file));
+            let link = page_of(name, providers);
+            writeln!(page, "| [`{name}`]({link}) | {title} | {place} | {algorithm} | {timed} | {open} | {evidence} |")
+                .expect("text");
+        }
     }
     page
+}
+
+const GENERATED: &str = "<!-- Generated from providers/*.json by tests/senders.rs. Change those, then run BLESS=1 cargo test --test senders. -->";
+
+fn letter(name: &str) -> char {
+    name.chars().next().expect("a name").to_ascii_uppercase()
+}
+
+fn yes_or_no(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}
+
+/// The pages of all senders, by sender.
+fn pages(providers: &BTreeMap<String, Value>) -> BTreeMap<&str, String> {
+    let senders: BTreeSet<_> = providers.iter().map(|(name, file)| sender(name, file)).collect();
+    senders.into_iter().map(|sender| (sender, page(sender, providers))).collect()
+}
+
+fn page(sender: &str, providers: &BTreeMap<String, Value>) -> String {
+    let schemes = schemes_of(sender, providers);
+    let title = text(schemes[0].1, "/title");
+    let title = if schemes.len() == 1 { title } else { title.split(" (").next().unwrap_or(title) };
+    let mut page = format!("# {title}\n\n{GENERATED}\n\n");
+    if schemes.len() > 1 {
+        let links: Vec<_> = schemes.iter().map(|(name, _)| format!("[`{name}`](#{name})")).collect();
+        write!(page, "{} schemes: {}.\n\n", schemes.len(), links.join(", ")).expect("text");
+    }
+    page.push_str("[All senders](../senders.md) · [Configuration](../configuration.md)\n");
+    for (name, file) in schemes {
+        page.push_str(&section(name, file, providers));
+    }
+    page
+}
+
+fn kinds_of_evidence(file: &Value) -> String {
+    let evidence = file["evidence"].as_array().expect("a list");
+    let mut kinds: Vec<_> = evidence.iter().map(|entry| text(entry, "/kind")).collect();
+    kinds.dedup();
+    kinds.join(", ")
 }
 
 fn unprotected(file: &Value) -> String {
@@ -231,29 +315,67 @@ fn unprotected(file: &Value) -> String {
     words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
 }
 
-fn section(name: &str, file: &Value) -> String {
-    let mut page =
-        format!("\n## {name}\n\n{}: [documentation]({}).", text(file, "/title"), text(file, "/documentation"));
+fn section(name: &str, file: &Value, providers: &BTreeMap<String, Value>) -> String {
+    let (place, algorithm, timed) = proof(file);
+    let open = unprotected(file);
+    let mut facts = vec![
+        ("Sender", text(file, "/title").to_owned()),
+        ("Documentation", format!("<{}>", text(file, "/documentation"))),
+        ("Proof in", place),
+        ("Algorithm", algorithm),
+        ("Signs time", yes_or_no(timed).to_owned()),
+        ("Not protected", if open.is_empty() { "nothing known".to_owned() } else { open }),
+    ];
     if let Some(alias) = file.get("alias").and_then(Value::as_str) {
-        write!(page, " The scheme is [`{alias}`](#{alias})'s.").expect("text");
+        let page = page_of(alias, providers).replace("senders/", "");
+        facts.push(("Scheme", format!("that of [`{alias}`]({page})")));
     }
-    let hint = text(file, "/secret/hint");
-    if !hint.is_empty() {
-        write!(page, " Secret: {hint}").expect("text");
-    }
-    page.push_str("\n\n");
-    for note in file.get("notes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        writeln!(page, "- {note}").expect("text");
-    }
-    let refusal = text(file, "/refusal/note");
-    if !refusal.is_empty() {
-        writeln!(page, "- When refused: {refusal}").expect("text");
+    facts.extend(retries(file).map(|retries| ("Retries", retries)));
+    match text(file, "/tolerance_by") {
+        "sender" => facts.push(("Tolerance", "the sender's own, or its specification's".to_owned())),
+        "us" => facts.push(("Tolerance", "ours; the sender names none".to_owned())),
+        _ => {}
     }
     if let Some(networks) = file.pointer("/networks/list").and_then(Value::as_array) {
         let list: Vec<_> = networks.iter().filter_map(Value::as_str).map(|network| format!("`{network}`")).collect();
-        writeln!(page, "- Sends from {} (read {}).", list.join(", "), text(file, "/networks/read")).expect("text");
+        facts.push(("Networks", format!("{} (read {})", list.join(", "), text(file, "/networks/read"))));
     }
-    let gap = if page.ends_with("\n\n") { "" } else { "\n" };
-    write!(page, "{gap}```json\n{}\n```\n", source(name, file)).expect("text");
+    for (label, pointer) in [("Secret", "/secret/hint"), ("When refused", "/refusal/note")] {
+        let text = text(file, pointer);
+        if !text.is_empty() {
+            facts.push((label, text.replace('|', "\\|")));
+        }
+    }
+    let mut page = format!("\n## {name}\n\n| | |\n| --- | --- |\n");
+    for (label, fact) in facts {
+        writeln!(page, "| {label} | {fact} |").expect("text");
+    }
+    write!(page, "\n```json\n{}\n```\n\n", source(name, file)).expect("text");
+    page.push_str("Notes and evidence:\n\n");
+    for note in file.get("notes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        writeln!(page, "- {note}").expect("text");
+    }
+    for entry in file["evidence"].as_array().expect("a list") {
+        let (kind, source, seen) = (text(entry, "/kind"), text(entry, "/source"), text(entry, "/seen"));
+        let source = match source.strip_prefix("https://") {
+            Some(rest) => format!("[{rest}]({source})"),
+            None => format!("`{source}`"),
+        };
+        writeln!(page, "- Evidence: {kind}, {source} (read {seen}).").expect("text");
+    }
     page
+}
+
+fn retries(file: &Value) -> Option<String> {
+    let retries = file.get("retries")?;
+    let span = match text(retries, "/span") {
+        "" => "for an unknown time".to_owned(),
+        span => format!("for up to {span}"),
+    };
+    let time = match text(retries, "/time") {
+        "kept" => "with the time of the first attempt",
+        "renewed" => "each with a new time",
+        _ => "not known whether with a new time",
+    };
+    Some(format!("{span}, {time}"))
 }

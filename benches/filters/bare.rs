@@ -1,9 +1,9 @@
-//! Baseline for `benches/proxy_cpu.rs`: the least that can prove a body. One header is read, the request is held,
-//! one HMAC-SHA256 runs over the body as it comes, and the tag is compared. No configuration, no matching, no
-//! limits, no metrics, no identity headers.
+//! Baseline for `benches/proxy_cpu.rs`: the minimum that can verify a body. One header is read, the request is held, one
+//! HMAC-SHA256 runs over the body as it arrives, and the tag is compared. No configuration, no matching, no limits, no
+//! metrics, no identity headers.
 
 #![allow(unsafe_code, missing_docs, reason = "the entry point of a module is an exported symbol")]
-#![allow(clippy::disallowed_methods, reason = "the least that can be done reads the first value only")]
+#![allow(clippy::disallowed_methods, reason = "the minimum reads only the first value")]
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};

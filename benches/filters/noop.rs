@@ -1,5 +1,4 @@
-//! Baseline for `benches/proxy_cpu.rs`: a filter that does nothing. What it adds is the price of having a wasm
-//! filter at all.
+//! Baseline for `benches/proxy_cpu.rs`: a filter that does nothing. What it adds is the cost of any wasm filter.
 
 #![allow(unsafe_code, missing_docs, reason = "the entry point of a module is an exported symbol")]
 

@@ -1,9 +1,9 @@
-//! Measuring what a request costs a process, and the other two ends of the proxy.
+//! Measures what requests cost a process, with a minimal client and upstream.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use crate::upstream;
+use crate::harness::upstream;
 
 pub fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).expect("the proxy accepts connections");
@@ -11,7 +11,7 @@ pub fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// One request after the other; every answer has to be the upstream's.
+/// Sends requests one after the other; every response has to be the upstream's.
 pub fn send(stream: &mut TcpStream, wire: &[u8], times: usize) {
     let mut answer = Vec::new();
     let mut chunk = [0; 4096];
@@ -36,7 +36,7 @@ pub fn cpu_nanoseconds(pid: u32) -> u64 {
         .sum()
 }
 
-/// An upstream that does as little as it can: it skips headers and body by `content-length` and answers.
+/// A minimal upstream: it skips headers and body by `content-length` and answers.
 pub fn start_upstream() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound address");
@@ -83,12 +83,12 @@ pub fn size(bytes: usize) -> String {
     format!("{} KiB", bytes / 1024)
 }
 
-/// On standard error, in one line that is written over; the table alone is on standard output.
+/// Overwrites one line on standard error; standard output has only the table.
 pub fn progress(text: &str) {
     eprint!("\r\x1b[K{text}");
 }
 
-/// The memory of a process that is in use, in bytes.
+/// The resident memory of a process, in bytes.
 pub fn resident_bytes(pid: u32) -> u64 {
     const PAGE: u64 = 4096;
     let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).expect("Envoy runs, on Linux");

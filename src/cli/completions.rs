@@ -22,7 +22,7 @@ Examples:
   hookwarden completions fish > ~/.config/fish/completions/hookwarden.fish";
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
-    let shell = Shell::from_str(&arguments.shell, false).map_err(Failure::Told)?;
+    let shell = Shell::from_str(&arguments.shell, false).map_err(Failure::Message)?;
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut super::command(), "hookwarden", &mut text);
     terminal.print(&String::from_utf8_lossy(&text))?;

@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         for page in pages.filter(|page| !page.is_hide_set()) {
             let file = folder.join(format!("{}.1", page.get_display_name().unwrap_or("hookwarden")));
             let written = fs::create_dir_all(folder).and_then(|()| fs::write(&file, text_of(page)?));
-            written.map_err(|error| Failure::Told(format!("{}: {error}", file.display())))?;
+            written.map_err(|error| Failure::Message(format!("{}: {error}", file.display())))?;
         }
         return Ok(Verdict::Good);
     }
@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         None => &command,
         Some(name) => command.find_subcommand(name).ok_or_else(|| {
             let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
-            Failure::Told(format!("there is no command of this name; there are {}", names.join(", ")))
+            Failure::Message(format!("there is no command of this name; there are {}", names.join(", ")))
         })?,
     };
     terminal.print(&text_of(page)?)?;

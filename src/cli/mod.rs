@@ -3,7 +3,13 @@
 mod check;
 mod clock;
 mod completions;
+mod config_file;
+mod description;
+mod document;
+mod env_file;
+mod environment;
 mod explain;
+mod input;
 mod layout;
 mod man;
 mod manifest;
@@ -36,8 +42,8 @@ Examples:
   hookwarden sign --provider stripe --secret-env STRIPE_WEBHOOK_SECRET
   hookwarden explain --config hookwarden.json request.http
 
-Exit codes: 0 all is as it should be; 1 what was looked at is wrong; 2 the command could not do its work.
-Colours are for terminals only; NO_COLOR=1 takes them away.";
+Exit codes: 0 success; 1 a problem was found; 2 the command failed.
+Colours are used on terminals only; NO_COLOR=1 turns them off.";
 
 #[derive(Subcommand)]
 enum What {
@@ -88,7 +94,7 @@ pub fn main() -> ExitCode {
         Ok(Verdict::Bad) => ExitCode::from(1),
         Err(Failure::ClosedPipe) if tells_verdict => ExitCode::from(2),
         Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
-        Err(Failure::Told(message)) => {
+        Err(Failure::Message(message)) => {
             terminal.error(&message);
             ExitCode::from(2)
         }

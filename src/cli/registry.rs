@@ -2,6 +2,7 @@
 //! event of it. The module for the proxy carries none of this.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -18,8 +19,8 @@ pub struct Sender {
     pub sender: String,
     /// Where the sender describes its signatures.
     pub documentation: String,
-    /// What the scheme rests on: `published`, `sdk`, `code`, `registry`, `memory`.
-    pub evidence: String,
+    /// What the scheme rests on.
+    pub evidence: Vec<Evidence>,
     /// What the scheme leaves open however well it is checked.
     pub unprotected: Vec<String>,
     /// Traps, handshakes, what not to trust.
@@ -28,6 +29,10 @@ pub struct Sender {
     pub secret: SecretShape,
     /// What it does when refused.
     pub refusal: String,
+    /// For how long it repeats a delivery that failed, if that is known.
+    pub retries: Option<Retries>,
+    /// Who says how far its time may be off; `None` if it signs none.
+    pub tolerance_by: Option<ToleranceBy>,
     /// The status that it understands for a lack of proof.
     pub refusal_status: u16,
     /// The networks that it sends from, and when that was read, if it publishes them.
@@ -39,6 +44,17 @@ pub struct Sender {
     samples: &'static str,
 }
 
+/// Something that a scheme rests on.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// `vector`, `document`, `sender-code`, `delivery`, `independent-code`, `registry` or `memory`.
+    pub kind: String,
+    /// A link, or `owner/repository:path`.
+    pub source: String,
+    /// The day on which it was read, `YYYY-MM-DD`.
+    pub seen: String,
+}
+
 /// What a sender's secrets are.
 #[derive(Clone, Debug)]
 pub struct SecretShape {
@@ -46,8 +62,8 @@ pub struct SecretShape {
     pub hint: String,
     /// Who makes it; `None` for public keys.
     pub made_by: Option<MadeBy>,
-    /// What it begins with.
-    pub prefix: Option<String>,
+    /// What it begins with: any of these, new ones with the first.
+    pub prefixes: Vec<String>,
     /// The most characters that the sender takes, where it is known to have a limit.
     pub longest: Option<usize>,
     /// What other keys of the sender begin with.
@@ -65,6 +81,37 @@ pub enum MadeBy {
     Either,
 }
 
+/// How a sender repeats a delivery that failed.
+#[derive(Clone, Debug)]
+pub struct Retries {
+    /// How long after the first attempt the last one comes, if that is known.
+    pub span: Option<Duration>,
+    /// The time that they carry.
+    pub time: RetryTime,
+    /// Where that is said, if it is: a link, or `owner/repository:path`.
+    pub source: Option<String>,
+}
+
+/// The time that a repeated delivery carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryTime {
+    /// That of the first attempt.
+    Kept,
+    /// Its own: each attempt is signed anew.
+    Renewed,
+    /// That is not known, or there is none.
+    Unknown,
+}
+
+/// Who says how far a sender's time may be off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToleranceBy {
+    /// The sender, its library, or the specification that it follows.
+    Sender,
+    /// We, since the sender says nothing of it.
+    Us,
+}
+
 /// The networks of a sender.
 #[derive(Clone, Debug)]
 pub struct Networks {
@@ -73,7 +120,7 @@ pub struct Networks {
     pub read: String,
 }
 
-/// An event of a sender: a request that was proved.
+/// An event of a sender: a request that was verified.
 #[derive(Clone, Debug)]
 pub struct Sample {
     pub method: String,
@@ -97,11 +144,6 @@ pub fn all() -> Vec<Sender> {
     REGISTRY.iter().map(Sender::read).collect()
 }
 
-/// The names of all providers, sorted.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    REGISTRY.iter().map(|(name, ..)| *name)
-}
-
 impl Sender {
     fn read((name, told, samples): &(&'static str, &'static str, &'static str)) -> Self {
         let file: Value = serde_json::from_str(told).unwrap_or_default();
@@ -115,7 +157,13 @@ impl Sender {
             title: text(&file, "/title"),
             sender: text(&file, "/sender"),
             documentation: text(&file, "/documentation"),
-            evidence: text(&file, "/evidence"),
+            evidence: file
+                .get("evidence")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .map(Evidence::read)
+                .collect(),
             unprotected: texts(file.get("unprotected")),
             notes: texts(file.get("notes")),
             secret: SecretShape {
@@ -126,11 +174,20 @@ impl Sender {
                     "either" => Some(MadeBy::Either),
                     _ => None,
                 },
-                prefix: Some(text(&file, "/secret/prefix")).filter(|prefix| !prefix.is_empty()),
+                prefixes: match file.pointer("/secret/prefix") {
+                    Some(Value::String(prefix)) => vec![prefix.clone()],
+                    list => texts(list),
+                },
                 longest: longest.and_then(|longest| usize::try_from(longest).ok()),
                 not: texts(file.pointer("/secret/not")),
             },
             refusal: text(&file, "/refusal/note"),
+            retries: file.get("retries").map(Retries::read),
+            tolerance_by: match text(&file, "/tolerance_by").as_str() {
+                "sender" => Some(ToleranceBy::Sender),
+                "us" => Some(ToleranceBy::Us),
+                _ => None,
+            },
             refusal_status: status.and_then(|status| u16::try_from(status).ok()).unwrap_or(401),
             networks,
             alias: file.get("alias").and_then(Value::as_str).map(str::to_owned),
@@ -156,6 +213,26 @@ impl Sender {
             Some(dialects) => dialects.iter().collect(),
             None => vec![&self.scheme],
         }
+    }
+}
+
+impl Retries {
+    fn read(retries: &Value) -> Self {
+        Self {
+            span: humantime::parse_duration(&text(retries, "/span")).ok(),
+            time: match text(retries, "/time").as_str() {
+                "kept" => RetryTime::Kept,
+                "renewed" => RetryTime::Renewed,
+                _ => RetryTime::Unknown,
+            },
+            source: Some(text(retries, "/source")).filter(|source| !source.is_empty()),
+        }
+    }
+}
+
+impl Evidence {
+    fn read(entry: &Value) -> Self {
+        Self { kind: text(entry, "/kind"), source: text(entry, "/source"), seen: text(entry, "/seen") }
     }
 }
 

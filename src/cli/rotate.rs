@@ -1,23 +1,21 @@
 //! `hookwarden rotate`.
 
-mod document;
 mod edit;
-mod keyring;
 mod steps;
 
-use std::fs;
-use std::io::Read as _;
-
 use hookwarden::config;
-use hookwarden::verify::timestamp::parse_rfc3339;
+use hookwarden::config::problem::Path;
+use hookwarden::verify::bytes::json::Json;
+use hookwarden::verify::primitives::timestamp::parse_rfc3339;
 use serde_json::json;
 
 use super::Verdict;
-use super::clock;
+use super::config_file::{self, CheckEntry, SecretEntry, SecretList, SourceEntry};
+use super::document::Document;
+use super::document::cursor::Cursor;
 use super::layout::{self, wrap};
 use super::terminal::{Failure, Terminal};
-use document::Spanned;
-use keyring::{Entry, Keyring};
+use super::{clock, input};
 use steps::Rotation;
 
 /// Prints the next configuration for a change of a secret, and the order of steps that loses no event.
@@ -71,60 +69,68 @@ Examples:
   hookwarden rotate hookwarden.json --source mailgun --list 'verify[1].secrets'";
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
-    let text = read(&arguments.file)?;
+    let text = input::read_text(&arguments.file)?;
     if let Some(problems) = problems(&text) {
-        return Err(told(format!(
+        return Err(failure(format!(
             "{} is no valid configuration of the plugin as JSON:{problems}\nOf a proxy's configuration, take the \
              plugin's own out of it; `hookwarden check` finds it there and says more",
             arguments.file
         )));
     }
     if arguments.until.as_deref().and_then(parse_rfc3339).is_some_and(|until| until <= clock::now()) {
-        return Err(told(
+        return Err(failure(
             "--until is in the past, where the old secret would end before the new one is anywhere; say a time by which \
              the sender signs with the new one, or leave --until out and run this with --finish later",
         ));
     }
-    let document = document::read(&text).ok_or_else(|| told("the configuration cannot be read"))?;
-    let source = source(&document, &arguments.source)?;
-    let keyring = keyring(source, arguments)?;
-    let entries = keyring.entries();
-    let old = old(&entries, &keyring, arguments)?;
-    let Some(old_entry) = entries.get(old) else { return Err(told("the list has no such secret")) };
+    let document = Document::of_json(&arguments.file, text.clone())
+        .map_err(|error| failure(format!("{}: {}", arguments.file, error.message)))?;
+    let sources = config_file::sources(&Json::parse(text.as_bytes()).unwrap_or(Json::Null), &|_| None);
+    let source = source(&sources, &arguments.source)?;
+    let (check, list) = list(source, arguments)?;
+    let entries = list.secrets.as_slice();
+    let old = old(list, arguments)?;
+    let Some(old_entry) = entries.get(old) else { return Err(failure("the list has no such secret")) };
+    let value = |path: &Path| {
+        let found = Cursor::root(&document).find(path).map(|cursor| cursor.value);
+        found.ok_or_else(|| failure(format!("{path} cannot be found in the file")))
+    };
     let (next, new_id, new_env) = if arguments.finish {
         let mut kept = entries.iter().enumerate().filter(|(at, _)| *at != old).map(|(_, entry)| entry);
         let Some(kept) = kept.next_back() else {
-            return Err(told(
-                "this is the only secret of the list, and without it nothing could be proved; add the new one first: run \
+            return Err(failure(
+                "this is the only secret of the list, and without it nothing could be verified; add the new one first: run \
                  this without --finish",
             ));
         };
-        (edit::removed(&text, keyring.list, old), kept.id.clone(), kept.env.map(str::to_owned))
+        (edit::removed(&text, value(&list.path)?, old), kept.id.clone(), kept.env.clone())
     } else {
-        let new_id = arguments.new_id.clone().unwrap_or_else(|| free_id(&entries));
+        let new_id = arguments.new_id.clone().unwrap_or_else(|| free_id(entries));
         let new_env = arguments.new_env.clone().unwrap_or_else(|| free_variable(old_entry, arguments, &text));
-        refuse_taken(&entries, &new_id, &new_env)?;
+        refuse_taken(entries, &new_id, &new_env)?;
         let entry = format!("{{ \"id\": {}, \"env\": {} }}", json!(new_id), json!(new_env));
-        let added = edit::added(&text, keyring.list, &entry).and_then(|next| match &arguments.until {
+        let added = edit::added(&text, value(&list.path)?, &entry);
+        let old_value = value(&old_entry.path)?;
+        let added = added.and_then(|next| match &arguments.until {
             // What is added stands behind the old entry, which therefore is where it was.
-            Some(until) => edit::extended(&next, old_entry.entry, "not_after", until),
+            Some(until) => edit::extended(&next, old_value, "not_after", until),
             None => Some(next),
         });
         (added, new_id, Some(new_env))
     };
-    let next = next.ok_or_else(|| told("the list cannot be changed"))?;
+    let next = next.ok_or_else(|| failure("the list cannot be changed"))?;
     if let Some(problems) = problems(&next) {
-        return Err(told(format!("with that, the next configuration would not be valid:{problems}")));
+        return Err(failure(format!("with that, the next configuration would not be valid:{problems}")));
     }
-    let several = keyring::of(source).len() > 1;
+    let several = source.lists().count() > 1;
     let rotation = Rotation {
         file: &arguments.file,
         source: &arguments.source,
-        list: several.then_some(keyring.path.as_str()),
-        provider: keyring.provider,
-        is_public: keyring.is_public(),
+        list: several.then_some(list.place.as_str()),
+        provider: check.provider.as_deref(),
+        is_public: check.public_keys,
         old_id: &old_entry.id,
-        old_env: old_entry.env,
+        old_env: old_entry.env.as_deref(),
         new_id: &new_id,
         new_env: new_env.as_deref(),
     };
@@ -138,8 +144,8 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
             let id_and_env = |id: &str, env: Option<&str>| json!({ "id": id, "env": env });
             let object = json!({
                 "source": arguments.source,
-                "list": keyring.path,
-                "old": id_and_env(&old_entry.id, old_entry.env),
+                "list": list.place,
+                "old": id_and_env(&old_entry.id, old_entry.env.as_deref()),
                 "new": id_and_env(&new_id, new_env.as_deref()),
                 "configuration": next,
                 "steps": steps,
@@ -150,18 +156,8 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     Ok(Verdict::Good)
 }
 
-fn told(message: impl Into<String>) -> Failure {
-    Failure::Told(message.into())
-}
-
-fn read(file: &str) -> Result<String, Failure> {
-    let read = if file == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        fs::read_to_string(file)
-    };
-    read.map_err(|error| told(format!("{file}: {error}")))
+fn failure(message: impl Into<String>) -> Failure {
+    Failure::Message(message.into())
 }
 
 /// Every problem of a configuration, if it has any. Variables are not looked up: they are the proxy's, not ours.
@@ -170,59 +166,57 @@ fn problems(text: &str) -> Option<String> {
     Some(problems.iter().map(|problem| format!("\n  {problem}")).collect())
 }
 
-fn source<'a>(document: &'a Spanned, name: &str) -> Result<&'a Spanned, Failure> {
-    let sources = document.member("sources").map(Spanned::elements).unwrap_or_default();
-    sources.iter().find(|source| source.text("name") == Some(name)).ok_or_else(|| {
-        let names: Vec<_> = sources.iter().filter_map(|source| source.text("name")).collect();
-        told(format!("there is no source of this name; there are {}", names.join(", ")))
+fn source<'a>(sources: &'a [SourceEntry], name: &str) -> Result<&'a SourceEntry, Failure> {
+    sources.iter().find(|source| source.name == name).ok_or_else(|| {
+        let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
+        failure(format!("there is no source of this name; there are {}", names.join(", ")))
     })
 }
 
-fn keyring<'a>(source: &'a Spanned, arguments: &Arguments) -> Result<Keyring<'a>, Failure> {
-    let mut all = keyring::of(source);
-    let paths: Vec<_> = all.iter().map(|keyring| format!("--list '{}'", keyring.path)).collect();
-    let choice = paths.join(" or ");
-    match &arguments.list {
-        Some(path) => all
-            .into_iter()
-            .find(|keyring| keyring.path == *path)
-            .ok_or_else(|| told(format!("the source has no such list; say {choice}"))),
-        None if all.len() > 1 => Err(told(format!("the source has several lists of secrets; say {choice}"))),
-        None => all.pop().ok_or_else(|| told("the source has no secrets")),
+fn list<'a>(source: &'a SourceEntry, arguments: &Arguments) -> Result<(&'a CheckEntry, &'a SecretList), Failure> {
+    let choice: Vec<_> = source.lists().map(|(_, list)| format!("--list '{}'", list.place)).collect();
+    let choice = choice.join(" or ");
+    let mut all = source.lists();
+    match (&arguments.list, source.lists().count()) {
+        (Some(place), _) => all
+            .find(|(_, list)| list.place == *place)
+            .ok_or_else(|| failure(format!("the source has no such list; say {choice}"))),
+        (None, 0 | 1) => all.next().ok_or_else(|| failure("the source has no secrets")),
+        (None, _) => Err(failure(format!("the source has several lists of secrets; say {choice}"))),
     }
 }
 
 /// Which entry is the old one: the only one that there is; while two are valid, the one that has an end.
-fn old(entries: &[Entry<'_>], keyring: &Keyring<'_>, arguments: &Arguments) -> Result<usize, Failure> {
+fn old(list: &SecretList, arguments: &Arguments) -> Result<usize, Failure> {
+    let (entries, place) = (list.secrets.as_slice(), &list.place);
     let ids = || entries.iter().map(|entry| entry.id.as_str()).collect::<Vec<_>>().join(", ");
     if let Some(id) = &arguments.old_id {
         let position = entries.iter().position(|entry| entry.id == *id);
-        return position.ok_or_else(|| told(format!("{} has no secret of this id; it has {}", keyring.path, ids())));
+        return position.ok_or_else(|| failure(format!("{place} has no secret of this id; it has {}", ids())));
     }
-    let ends = |entry: &Entry<'_>| entry.entry.member("not_after").is_some();
+    let ends = |entry: &SecretEntry| entry.validity.not_after.is_some();
     let candidates: Vec<_> = entries.iter().enumerate().filter(|(_, entry)| ends(entry) == arguments.finish).collect();
     match (entries, candidates.as_slice()) {
         ([_], _) => Ok(0),
         (_, [(position, _)]) => Ok(*position),
-        _ => Err(told(format!(
-            "{} has several secrets; say which one is the old one: --old-id, one of {}",
-            keyring.path,
+        _ => Err(failure(format!(
+            "{place} has several secrets; say which one is the old one: --old-id, one of {}",
             ids()
         ))),
     }
 }
 
 /// A name that no entry has: the month, the day, or with a number.
-fn free_id(entries: &[Entry<'_>]) -> String {
+fn free_id(entries: &[SecretEntry]) -> String {
     let is_free = |id: &String| entries.iter().all(|entry| entry.id != *id);
     let numbered = (2_u32..).map(|number| format!("{}-{number}", clock::date()));
     [clock::month(), clock::date()].into_iter().chain(numbered).find(is_free).unwrap_or_default()
 }
 
 /// A variable that the configuration does not name: the old one's, with the month in place of an earlier one.
-fn free_variable(old: &Entry<'_>, arguments: &Arguments, text: &str) -> String {
+fn free_variable(old: &SecretEntry, arguments: &Arguments, text: &str) -> String {
     let own = format!("{}_SECRET", arguments.source.to_uppercase().replace('-', "_"));
-    let stem = old.env.unwrap_or(&own);
+    let stem = old.env.as_deref().unwrap_or(&own);
     let stem = stem.trim_end_matches(|char: char| char.is_ascii_digit() || char == '_');
     let stem = ["_OLD", "_NEW"].iter().find_map(|end| stem.strip_suffix(end)).unwrap_or(stem);
     // A variable's name does not begin with a digit, and a source's may.
@@ -234,14 +228,14 @@ fn free_variable(old: &Entry<'_>, arguments: &Arguments, text: &str) -> String {
     [with(clock::month()), with(clock::date())].into_iter().chain(numbered).find(is_free).unwrap_or_default()
 }
 
-fn refuse_taken(entries: &[Entry<'_>], id: &str, env: &str) -> Result<(), Failure> {
-    if entries.iter().any(|entry| entry.env == Some(env)) {
-        return Err(told(format!(
+fn refuse_taken(entries: &[SecretEntry], id: &str, env: &str) -> Result<(), Failure> {
+    if entries.iter().any(|entry| entry.env.as_deref() == Some(env)) {
+        return Err(failure(format!(
             "{env} holds an old secret, which must stay there until the end; give the new one a variable of its own: --new-env"
         )));
     }
     if entries.iter().any(|entry| entry.id == id) {
-        return Err(told("an old secret has this id; the new one needs its own, to be told from it: --new-id"));
+        return Err(failure("an old secret has this id; the new one needs its own, to be told from it: --new-id"));
     }
     Ok(())
 }

@@ -66,20 +66,20 @@ Exit code 1 if the sender makes its secrets itself, or signs with a private key 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
     let What::New(arguments) = &arguments.what;
     let Some(sender) = registry::find(&arguments.provider) else {
-        return Err(Failure::Told(senders::unknown(&registry::all(), std::slice::from_ref(&arguments.provider))));
+        return Err(Failure::Message(senders::unknown(&registry::all(), std::slice::from_ref(&arguments.provider))));
     };
     let (title, hint) = (&sender.title, &sender.secret.hint);
     match sender.secret.made_by {
         None => {
             terminal.error(&format!(
-                "{title} signs with a private key that only it has; there is no secret to make. What a check needs is \
+                "{title} signs with a private key that only it has; there is no secret to create. A check needs \
                  its public key, under \"keys\": {hint}"
             ));
             return Ok(Verdict::Bad);
         }
         Some(MadeBy::Sender) if !arguments.for_testing => {
             terminal.error(&format!(
-                "{title} makes its secrets itself; copy it from there: {hint} See {}. To try a deployment with a secret \
+                "{title} creates its own secrets; copy it from there: {hint} See {}. To try a deployment with a secret \
                  of your own: --for-testing",
                 sender.documentation
             ));
@@ -101,7 +101,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
              with it: `hookwarden sign --help`."
         ),
         _ => format!(
-            "Set {variable} to it in Envoy's environment, and give it to the sender; it is shown this once. {hint}"
+            "Set {variable} to it in Envoy's environment, and give it to the sender; it is shown only once. {hint}"
         ),
     });
     Ok(Verdict::Good)
@@ -114,7 +114,7 @@ fn make(sender: &Sender, user: &str) -> Result<String, Failure> {
     let kinds = ["", "/jwt", "/message_signature", "/http_signature"];
     let key = |member: &str| kinds.iter().find_map(|kind| text(&format!("{kind}/key/{member}")));
     let is_basic = text("/credential/auth_scheme").is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"));
-    let prefix = match &sender.secret.prefix {
+    let prefix = match sender.secret.prefixes.first() {
         _ if is_basic => format!("{user}:"),
         Some(prefix) => prefix.clone(),
         None => key("optional_prefix").unwrap_or_default().to_owned(),
@@ -122,8 +122,8 @@ fn make(sender: &Sender, user: &str) -> Result<String, Failure> {
     let bytes = random()?;
     let left = sender.secret.longest.map(|longest| longest.saturating_sub(prefix.len()));
     let text = match (key("encoding"), left) {
-        (Some("base64"), _) => STANDARD.encode(bytes),
-        // A sender that takes few characters gets as much chance into each as text can hold.
+        (Some("base64" | "base64-or-text"), _) => STANDARD.encode(bytes),
+        // A sender that takes few characters gets as much entropy in each as text can hold.
         (_, Some(left)) if left < hex::encode(bytes).len() => {
             URL_SAFE_NO_PAD.encode(bytes).chars().take(left).collect()
         }
@@ -134,7 +134,8 @@ fn make(sender: &Sender, user: &str) -> Result<String, Failure> {
 
 fn random() -> Result<[u8; BYTES], Failure> {
     let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::Told(format!("the system gives no random bytes: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::Message(format!("the system provides no random bytes: {error}")))?;
     Ok(bytes)
 }
 

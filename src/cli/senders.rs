@@ -1,15 +1,15 @@
 //! `hookwarden senders`.
 
+mod describe;
 mod page;
 mod search;
 pub mod source;
-mod words;
 
 use serde_json::{Value, json};
 
 use super::Verdict;
 use super::layout;
-use super::registry::{self, MadeBy, Sender};
+use super::registry::{self, Evidence, MadeBy, RetryTime, Sender, ToleranceBy};
 use super::terminal::{Failure, Terminal};
 
 /// Searches the senders that are shipped, and shows how one of them signs.
@@ -75,11 +75,21 @@ fn table(found: &[&Sender]) -> String {
     let rows: Vec<_> = found
         .iter()
         .map(|sender| {
-            let (body, time) = (words::body(sender), words::time(sender));
-            [sender.name.to_owned(), sender.title.clone(), words::algorithms(sender), body.to_owned(), time.to_owned()]
+            let (body, time) = (describe::body(sender), describe::time(sender));
+            [
+                sender.name.to_owned(),
+                sender.title.clone(),
+                describe::algorithms(sender),
+                body.to_owned(),
+                time.to_owned(),
+            ]
         })
         .collect();
     layout::table(["PROVIDER", "SENDER", "PROOF", "BODY", "TIME"], &rows)
+}
+
+fn evidence(evidence: &Evidence) -> Value {
+    json!({ "kind": evidence.kind, "source": evidence.source, "seen": evidence.seen })
 }
 
 /// A sender as programs read it.
@@ -95,17 +105,35 @@ fn object(sender: &Sender) -> Value {
         "title": sender.title,
         "sender": sender.sender,
         "documentation": sender.documentation,
-        "evidence": sender.evidence,
+        "evidence": sender.evidence.iter().map(evidence).collect::<Vec<_>>(),
         "unprotected": sender.unprotected,
         "notes": sender.notes,
         "secret": {
             "hint": sender.secret.hint,
             "made_by": made_by,
-            "prefix": sender.secret.prefix,
+            "prefix": match sender.secret.prefixes.as_slice() {
+                [] => Value::Null,
+                [one] => json!(one),
+                several => json!(several),
+            },
             "longest": sender.secret.longest,
             "not": sender.secret.not,
         },
         "public_keys": source::takes_public_keys(sender),
+        "tolerance_by": sender.tolerance_by.map(|by| match by {
+            ToleranceBy::Sender => "sender",
+            ToleranceBy::Us => "us",
+        }),
+        "retries": sender.retries.as_ref().map(|retries| json!({
+            "span": retries.span.map(|span| humantime::format_duration(span).to_string()),
+            "time": match retries.time {
+                RetryTime::Kept => "kept",
+                RetryTime::Renewed => "renewed",
+                RetryTime::Unknown => "unknown",
+            },
+            "source": retries.source,
+        })),
+        "signed_of_head": page::signed_of_head(sender).iter().map(|part| part.word()).collect::<Vec<_>>(),
         "refusal": { "status": sender.refusal_status, "note": sender.refusal },
         "networks": networks,
         "alias": sender.alias,

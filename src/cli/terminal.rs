@@ -39,14 +39,14 @@ pub enum Failure {
     /// Whoever read our output has gone; nobody is left to be told.
     ClosedPipe,
     /// What went wrong, and what to do next.
-    Told(String),
+    Message(String),
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             ErrorKind::BrokenPipe => Failure::ClosedPipe,
-            _ => Failure::Told(error.to_string()),
+            _ => Failure::Message(error.to_string()),
         }
     }
 }

@@ -1,38 +1,41 @@
-//! One check as it is configured: a provider or a scheme, and its secrets.
+//! Reads one check: a provider or a scheme, and its secrets.
 
-use std::borrow::Cow;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::problem::Findings;
-#[cfg(not(target_family = "wasm"))]
-use super::problem::{Path, Problem};
+use super::handshake::{self, HandshakeOption};
+use super::nearest::nearest;
+use super::problem::{self, Diagnosis, Findings, Path};
 use super::providers::{self, Refusal};
 use super::reader::{Members, Node};
 use super::scheme::{self, Context, Dialect};
 use super::secret::{self, Environment, Found, Kind, Written};
 use super::weakness;
 use super::with::With;
+use crate::handshake::{Handshake, Response};
 use crate::verify::Dialects;
+use crate::verify::bytes::json::Json;
 use crate::verify::check::Check;
-#[cfg(not(target_family = "wasm"))]
-use crate::verify::check::Condition;
-#[cfg(not(target_family = "wasm"))]
-use crate::verify::json::Json;
-use crate::verify::keyring::{Keyring, Secrets, Selector};
+use crate::verify::key::keyring::{Keyring, Secrets, Selector};
+use crate::verify::key::secret::{Secret, Validity};
 use crate::verify::request::is_header_name;
 use crate::verify::scheme::Scheme;
 
-/// What is known of a check's sender.
-#[derive(Clone, Debug)]
+/// The properties of a check's sender.
+#[derive(Debug)]
 pub(super) struct Sender {
-    /// What it understands when it is refused.
+    /// The refusal statuses that it understands.
     pub(super) refusal: Refusal,
     /// The networks that it publishes.
     pub(super) networks: Vec<String>,
-    /// Whether one of its secrets is missing in the environment, so that it proves nothing.
+    /// Whether one of its secrets is missing from the environment, so that it cannot verify.
     pub(super) closed: bool,
-    /// How far its time may be off; `None` if it signs none, or none that we bound.
+    /// The tolerance of its timestamp; `None` if it signs none, or one without a limit.
     pub(super) tolerance: Option<Duration>,
+    /// The handshakes in which the source takes part.
+    pub(super) handshakes: Vec<Handshake>,
+    /// The response that it wants to every event.
+    pub(super) acknowledgement: Option<Response>,
 }
 
 /// Secrets as written: one list, or lists by what a request names.
@@ -42,19 +45,23 @@ enum WrittenKeyring {
     Closed,
 }
 
-/// What checks are read with.
+/// The context in which checks are read.
 #[derive(Clone, Copy)]
-pub(super) struct Surroundings<'a> {
+pub(super) struct CheckContext<'a, 'b> {
     /// The variables of the VM.
     pub(super) environment: Environment<'a>,
     /// Whether the source remembers events.
     pub(super) remembers: bool,
+    /// What the source says of its senders' handshakes, if it takes part in them.
+    pub(super) handshake: Option<&'a HandshakeOption<'b>>,
+    /// Whether the source makes the response that its sender wants to every event.
+    pub(super) acknowledges: bool,
 }
 
 /// Reads one check. `None` if there was a problem.
 pub(super) fn read(
     node: &Node<'_>,
-    Surroundings { environment, remembers }: Surroundings<'_>,
+    CheckContext { environment, remembers, handshake, acknowledges }: CheckContext<'_, '_>,
     findings: &mut Findings,
 ) -> Option<(Dialects, Sender)> {
     let mut members = node.object(findings)?;
@@ -66,23 +73,50 @@ pub(super) fn read(
     let with_node = members.take("with");
     let with = With::read(with_node.as_ref(), findings);
     let (secrets, keys) = (members.take("secrets"), members.take("keys"));
-    let by = members.take("secrets_by");
-    let context = Context { with: &with, tolerance: tolerance.flatten(), public_keys: keys.is_some() };
+    let (by, keys_by) = (members.take("secrets_by"), members.take("keys_by"));
+    let public_keys = keys.is_some() || keys_by.is_some();
+    let context = Context { with: &with, tolerance: tolerance.flatten(), public_keys };
     let provider = read_provider(&mut members, context, findings);
+    let written = provider.as_ref().and_then(|provider| provider.handshake.as_ref());
+    let handshakes = match (handshake, written) {
+        (Some(option), Some(written)) => written.read(context, option, findings),
+        // A mistake in it is one even while it is not used.
+        (None, Some(written)) if written.is_own => {
+            let option = HandshakeOption::forwarding(&written.path);
+            written.read(context, &option, findings).map(|_| Vec::new())
+        }
+        _ => Some(Vec::new()),
+    };
+    let is_read = |provider: &&Provider| acknowledges || provider.shape.is_none();
+    let written = provider.as_ref().filter(is_read).and_then(|provider| provider.acknowledgement.as_ref());
+    let acknowledgement = match written {
+        Some(json) => {
+            let node = Node { path: members.path.clone(), json };
+            let response = handshake::read_acknowledgement(&node, context, findings);
+            response.map(|response| acknowledges.then_some(response))
+        }
+        None => Some(None),
+    };
     let path = members.path.clone();
     members.finish(findings);
     let by_path = by.as_ref().map(|node| node.path.clone());
     let shape = provider.as_ref().and_then(|provider| provider.shape.as_ref());
-    let keyring = match (secrets, keys, by) {
-        (Some(node), None, None) => read_list(&node, Kind::Secret(shape), environment, findings),
-        (None, Some(node), None) => read_list(&node, Kind::PublicKey, environment, findings),
-        (None, None, Some(node)) => read_chosen(&node, shape, environment, findings),
+    let keyring = match (secrets, keys, by, keys_by) {
+        (Some(node), None, None, None) => read_list(&node, Kind::Secret(shape), environment, findings),
+        (None, Some(node), None, None) => read_list(&node, Kind::PublicKey, environment, findings),
+        (None, None, Some(node), None) => read_chosen(&node, "secrets", Kind::Secret(shape), environment, findings),
+        (None, None, None, Some(node)) => read_chosen(&node, "keys", Kind::PublicKey, environment, findings),
         _ => {
-            findings.problem(&path, "needs exactly one of \"secrets\", \"secrets_by\" and \"keys\"");
+            findings.problem_of(
+                problem::Kind::MissingKey,
+                &path,
+                "needs exactly one of \"secrets\", \"secrets_by\", \"keys\" and \"keys_by\"",
+            );
             None
         }
     };
-    let (provider, keyring) = (provider?, keyring?);
+    let (provider, keyring, handshakes) = (provider?, keyring?, handshakes?);
+    let acknowledgement = acknowledgement?;
     with.finish(with_node.as_ref(), findings);
     let schemes = provider.dialects;
     if let Some(node) = tolerance_node
@@ -96,7 +130,8 @@ pub(super) fn read(
     {
         findings.warning(
             &path,
-            "has one secret in two lists: an event that came under one name can come again under the other",
+            "has the same secret in two lists: nothing that is signed distinguishes their events, so two events with \
+             the same id count as one",
         );
     }
     weakness::warn(schemes.iter().map(|(scheme, _)| scheme), remembers, &path, findings);
@@ -106,93 +141,124 @@ pub(super) fn read(
         networks: provider.networks,
         closed: matches!(keyring, WrittenKeyring::Closed),
         tolerance: tolerances.and_then(|tolerances| tolerances.into_iter().max()),
+        handshakes,
+        acknowledgement,
     };
     Some((prepare(schemes, &keyring, findings)?, sender))
 }
 
-/// The schemes of a check, whatever its secrets are: those who sign have their own. A check with `keys` is one of
-/// public keys, one with `secrets` or `secrets_by` is not; one with none of them is what its scheme says.
-///
-/// # Errors
-/// Every problem with the scheme, and with what it is given in `with` and `tolerance`.
-#[cfg(not(target_family = "wasm"))]
-pub fn schemes(check: &Json) -> Result<Vec<(Scheme, Option<Condition>)>, Vec<Problem>> {
-    let has = |name: &str| matches!(check, Json::Object(members) if members.iter().any(|(key, _)| key == name));
-    let kinds: &[bool] = match (has("keys"), has("secrets") || has("secrets_by")) {
-        (true, _) => &[true],
-        (false, true) => &[false],
-        (false, false) => &[false, true],
-    };
-    let mut fewest: Option<Vec<Problem>> = None;
-    for public_keys in kinds {
-        match schemes_for(check, *public_keys) {
-            (Some(dialects), problems) if problems.is_empty() => return Ok(dialects),
-            // The right kind, and something else is wrong.
-            (Some(_), problems) => return Err(problems),
-            (None, problems) if fewest.as_ref().is_none_or(|fewest| problems.len() < fewest.len()) => {
-                fewest = Some(problems);
-            }
-            (None, _) => {}
-        }
-    }
-    Err(fewest.unwrap_or_default())
-}
-
-#[cfg(not(target_family = "wasm"))]
-fn schemes_for(check: &Json, public_keys: bool) -> (Option<Vec<Dialect>>, Vec<Problem>) {
-    let mut findings = Findings::default();
-    let dialects = Node { path: Path::root(), json: check }.object(&mut findings).and_then(|mut members| {
-        let tolerance = members.take("tolerance").and_then(|node| {
-            let (shortest, longest) = scheme::TOLERANCES;
-            node.duration(shortest, longest, &mut findings)
-        });
-        let with_node = members.take("with");
-        let with = With::read(with_node.as_ref(), &mut findings);
-        let context = Context { with: &with, tolerance, public_keys };
-        let provider = read_provider(&mut members, context, &mut findings)?;
-        with.finish(with_node.as_ref(), &mut findings);
-        Some(provider.dialects)
-    });
-    (dialects, findings.problems)
-}
-
-/// A sender: how it proves itself, and what its secrets look like.
-struct Provider {
-    dialects: Vec<Dialect>,
+/// A sender: its scheme, and what its secrets look like.
+pub(super) struct Provider {
+    pub(super) dialects: Vec<Dialect>,
     shape: Option<providers::Shape>,
     refusal: Refusal,
     networks: Vec<String>,
+    handshake: Option<WrittenHandshake>,
+    acknowledgement: Option<Json>,
 }
 
-fn read_provider(members: &mut Members<'_>, context: Context<'_>, findings: &mut Findings) -> Option<Provider> {
+/// The handshakes of a sender as its file has them.
+struct WrittenHandshake {
+    path: Path,
+    /// Whether it is in the configuration, and not in a provider's file.
+    is_own: bool,
+    json: Json,
+    scheme: Json,
+}
+
+impl WrittenHandshake {
+    fn read(
+        &self,
+        context: Context<'_>,
+        option: &HandshakeOption<'_>,
+        findings: &mut Findings,
+    ) -> Option<Vec<Handshake>> {
+        let scheme = Node { path: self.path.clone(), json: &self.scheme };
+        let with_key = |node: &Node<'_>, findings: &mut Findings| {
+            let text = node.text(findings)?;
+            let dialects = scheme::read(&scheme, context, findings)?;
+            let checks: Vec<_> = dialects
+                .into_iter()
+                .map(|(scheme, when)| {
+                    let id = Rc::from("public");
+                    let key = scheme.key(text).ok()?;
+                    let secret = Secret { id, key, validity: Validity::default(), events_of: None };
+                    Some(Check::new(scheme, when, Keyring::one(Secrets::new(vec![Rc::new(secret)]))))
+                })
+                .collect();
+            match checks.into_iter().collect() {
+                Some(checks) => Some(Dialects { checks }),
+                None => findings.refuse(&node.path, "is not a key of this scheme"),
+            }
+        };
+        handshake::read(&Node { path: self.path.clone(), json: &self.json }, context, option, &with_key, findings)
+    }
+}
+
+/// The warning for a provider without independent evidence.
+const UNCONFIRMED: &str =
+    "is based on a single unofficial source or on memory: test it with a real delivery before you rely on it";
+
+pub(super) fn read_provider(
+    members: &mut Members<'_>,
+    context: Context<'_>,
+    findings: &mut Findings,
+) -> Option<Provider> {
+    let (handshake, acknowledgement) = (members.take("handshake"), members.take("acknowledgement"));
     match (members.take("provider"), members.take("scheme")) {
+        (Some(_), None) if handshake.is_some() || acknowledgement.is_some() => {
+            let beside = handshake.or(acknowledgement).map(|node| node.path);
+            let path = beside.unwrap_or_else(|| members.path.clone());
+            findings.refuse(&path, ("cannot be combined with \"provider\"", "its file says how it checks an endpoint"))
+        }
         (Some(node), None) => {
             let name = node.text(findings)?;
             let Some(file) = providers::find(name) else {
-                findings.problem(&node.path, unknown_provider(name));
+                findings.problem_of(problem::Kind::UnknownProvider, &node.path, unknown_provider(name));
                 return None;
             };
+            if file.is_unconfirmed {
+                findings.warning(&node.path, UNCONFIRMED);
+            }
             let scheme = Node { path: node.path.clone(), json: &file.scheme };
             let dialects = scheme::read(&scheme, context, findings)?;
-            Some(Provider { dialects, shape: Some(file.shape), refusal: file.refusal, networks: file.networks })
+            let handshake = file.handshake.map(|json| WrittenHandshake {
+                path: node.path.clone(),
+                is_own: false,
+                json,
+                scheme: file.scheme,
+            });
+            let (refusal, networks) = (file.refusal, file.networks);
+            let acknowledgement = file.acknowledgement;
+            Some(Provider { dialects, shape: Some(file.shape), refusal, networks, handshake, acknowledgement })
         }
         (None, Some(node)) => {
+            let handshake = handshake.map(|handshake| WrittenHandshake {
+                path: handshake.path,
+                is_own: true,
+                json: handshake.json.clone(),
+                scheme: node.json.clone(),
+            });
+            let acknowledgement = acknowledgement.map(|node| node.json.clone());
             let dialects = scheme::read(&node, context, findings)?;
-            Some(Provider { dialects, shape: None, refusal: Refusal::default(), networks: Vec::new() })
+            let (refusal, networks) = (Refusal::default(), Vec::new());
+            Some(Provider { dialects, shape: None, refusal, networks, handshake, acknowledgement })
         }
         _ => {
-            findings.problem(&members.path, "needs exactly one of \"provider\" and \"scheme\"");
+            findings.problem_of(
+                problem::Kind::MissingKey,
+                &members.path,
+                "needs exactly one of \"provider\" and \"scheme\"",
+            );
             None
         }
     }
 }
 
-fn unknown_provider(name: &str) -> Cow<'static, str> {
-    let lower = name.to_ascii_lowercase().replace('_', "-");
-    let near = |known: &&str| !lower.is_empty() && (known.starts_with(&lower) || lower.starts_with(*known));
-    match providers::names().find(near) {
-        Some(nearest) => format!("is not a provider we ship; did you mean \"{nearest}\"?").into(),
-        None => "is not a provider we ship; see docs/senders.md, or describe it as \"scheme\"".into(),
+fn unknown_provider(name: &str) -> Diagnosis {
+    match nearest(name, providers::names()) {
+        Some(nearest) => ("is not a provider we ship", format!("did you mean \"{nearest}\"?")).into(),
+        None => ("is not a provider we ship", "see docs/senders.md, or describe it as \"scheme\"").into(),
     }
 }
 
@@ -208,7 +274,8 @@ fn read_list(
 
 fn read_chosen(
     node: &Node<'_>,
-    shape: Option<&providers::Shape>,
+    of: &'static str,
+    kind: Kind<'_>,
     environment: Environment<'_>,
     findings: &mut Findings,
 ) -> Option<WrittenKeyring> {
@@ -226,21 +293,23 @@ fn read_chosen(
             node.whole(0, 63, findings).and_then(|position| usize::try_from(position).ok()).map(Selector::PathSegment)
         }
         _ => {
-            findings.problem(&members.path, "needs exactly one of \"header\" and \"path_segment\"");
+            findings.problem_of(
+                problem::Kind::MissingKey,
+                &members.path,
+                "needs exactly one of \"header\" and \"path_segment\"",
+            );
             None
         }
     };
-    let lists = members.require("secrets", findings).and_then(|node| {
+    let lists = members.require(of, findings).and_then(|node| {
         let mut members = node.object(findings)?;
         let lists: Vec<_> = members
             .rest()
             .into_iter()
-            .map(|(name, node)| {
-                Some((name.to_owned(), secret::read_list(&node, Kind::Secret(shape), environment, findings)?))
-            })
+            .map(|(name, node)| Some((name.to_owned(), secret::read_list(&node, kind, environment, findings)?)))
             .collect();
         if lists.is_empty() {
-            findings.problem(&node.path, "is empty; list the secrets of at least one name");
+            findings.problem(&node.path, ("is empty", format!("list the {of} of at least one name")));
         }
         lists.into_iter().collect::<Option<Vec<_>>>().filter(|lists| !lists.is_empty())
     });
@@ -272,13 +341,13 @@ fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, findings: &mut Findi
     let mut checks = Vec::new();
     for (scheme, when) in schemes {
         let keyring = match keyring {
-            // No request names a list of it. What does not depend on the secrets can be told all the same.
+            // There is no list of secrets, but problems that do not depend on them can still be reported.
             WrittenKeyring::Closed => Keyring::chosen(Selector::PathSegment(0), Vec::new()),
-            WrittenKeyring::One(list) => Keyring::one(prepare_list(list, &scheme, findings)?),
+            WrittenKeyring::One(list) => Keyring::one(prepare_list(list, &[], &scheme, findings)?),
             WrittenKeyring::Chosen(selector, lists) => {
                 let lists: Vec<_> = lists
                     .iter()
-                    .map(|(name, list)| Some((name.clone(), prepare_list(list, &scheme, findings)?)))
+                    .map(|(name, list)| Some((name.clone(), prepare_list(list, lists, &scheme, findings)?)))
                     .collect();
                 Keyring::chosen(selector.clone(), lists.into_iter().collect::<Option<_>>()?)
             }
@@ -288,7 +357,26 @@ fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, findings: &mut Findi
     Some(Dialects { checks })
 }
 
-fn prepare_list(list: &[Written], scheme: &Scheme, findings: &mut Findings) -> Option<Secrets> {
-    let secrets: Vec<_> = list.iter().map(|written| written.prepare(scheme, findings)).collect();
+/// `all`: the lists from which a request chooses.
+fn prepare_list(
+    list: &[Written],
+    all: &[(String, Vec<Written>)],
+    scheme: &Scheme,
+    findings: &mut Findings,
+) -> Option<Secrets> {
+    let prepare = |written: &Written| {
+        let secret = written.prepare(scheme, findings)?;
+        Some(Rc::new(Secret { events_of: events_of(written, all, scheme), ..secret }))
+    };
+    let secrets: Vec<_> = list.iter().map(prepare).collect();
     secrets.into_iter().collect::<Option<Vec<_>>>().map(Secrets::new)
+}
+
+/// If several lists hold this secret, the name that stands for all of them: the alphabetically first, so that their
+/// order in the configuration does not matter.
+fn events_of(written: &Written, all: &[(String, Vec<Written>)], scheme: &Scheme) -> Option<Rc<str>> {
+    let holds = |list: &[Written]| list.iter().any(|other| written.is_same_key(other, scheme));
+    let mut names: Vec<_> = all.iter().filter(|(_, list)| holds(list)).map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names.first().filter(|_| names.len() > 1).map(|name| Rc::from(*name))
 }

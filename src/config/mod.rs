@@ -1,13 +1,15 @@
-//! The plugin's JSON, made into a valid [`Policy`].
+//! Reads the plugin's JSON into a valid [`Policy`].
 //!
-//! What is written and what is valid are two types. Every problem is told in one run, with its JSON path and what
-//! would be right, never with a value. One thing is no problem but closes a source: a secret that the environment
-//! does not have, so that one missing variable does not take every source down.
+//! What is written and what is valid are two types. All problems are reported in one run, each with its JSON path and a
+//! correction, and never with a configured value. A secret that is missing from the environment is no problem of the
+//! configuration: it closes its source only, so that one missing variable does not take down every source.
 
-pub mod check;
+mod check;
 #[cfg(not(target_family = "wasm"))]
 pub mod dialects;
 mod guards;
+mod handshake;
+pub mod nearest;
 pub mod policy;
 pub mod problem;
 pub mod providers;
@@ -18,35 +20,40 @@ mod source;
 mod weakness;
 mod with;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::guard::route::{Routes, Taken};
-use crate::verify::json::Json;
+use crate::verify::bytes::json::Json;
 pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
-use problem::{Findings, Path, Problem};
+use problem::{Diagnosis, Findings, Kind, Path, Problem};
 use reader::Node;
-pub use secret::Environment;
-#[cfg(not(target_family = "wasm"))]
-pub use secret::UNSEEN;
+pub use secret::{Environment, UNSEEN};
 
-/// How long headers may be held without a body, unless configured.
+/// How long headers may be held without a body, by default.
 const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The shortest and the longest such time.
 const STALL_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// How much may be held for requests that are not verified yet, by default: half of it holds 30,000 requests of one
+/// source, a kilobyte each.
+const DEFAULT_MAX_HELD_BYTES: u64 = 64 << 20;
+/// The smallest and the largest such limit. Several of the longest heads must fit, and Envoy stops a VM that needs more
+/// than 1 GiB, half of which is left for everything else.
+const MAX_HELD_BYTES: (u64, u64) = (1 << 20, 1 << 29);
 
-/// A valid configuration, and what should be changed about it.
+/// A valid configuration, and its warnings.
 #[derive(Debug)]
 pub struct Loaded {
     /// The configuration.
     pub policy: Policy,
-    /// What works and should be changed; and every source that is closed.
+    /// Everything that works but should be changed, and every source that is closed.
     pub warnings: Vec<Problem>,
 }
 
 /// Reads a configuration. `environment` gives the value of a variable.
 ///
 /// # Errors
-/// Every problem, in the order in which they stand in the text.
+/// All problems, in the order of the text.
 pub fn load(text: &[u8], environment: Environment<'_>) -> Result<Loaded, Vec<Problem>> {
     let (policy, findings) = inspect(text, environment);
     match policy {
@@ -55,7 +62,7 @@ pub fn load(text: &[u8], environment: Environment<'_>) -> Result<Loaded, Vec<Pro
     }
 }
 
-/// Reads a configuration as [`load`] does, and tells what should be changed about it even if it is refused.
+/// Reads a configuration as [`load`] does, and returns the warnings even if it is refused.
 #[must_use]
 pub fn inspect(text: &[u8], environment: Environment<'_>) -> (Option<Policy>, Findings) {
     let mut findings = Findings::default();
@@ -63,7 +70,7 @@ pub fn inspect(text: &[u8], environment: Environment<'_>) -> (Option<Policy>, Fi
         Ok(json) => json,
         Err(error) => {
             let message = format!("not JSON: line {}, column {}: {}", error.line, error.column, error.message);
-            findings.problem(&Path::root(), message);
+            findings.problem_of(Kind::NotJson, &Path::root(), message);
             return (None, findings);
         }
     };
@@ -76,23 +83,34 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
     let unmatched_words = [("deny", Unmatched::Deny), ("allow", Unmatched::Allow)];
     let mut members = node.object(findings)?;
     let body_hold = match members.take("body_hold") {
-        Some(node) => node.word(&holds, findings),
+        Some(node) => node.keyword(&holds, findings),
         None => Some(BodyHold::Filter),
     };
     let unmatched = match members.take("unmatched") {
-        Some(node) => node.word(&unmatched_words, findings),
+        Some(node) => node.keyword(&unmatched_words, findings),
         None => Some(Unmatched::Deny),
     };
     let stall_timeout = match members.take("stall_timeout") {
         Some(node) => node.duration(STALL_TIMEOUTS.0, STALL_TIMEOUTS.1, findings),
         None => Some(DEFAULT_STALL_TIMEOUT),
     };
+    let max_held_bytes = match members.take("max_held_bytes") {
+        Some(node) => node.whole(MAX_HELD_BYTES.0, MAX_HELD_BYTES.1, findings),
+        None => Some(DEFAULT_MAX_HELD_BYTES),
+    };
     let hold = body_hold.unwrap_or(BodyHold::Filter);
     let sources =
         members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, findings));
     members.finish(findings);
     let (routes, sources) = sources?;
-    Some(Policy { body_hold: body_hold?, unmatched: unmatched?, stall_timeout: stall_timeout?, routes, sources })
+    Some(Policy {
+        body_hold: body_hold?,
+        unmatched: unmatched?,
+        stall_timeout: stall_timeout?,
+        max_held_bytes: usize::try_from(max_held_bytes?).ok()?,
+        routes,
+        sources,
+    })
 }
 
 fn read_sources(
@@ -100,17 +118,21 @@ fn read_sources(
     body_hold: BodyHold,
     environment: Environment<'_>,
     findings: &mut Findings,
-) -> Option<(Routes, Vec<Source>)> {
+) -> Option<(Routes, Vec<Rc<Source>>)> {
     let list = node.list(findings)?;
     let mut routes = Routes::default();
-    let mut sources: Vec<Source> = Vec::new();
+    let mut sources = Vec::new();
     let mut names = std::collections::HashSet::new();
     let mut complete = true;
     for node in &list {
         if let Some(name) = written_name(node)
             && !names.insert(name)
         {
-            findings.problem(&node.path.member("name"), "is the name of an earlier source; each needs its own");
+            findings.problem_of(
+                Kind::NameTaken,
+                &node.path.member("name"),
+                ("is the name of an earlier source", "each needs its own"),
+            );
         }
         let Some((pattern, source)) = source::read(node, body_hold, environment, findings) else {
             complete = false;
@@ -118,20 +140,23 @@ fn read_sources(
         };
         let problem = match routes.add(&pattern, sources.len()) {
             Ok(()) => None,
-            Err(Taken::Same(_)) => Some("is the host and path of an earlier source; requests could reach one only"),
-            Err(Taken::Alike(_)) => Some(
-                "differs from an earlier source's path in case or a slash at the end only, which routers may ignore",
-            ),
+            Err(Taken::Same(_)) => Some(Diagnosis::from((
+                "is the host and path of an earlier source",
+                "only one of the two could get requests",
+            ))),
+            Err(Taken::Alike(_)) => Some(Diagnosis::from(
+                "differs from an earlier source's path only in case or a trailing slash, which routers may ignore",
+            )),
         };
         if let Some(problem) = problem {
-            findings.problem(&node.path.member("match"), problem);
+            findings.problem_of(Kind::SourceTaken, &node.path.member("match"), problem);
         }
-        sources.push(source);
+        sources.push(Rc::new(source));
     }
     complete.then_some((routes, sources))
 }
 
-/// The name of a source that may be wrong in other ways.
+/// The name of a source, even if the source has other problems.
 fn written_name<'a>(node: &Node<'a>) -> Option<&'a str> {
     let Json::Object(members) = node.json else { return None };
     members.iter().find_map(|(key, value)| match value {

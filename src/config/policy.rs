@@ -1,5 +1,6 @@
 //! A valid configuration, as the filter runs it.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::guard::address::AddressRule;
@@ -9,29 +10,32 @@ use crate::guard::replay::ReplayRule;
 use crate::guard::route::Routes;
 use crate::guard::shape::ShapeRule;
 use crate::guard::transport::TransportRule;
+use crate::handshake::{Handshakes, Response};
 use crate::verify::Requirement;
 
 /// The whole configuration.
 #[derive(Debug)]
 pub struct Policy {
-    /// Who holds a request until it is proved.
+    /// What holds a request until it is verified.
     pub body_hold: BodyHold,
     /// What happens to a request that no source matches.
     pub unmatched: Unmatched,
     /// How long headers may be held without the host delivering the body.
     pub stall_timeout: Duration,
-    /// Which source a request is for.
+    /// How much one VM may hold for requests that are not verified yet, in bytes. Draining configurations share it.
+    pub max_held_bytes: usize,
+    /// Which source a request is for, by its position.
     pub routes: Routes,
     /// The sources.
-    pub sources: Vec<Source>,
+    pub sources: Vec<Rc<Source>>,
 }
 
-/// Who holds the headers of a request until its body is proved.
+/// What holds the headers of a request until its body is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyHold {
     /// The filter: `allow_on_headers_stop_iteration` is set on the plugin.
     Filter,
-    /// The chain: a filter that buffers whole requests stands behind ours.
+    /// The chain: a later filter buffers whole requests.
     Chain,
 }
 
@@ -40,50 +44,57 @@ pub enum BodyHold {
 pub enum Unmatched {
     /// It is denied.
     Deny,
-    /// It goes on, unless some reading of its path is a source's.
+    /// It is forwarded, unless its path could be read as a source's.
     Allow,
 }
 
 /// One configured sender.
 #[derive(Debug)]
 pub struct Source {
-    /// Its name, in logs, metrics and to the upstream.
+    /// Its name in logs and metrics and for the upstream.
     pub name: String,
-    /// Whether it refuses.
+    /// Whether it refuses requests.
     pub mode: Mode,
-    /// The most bytes a body may have.
+    /// The longest body, in bytes.
     pub max_body_bytes: Option<u64>,
     /// What a request must look like.
     pub shape: ShapeRule,
-    /// How the client must have come.
+    /// How the client must connect.
     pub transport: Option<TransportRule>,
-    /// Where the client may be.
+    /// From which addresses the client may call.
     pub address: Option<AddressRule>,
-    /// How many failed proofs an address may send.
+    /// How many requests that fail verification an address may send.
     pub flood: Option<FloodRule>,
-    /// How many proved requests are taken.
+    /// How many verified requests are accepted.
     pub budget: Option<BudgetRule>,
-    /// Whether an event may come again.
+    /// How events that arrive again are handled.
     pub replay: Option<ReplayRule>,
-    /// The status of a refusal for lack of proof.
+    /// Whether a failed verification is answered as soon as the headers decide it, even if a check needs the body. The
+    /// timing tells a stranger which check failed, and whether a tenant is configured.
+    pub insecure_early_denial: bool,
+    /// The status of a refusal after failed verification.
     pub deny_status: u16,
-    /// The status where the fault is ours and the sender should try again.
+    /// The status if the fault is ours and the sender should retry.
     pub unavailable_status: u16,
-    /// Whether a refusal for lack of proof carries a challenge for basic authentication.
+    /// Whether a refusal after failed verification carries a challenge for basic authentication.
     pub basic_challenge: bool,
-    /// Headers to take away before the upstream, once they proved the request.
+    /// Headers to remove from a verified request: they hold its credentials.
     pub credential_headers: Vec<String>,
-    /// What proves a request; `None` if a secret is missing in the environment, which closes the source.
-    pub requirement: Option<Requirement>,
+    /// What a request must prove; `None` if a secret is missing from the environment, which closes the source.
+    pub requirement: Option<Rc<Requirement>>,
+    /// The handshakes in which the source takes part.
+    pub handshakes: Handshakes,
+    /// The response to every event that the upstream accepted, in place of its own.
+    pub acknowledgement: Option<Response>,
 }
 
-/// What a source does with a refusal.
+/// Whether a source enforces its verdicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// It refuses.
     Enforce,
-    /// It lets everything through, counts and logs what it would have refused.
+    /// It forwards everything, and counts and logs what it would have refused.
     Observe,
-    /// It answers every request with 503, so that senders retry later.
+    /// It responds to every request with 503, so that senders retry later.
     Disabled,
 }

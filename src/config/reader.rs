@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use super::problem::{Findings, Path};
-use crate::verify::json::Json;
+use super::nearest::nearest;
+use super::problem::{Diagnosis, Findings, Kind, Path};
+use crate::verify::bytes::json::Json;
 
-/// A value and where it stands.
+/// A value and its path.
 #[derive(Clone, Debug)]
 pub struct Node<'a> {
-    /// Where it stands.
+    /// Its path.
     pub path: Path,
     /// The value.
     pub json: &'a Json,
 }
 
-/// An object whose members are taken one by one; what is left at the end is unknown.
+/// An object whose members are taken one by one; any that are left at the end are unknown.
 pub struct Members<'a> {
-    /// Where the object stands.
+    /// The object's path.
     pub path: Path,
     left: Vec<(&'a str, &'a Json)>,
     known: Vec<&'static str>,
@@ -31,7 +32,7 @@ impl<'a> Node<'a> {
         let mut left: Vec<(&str, &Json)> = Vec::with_capacity(members.len());
         for (key, value) in members {
             if left.iter().any(|(other, _)| other == key) {
-                findings.problem(&shown(&self.path, key), "stands twice in its object; keep one");
+                findings.problem_of(Kind::RepeatedKey, &shown(&self.path, key), ("is a duplicate key", "keep one"));
             } else {
                 left.push((key, value));
             }
@@ -43,7 +44,7 @@ impl<'a> Node<'a> {
     pub fn list(&self, findings: &mut Findings) -> Option<Vec<Node<'a>>> {
         match self.json {
             Json::List(list) if list.is_empty() => {
-                findings.problem(&self.path, "is empty; list at least one");
+                findings.problem(&self.path, ("is empty", "list at least one"));
                 None
             }
             Json::List(list) => {
@@ -91,8 +92,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The value as one of a few words.
-    pub fn word<T: Copy>(&self, words: &[(&str, T)], findings: &mut Findings) -> Option<T> {
+    /// The value as one of these keywords.
+    pub fn keyword<T: Copy>(&self, words: &[(&str, T)], findings: &mut Findings) -> Option<T> {
         let text = self.text(findings)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
@@ -114,10 +115,9 @@ impl<'a> Node<'a> {
         duration
     }
 
-    /// Notes that the value should have been of another kind.
+    /// Notes that the value is of the wrong type.
     pub fn expected<T>(&self, what: &str, findings: &mut Findings) -> Option<T> {
-        findings.problem(&self.path, format!("must be {what}, not {}", self.json.kind()));
-        None
+        findings.refuse_of(Kind::WrongType, &self.path, format!("must be {what}, not {}", self.json.kind()))
     }
 }
 
@@ -134,41 +134,51 @@ impl<'a> Members<'a> {
     pub fn require(&mut self, name: &'static str, findings: &mut Findings) -> Option<Node<'a>> {
         let node = self.take(name);
         if node.is_none() {
-            findings.problem(&self.path, format!("lacks \"{name}\""));
+            findings.problem_of(Kind::MissingKey, &self.path, format!("lacks \"{name}\""));
         }
         node
     }
 
-    /// Takes all members, of an object whose keys are the operator's.
+    /// Refuses the former member `name`, and names its replacement.
+    pub fn replaced(&mut self, name: &str, diagnosis: impl Into<Diagnosis>, findings: &mut Findings) {
+        if let Some(position) = self.left.iter().position(|(key, _)| *key == name) {
+            self.left.remove(position);
+            findings.problem(&self.path.member(name), diagnosis);
+        }
+    }
+
+    /// Takes all remaining members of an object whose keys the operator chooses.
     pub fn rest(&mut self) -> Vec<(&'a str, Node<'a>)> {
         let path = &self.path;
         self.left.drain(..).map(|(key, json)| (key, Node { path: path.member(key), json })).collect()
     }
 
-    /// Ends the object: what was not taken is unknown.
+    /// Ends the object: any member that was not taken is unknown.
     pub fn finish(self, findings: &mut Findings) {
         for (key, _) in &self.left {
-            let nearest = self.known.iter().find(|known| is_near(known, key));
-            let known: Vec<_> = self.known.iter().map(|known| format!("\"{known}\"")).collect();
-            let message = match nearest {
-                _ if *key == "$schema" => {
-                    "is not known here: the filter takes none; set the schema in the editor instead".to_owned()
-                }
-                Some(nearest) => format!("is not known here; did you mean \"{nearest}\"?"),
-                None => format!("is not known here; known are {}", known.join(", ")),
+            let diagnosis = if *key == "$schema" {
+                Diagnosis::from((
+                    "is not known here: the filter does not accept one",
+                    "set the schema in the editor instead",
+                ))
+            } else if let Some(nearest) = nearest(key, self.known.iter().copied()) {
+                Diagnosis::from(("is not known here", format!("did you mean \"{nearest}\"?")))
+            } else {
+                let known: Vec<_> = self.known.iter().map(|known| format!("\"{known}\"")).collect();
+                Diagnosis::from(("is not known here", format!("known are {}", known.join(", "))))
             };
-            findings.problem(&shown(&self.path, key), message);
+            findings.problem_of(Kind::UnknownKey, &shown(&self.path, key), diagnosis);
         }
     }
 }
 
-/// The path of a member that is not known. Its name is shown if it is a word: it could be a secret in a wrong place.
+/// The path of an unknown member. Its name is shown only if it is a plain word, since it could be a misplaced secret.
 pub(super) fn shown(path: &Path, key: &str) -> Path {
     let word = key.len() <= 32 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'));
     path.member(if word || key == "$schema" { key } else { "?" })
 }
 
-/// A duration as it can be written. Days stay days: a month has no whole number of them.
+/// A duration as the configuration writes it. Days are not converted to months, which have no fixed length.
 fn written(duration: Duration) -> String {
     const DAY: u64 = 86_400;
     match (duration.as_secs().checked_div(DAY), duration.as_secs().checked_rem(DAY), duration.subsec_nanos()) {
@@ -178,19 +188,8 @@ fn written(duration: Duration) -> String {
     }
 }
 
-/// A number without a fraction. A configuration that went through a protobuf Struct has doubles: `1048576.0`.
+/// A number without a fraction. A configuration that passed through a protobuf Struct has doubles: `1048576.0`.
 fn whole(text: &str) -> Option<u64> {
     let value: f64 = text.parse().ok()?;
     text.parse().ok().or_else(|| format!("{value:.0}").parse().ok().filter(|_| value >= 0.0 && value.fract() == 0.0))
-}
-
-/// Whether two words differ by case, by hyphens, or by one letter added, lost or changed.
-fn is_near(known: &str, key: &str) -> bool {
-    let plain = |word: &str| word.to_ascii_lowercase().replace('-', "_");
-    let (a, b) = (plain(known), plain(key));
-    let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    let from_end = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();
-    a == b
-        || (a.len().abs_diff(b.len()) <= 1
-            && common.saturating_add(from_end) >= a.len().min(b.len()).max(1).saturating_sub(1))
 }

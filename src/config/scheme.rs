@@ -9,7 +9,7 @@ mod value;
 
 use std::time::Duration;
 
-use super::problem::Findings;
+use super::problem::{Findings, Kind};
 use super::reader::{Members, Node};
 use super::with::With;
 use crate::verify::check::Condition;
@@ -17,30 +17,31 @@ use crate::verify::scheme::Scheme;
 use credential::read_credential;
 use http::{read_http_signature, read_message_signature};
 use jwt::{read_claim_name, read_jwt};
+pub(super) use signature::read_encoding;
 use signature::read_signature;
-pub(super) use value::expression_problem;
-use value::{read_expression, read_pair};
+use value::read_pair;
+pub(super) use value::{HASHES, expression_problem, read_expression, read_message};
 
-/// The window of a scheme that does not state one, and of most senders.
+/// The default tolerance, which most senders use.
 const DEFAULT_TOLERANCE: Duration = Duration::from_secs(300);
-/// The narrowest and the widest window. A wider one than a week is a replay window, not a tolerance.
+/// The smallest and the largest tolerance. More than a week is a replay window, not a tolerance.
 pub(super) const TOLERANCES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(7 * 86_400));
 
-/// A scheme, and when it speaks if its header does not tell.
+/// A scheme, and when it applies if its header alone does not decide that.
 pub(super) type Dialect = (Scheme, Option<Condition>);
 
-/// What a scheme is read with.
+/// The context in which a scheme is read.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     /// Configured values.
     pub(super) with: &'a With<'a>,
-    /// Overrides the scheme's own window.
+    /// Overrides the scheme's own tolerance.
     pub(super) tolerance: Option<Duration>,
-    /// Which dialects count: those of public keys, or those of secrets.
+    /// Which dialects to read: those that use public keys, or those that use secrets.
     pub(super) public_keys: bool,
 }
 
-/// Reads a scheme: its dialects, of which most have one.
+/// Reads the dialects of a scheme. Most schemes have only one.
 pub(super) fn read(node: &Node<'_>, context: Context<'_>, findings: &mut Findings) -> Option<Vec<Dialect>> {
     let mut members = node.object(findings)?;
     let dialects = match members.take("dialects") {
@@ -57,7 +58,7 @@ pub(super) fn read(node: &Node<'_>, context: Context<'_>, findings: &mut Finding
         dialects.into_iter().filter(|(scheme, _)| scheme.takes_public_keys() == context.public_keys).collect();
     if fitting.is_empty() {
         let (right, wrong) = if context.public_keys { ("secrets", "keys") } else { ("keys", "secrets") };
-        findings.problem(&node.path, format!("is proved with \"{right}\", not with \"{wrong}\""));
+        findings.problem(&node.path, format!("is verified with \"{right}\", not with \"{wrong}\""));
         return None;
     }
     Some(fitting)
@@ -100,7 +101,7 @@ fn read_condition(node: &Node<'_>, context: Context<'_>, findings: &mut Findings
         (Some(node), None) => read_expression(&node, context, findings).map(Condition::Present),
         (None, Some(node)) => read_pair(&node, context, findings).map(|(left, right)| Condition::Equal(left, right)),
         _ => {
-            findings.problem(&members.path, "needs exactly one of \"present\" and \"equal\"");
+            findings.problem_of(Kind::MissingKey, &members.path, "needs exactly one of \"present\" and \"equal\"");
             None
         }
     };
@@ -112,7 +113,7 @@ fn read_condition(node: &Node<'_>, context: Context<'_>, findings: &mut Findings
         None => false,
     };
     if waits {
-        findings.problem(&path, "must be decided by the head; the body is not there yet");
+        findings.problem(&path, ("must be decidable from the headers", "the body has not arrived yet"));
         return None;
     }
     condition

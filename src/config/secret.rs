@@ -1,17 +1,18 @@
-//! Secrets as they are configured: from the environment or in place, named, and valid for a time.
+//! Reads secrets: from the environment or literal, with names and periods of validity.
 
 use std::rc::Rc;
 
-use super::problem::{Findings, Path};
+use super::problem::{self, Findings, Path};
 use super::providers::Shape;
 use super::reader::{Members, Node};
-use crate::verify::scheme::{KeyError, Scheme};
-use crate::verify::secret::{Secret, SecretText, Validity};
-use crate::verify::timestamp::{UnixTime, parse_rfc3339};
+use crate::verify::key::key_form::KeyError;
+use crate::verify::key::secret::{Key, Secret, SecretText, Validity};
+use crate::verify::primitives::timestamp::{UnixTime, parse_rfc3339};
+use crate::verify::scheme::Scheme;
 
 /// The longest name of a source or a secret, in bytes.
 pub(super) const MAX_NAME: usize = 64;
-/// Shorter secrets can be guessed, and are an error unless said to be meant.
+/// Shorter secrets can be guessed. They are an error without `insecure_short_secret`.
 const MIN_BYTES: usize = 8;
 /// Shorter secrets are a warning.
 const GOOD_BYTES: usize = 16;
@@ -19,25 +20,25 @@ const GOOD_BYTES: usize = 16;
 /// The environment of the VM: the value of a variable, if it is set.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A secret as it was written down. No `Debug`: it holds the text.
+/// A secret as configured. It has no `Debug`, since it holds the text.
 pub(super) struct Written {
     path: Path,
     id: Rc<str>,
     text: String,
     validity: Validity,
-    short_is_meant: bool,
+    allows_short: bool,
 }
 
 /// What a list holds.
 #[derive(Clone, Copy)]
 pub(super) enum Kind<'a> {
-    /// Secrets, and what the sender's look like if that is known.
+    /// Secrets, and the form of the sender's secrets if known.
     Secret(Option<&'a Shape>),
-    /// Public keys, which are nobody's secret.
+    /// Public keys, which are not secret.
     PublicKey,
 }
 
-/// What became of a configured secret.
+/// The outcome of reading a configured secret.
 pub(super) enum Found {
     /// It is there.
     Written(Written),
@@ -45,15 +46,18 @@ pub(super) enum Found {
     MissingInEnvironment,
 }
 
-/// What an [`Environment`] says of a variable that is set where its value cannot be seen from here: what is configured
-/// around the secret can be checked all the same. No variable can hold it.
-#[cfg(not(target_family = "wasm"))]
+/// What an [`Environment`] returns for a variable that is set, but whose value is not visible here, so that the rest of
+/// the configuration can still be checked. No variable of a process can have this value.
 pub const UNSEEN: &str = "\0";
 
-/// A key of the scheme that stands for one that cannot be seen: text, base64 and hexadecimal; a user and a password;
-/// public keys of Ed25519 and P-256 (the generators of both groups), and of RSA.
-#[cfg(not(target_family = "wasm"))]
-fn specimen(scheme: &Scheme) -> Option<crate::verify::secret::Key> {
+/// Whether a text stands for one that is not visible. In the filter all are, and no text does.
+fn is_unseen(text: &str) -> bool {
+    cfg!(not(target_family = "wasm")) && text == UNSEEN
+}
+
+/// A stand-in for a key that is not visible: text, base64 and hexadecimal; a user and a password; public keys of
+/// Ed25519 and P-256 (the generators of both groups), and of RSA.
+fn placeholder_key(scheme: &Scheme) -> Option<Key> {
     const PLAIN: &str = "00112233445566778899aabbccddeeff";
     const ED25519: &str = "5866666666666666666666666666666666666666666666666666666666666666";
     const P256: &str = "036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
@@ -82,7 +86,11 @@ pub(super) fn read_list(
             };
             if let Some(id) = &id {
                 if ids.contains(id) {
-                    findings.problem(&node.path, "has the \"id\" of an earlier secret; each needs its own");
+                    findings.problem_of(
+                        problem::Kind::NameTaken,
+                        &node.path,
+                        ("has the \"id\" of an earlier secret", "each needs its own"),
+                    );
                 }
                 ids.push(id.clone());
             }
@@ -99,37 +107,41 @@ fn read_one(
     environment: Environment<'_>,
     findings: &mut Findings,
 ) -> Option<Found> {
-    let short_is_meant = members.take("insecure_short_secret").and_then(|node| node.bool(findings)).unwrap_or(false);
+    let allows_short = members.take("insecure_short_secret").and_then(|node| node.bool(findings)).unwrap_or(false);
     let not_before = read_time(members.take("not_before"), findings);
     let not_after = read_time(members.take("not_after"), findings);
     let (env, value) = (members.take("env"), members.take("value"));
     let path = members.path.clone();
     members.finish(findings);
-    let (path, text) = match read_text(env, value, &path, environment, findings)? {
+    let (path, text) = match read_text(env, value, &path, "source", environment, findings)? {
         Some(found) => found,
         None => return Some(Found::MissingInEnvironment),
     };
     if let (Some(Some(start)), Some(Some(end))) = (not_before, not_after)
         && start > end
     {
-        findings.problem(&path, "has \"not_before\" later than \"not_after\", so that it is never valid");
+        findings.problem_of(
+            problem::Kind::SecretForm,
+            &path,
+            "has \"not_before\" later than \"not_after\", so that it is never valid",
+        );
     }
     let usable = match kind {
-        #[cfg(not(target_family = "wasm"))]
-        _ if text == UNSEEN => true,
-        Kind::Secret(shape) => is_usable(&text, short_is_meant, &path, findings) && fits(&text, shape, &path, findings),
+        _ if is_unseen(&text) => true,
+        Kind::Secret(shape) => is_usable(&text, allows_short, &path, findings) && fits(&text, shape, &path, findings),
         Kind::PublicKey => true,
     };
     usable.then_some(())?;
     let validity = Validity { not_before: not_before?, not_after: not_after? };
-    Some(Found::Written(Written { path, id: id?, text, validity, short_is_meant }))
+    Some(Found::Written(Written { path, id: id?, text, validity, allows_short }))
 }
 
-/// The text of a secret and where it stands; none if its environment variable is not set.
+/// The text of a secret and its path; none if its environment variable is not set, which closes what `closes` names.
 fn read_text(
     env: Option<Node<'_>>,
     value: Option<Node<'_>>,
     path: &Path,
+    closes: &str,
     environment: Environment<'_>,
     findings: &mut Findings,
 ) -> Option<Option<(Path, String)>> {
@@ -137,25 +149,32 @@ fn read_text(
         (Some(node), None) => {
             let name = node.text(findings)?;
             if !is_variable_name(name) {
-                findings.problem(&node.path, "must be the name of an environment variable, such as \"HOOK_SECRET\"");
+                findings.problem_of(
+                    problem::Kind::SecretForm,
+                    &node.path,
+                    "must be the name of an environment variable, such as \"HOOK_SECRET\"",
+                );
                 return None;
             }
             let text = environment(name).filter(|text| !text.is_empty());
             if text.is_none() {
-                findings.warning(
+                findings.warning_of(
+                    problem::Kind::VariableUnset,
                     &node.path,
-                    "is not set in the VM's environment, so its source is closed (503): set it, and name it in \
-                     vm_config.environment_variables.host_env_keys",
+                    format!(
+                        "is not set in the VM's environment, so its {closes} is closed (503): set it, and name it in \
+                         vm_config.environment_variables.host_env_keys"
+                    ),
                 );
             }
             Some(text.map(|text| (node.path, text)))
         }
         (None, Some(node)) => Some(Some((node.path.clone(), node.text(findings)?.to_owned()))),
-        _ => findings.refuse(path, "needs exactly one of \"env\" and \"value\""),
+        _ => findings.refuse_of(problem::Kind::MissingKey, path, "needs exactly one of \"env\" and \"value\""),
     }
 }
 
-/// What became of a header's value that is a secret of ours, which no request presents.
+/// The outcome of reading a secret header value that the filter itself sends.
 pub(super) enum HeaderValue {
     /// It is there.
     Written(SecretText),
@@ -172,68 +191,99 @@ pub(super) fn read_header_value(
     let mut members = node.object(findings)?;
     let (env, value) = (members.take("env"), members.take("value"));
     members.finish(findings);
-    let Some((path, text)) = read_text(env, value, &node.path, environment, findings)? else {
+    let Some((path, text)) = read_text(env, value, &node.path, "source", environment, findings)? else {
         return Some(HeaderValue::MissingInEnvironment);
     };
-    #[cfg(not(target_family = "wasm"))]
-    if text == UNSEEN {
+    if is_unseen(&text) {
         return Some(HeaderValue::Written(SecretText::new(b"")));
     }
     if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-        return findings.refuse(&path, "cannot be a header's value: it has a line break, or characters beyond ASCII");
+        return findings.refuse_of(
+            problem::Kind::SecretForm,
+            &path,
+            "cannot be a header's value: it has a line break or non-ASCII characters",
+        );
     }
     if text.rsplit_once(' ').is_some_and(|(_, credential)| looks_unexpanded(credential)) {
-        return findings.refuse(&path, UNEXPANDED);
+        return findings.refuse_of(problem::Kind::SecretUnusable, &path, UNEXPANDED);
     }
-    // How long it is, is the store's business.
+    // Its length is up to the store.
     is_usable(&text, true, &path, findings).then(|| HeaderValue::Written(SecretText::new(text.as_bytes())))
 }
 
-/// What is said of a secret that [`looks_unexpanded`].
-const UNEXPANDED: &str =
-    "looks like a placeholder or a reference that nobody expanded; use \"env\" to read an environment variable";
+/// Reads one value of a handshake, `{"env": …}` or `{"value": …}`; `None` inside if its environment variable is not set.
+pub(super) fn read_value(
+    node: &Node<'_>,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Option<Option<String>> {
+    let mut members = node.object(findings)?;
+    let (env, value) = (members.take("env"), members.take("value"));
+    members.finish(findings);
+    let Some((path, text)) = read_text(env, value, &node.path, "handshake", environment, findings)? else {
+        return Some(None);
+    };
+    if looks_unexpanded(&text) {
+        return findings.refuse_of(problem::Kind::SecretUnusable, &path, UNEXPANDED);
+    }
+    Some(Some(text))
+}
 
-/// Whether a text can be meant as a secret. Says what it is not, never what it is.
-fn is_usable(text: &str, short_is_meant: bool, path: &Path, findings: &mut Findings) -> bool {
+/// The message for a secret that [`looks_unexpanded`].
+const UNEXPANDED: (&str, &str) =
+    ("looks like a placeholder or an unexpanded reference", "use \"env\" to read an environment variable");
+
+/// Whether a text can be a secret. Its messages never contain the text.
+fn is_usable(text: &str, allows_short: bool, path: &Path, findings: &mut Findings) -> bool {
     let problem = if text.is_empty() {
-        "is empty; an empty secret would prove nothing"
+        ("is empty", "an empty secret protects nothing")
     } else if text.trim() != text || text.contains(['\n', '\r']) {
-        "begins or ends with white space, or has a line break in it; paste it again without"
+        ("begins or ends with white space, or contains a line break", "paste it again without")
     } else if is_quoted(text) {
-        "stands in quotation marks, or begins or ends with one; paste it again without"
+        ("is enclosed in quotation marks, or begins or ends with one", "paste it again without them")
     } else if looks_unexpanded(text) || text.rsplit_once(':').is_some_and(|(_, password)| looks_unexpanded(password)) {
         UNEXPANDED
-    } else if text.len() < MIN_BYTES && !short_is_meant {
-        "is shorter than 8 bytes and can be guessed; use a longer one, or say \"insecure_short_secret\": true"
+    } else if text.len() < MIN_BYTES && !allows_short {
+        ("is shorter than 8 bytes and can be guessed", "use a longer one, or set \"insecure_short_secret\": true")
     } else {
         if text.len() < GOOD_BYTES {
-            findings.warning(path, "is shorter than 16 bytes; longer secrets cannot be guessed");
+            findings.warning_of(
+                problem::Kind::SecretShort,
+                path,
+                ("is shorter than 16 bytes", "longer secrets cannot be guessed"),
+            );
         }
         return true;
     };
-    findings.problem(path, problem);
+    findings.problem_of(problem::Kind::SecretUnusable, path, problem);
     false
 }
 
-/// Whether a word processor or a shell's quotation marks came along.
+/// Whether quotation marks of a shell or a word processor were pasted too.
 fn is_quoted(text: &str) -> bool {
     let curly = ['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
     let within = |mark: char| text.len() > 1 && text.starts_with(mark) && text.ends_with(mark);
     text.starts_with(curly) || text.ends_with(curly) || within('"') || within('\'')
 }
 
-/// Whether a text can be the sender's kind of secret, where it is known what that looks like.
+/// Whether a text has the form of the sender's secrets, if that form is known.
 fn fits(text: &str, shape: Option<&Shape>, path: &Path, findings: &mut Findings) -> bool {
     let Some(shape) = shape else { return true };
     if let Some(wrong) = shape.not.iter().find(|wrong| text.starts_with(*wrong)) {
-        findings.problem(
+        findings.problem_of(
+            problem::Kind::SecretForm,
             path,
-            format!("begins with \"{wrong}\" and is another kind of key of this sender; use its webhook secret"),
+            (format!("begins with \"{wrong}\" and is another kind of key of this sender"), "use its webhook secret"),
         );
         return false;
     }
-    if let Some(prefix) = shape.prefix.as_ref().filter(|prefix| !text.starts_with(*prefix)) {
-        findings.warning(path, format!("does not begin with \"{prefix}\" as this sender's webhook secrets do"));
+    if !shape.prefixes.is_empty() && !shape.prefixes.iter().any(|prefix| text.starts_with(prefix)) {
+        let prefixes: Vec<_> = shape.prefixes.iter().map(|prefix| format!("\"{prefix}\"")).collect();
+        findings.warning_of(
+            problem::Kind::SecretPrefix,
+            path,
+            format!("does not begin with {} as this sender's webhook secrets do", prefixes.join(" or ")),
+        );
     }
     true
 }
@@ -257,7 +307,7 @@ fn is_variable_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Reads a name that goes into metrics and headers.
+/// Reads a name that is used in metrics and headers.
 pub(super) fn read_name<'a>(node: &Node<'a>, findings: &mut Findings) -> Option<&'a str> {
     let name = node.text(findings)?;
     let fits = !name.is_empty()
@@ -285,42 +335,50 @@ fn read_time(node: Option<Node<'_>>, findings: &mut Findings) -> Option<Option<U
 }
 
 impl Written {
-    /// Whether both were pasted alike.
+    /// Whether both have the same text.
     pub(super) fn is_alike(&self, other: &Self) -> bool {
         self.text == other.text
     }
 
+    /// Whether both are the same key under `scheme`, though they may be pasted differently.
+    pub(super) fn is_same_key(&self, other: &Self, scheme: &Scheme) -> bool {
+        self.is_alike(other) || scheme.is_same_key(&self.text, &other.text)
+    }
+
     /// The secret, prepared for `scheme`.
     pub(super) fn prepare(&self, scheme: &Scheme, findings: &mut Findings) -> Option<Secret> {
-        #[cfg(not(target_family = "wasm"))]
-        if self.text == UNSEEN
-            && let Some(key) = specimen(scheme)
+        if is_unseen(&self.text)
+            && let Some(key) = placeholder_key(scheme)
         {
-            return Some(Secret { id: self.id.clone(), key, validity: self.validity });
+            return Some(Secret { id: self.id.clone(), key, validity: self.validity, events_of: None });
         }
-        if !self.short_is_meant && scheme.key_len(&self.text).is_some_and(|len| len < MIN_BYTES) {
-            return findings
-                .refuse(&self.path, "stands for fewer than 8 bytes and can be guessed; paste the sender's own");
+        if !self.allows_short && scheme.key_len(&self.text).is_some_and(|len| len < MIN_BYTES) {
+            return findings.refuse_of(
+                problem::Kind::SecretUnusable,
+                &self.path,
+                ("decodes to fewer than 8 bytes and can be guessed", "paste the sender's own"),
+            );
         }
         match scheme.key(&self.text) {
-            Ok(key) => Some(Secret { id: self.id.clone(), key, validity: self.validity }),
+            Ok(key) => Some(Secret { id: self.id.clone(), key, validity: self.validity, events_of: None }),
             Err(error) => {
-                let message = match error {
+                let diagnosis = match error {
                     KeyError::NotBase64 => {
-                        "is not base64, and this sender's secrets are; paste the secret as it is shown"
+                        ("is not base64, as this sender's secrets are", "paste the secret as it is shown")
                     }
                     KeyError::NotHex => {
-                        "is not hexadecimal, and this sender's secrets are; paste the secret as it is shown"
+                        ("is not hexadecimal, as this sender's secrets are", "paste the secret as it is shown")
                     }
-                    KeyError::Empty => "has nothing behind its prefix",
-                    KeyError::Composed => {
-                        "has letters beyond ASCII, which this sender decomposes (NFKD) before it signs; paste it decomposed"
-                    }
-                    KeyError::Public(error) => return findings.refuse(&self.path, error.to_string()),
-                    KeyError::NotUserAndPassword => "has no colon; basic authentication needs user:password",
+                    KeyError::Empty => ("has nothing after its prefix", ""),
+                    KeyError::Composed => (
+                        "has non-ASCII letters, which this sender decomposes (NFKD) before it signs",
+                        "paste it \
+                         decomposed",
+                    ),
+                    KeyError::Public(error) => (error.wrong(), error.right()),
+                    KeyError::NotUserAndPassword => ("has no colon", "basic authentication needs user:password"),
                 };
-                findings.problem(&self.path, message);
-                None
+                findings.refuse_of(problem::Kind::SecretForm, &self.path, diagnosis)
             }
         }
     }

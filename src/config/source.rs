@@ -1,20 +1,25 @@
-//! One source as it is configured.
+//! Reads one source.
 
-use super::check::{self, Sender, Surroundings};
+use std::rc::Rc;
+
+use super::check::{self, CheckContext, Sender};
 use super::guards;
+use super::handshake::HandshakeOption;
 use super::policy::{BodyHold, Mode, Source};
 use super::problem::Findings;
 use super::providers::Refusal;
 use super::reader::{Members, Node};
 use super::secret::{self, Environment};
-use crate::guard::path;
 use crate::guard::route::{HostPattern, PathPattern, Pattern};
+use crate::guard::{host, path};
+use crate::handshake::{Handshake, Handshakes};
+use crate::verify::bytes::inflate::Coding;
+use crate::verify::bytes::json::Json;
 use crate::verify::check::Check;
-use crate::verify::json::Json;
 use crate::verify::scheme::Scheme;
 use crate::verify::{Dialects, Group, Requirement};
 
-/// The largest `max_body_bytes`: what a 32-bit VM could count and no webhook comes near.
+/// The largest `max_body_bytes`: a 32-bit VM can count it, and no webhook comes near it.
 const MAX_BODY_BYTES: u64 = 1 << 30;
 
 /// Reads one source and what it matches. `None` if there was a problem.
@@ -30,12 +35,23 @@ pub(super) fn read(
     let pattern = members.require("match", findings).and_then(|node| read_pattern(&node, findings));
     let verify = members.require("verify", findings);
     let guards = guards::Written::take(&mut members);
-    let surroundings = Surroundings { environment, remembers: guards.remembers() };
-    let verified = verify.as_ref().and_then(|node| read_verify(node, surroundings, findings));
+    let handshake = HandshakeOption::read(members.take("handshake").as_ref(), environment, findings);
+    let acknowledge = members.take("acknowledge");
+    let acknowledges = match &acknowledge {
+        Some(node) => node.bool(findings),
+        None => Some(false),
+    };
+    let check_context = CheckContext {
+        environment,
+        remembers: guards.remembers(),
+        handshake: handshake.as_ref().and_then(Option::as_ref),
+        acknowledges: acknowledges == Some(true),
+    };
+    let verified = verify.as_ref().and_then(|node| read_verify(node, check_context, findings));
     let senders = verified.as_ref().map(|(_, senders)| senders.as_slice());
     let guards = guards.read(guards::Context { body_hold, environment, senders }, findings);
     let mode = match members.take("mode") {
-        Some(node) => node.word(&modes, findings),
+        Some(node) => node.keyword(&modes, findings),
         None => Some(Mode::Enforce),
     };
     let max_body_bytes = match members.take("max_body_bytes") {
@@ -46,13 +62,25 @@ pub(super) fn read(
         Some(node) => read_deny(&node, findings).map(Some),
         None => Some(None),
     };
+    let insecure_early_denial = match members.take("insecure_early_denial") {
+        Some(node) => node.bool(findings),
+        None => Some(false),
+    };
     let remove_credentials = match members.take("remove_credentials") {
         Some(node) => node.bool(findings),
         None => Some(false),
     };
     members.finish(findings);
-    let ((mut requirement, senders), guards) = (verified?, guards?);
-    let senders = senders.concat();
+    let ((mut requirement, mut senders), guards) = (verified?, guards?);
+    if let Some(option) = handshake?.as_ref() {
+        option.finish(findings);
+    }
+    let handshakes = place_handshakes(&mut senders);
+    let acknowledgement = senders.iter_mut().flatten().find_map(|sender| sender.acknowledgement.take());
+    if let (true, None, Some(node)) = (acknowledges?, &acknowledgement, &acknowledge) {
+        findings.problem(&node.path, ("has no effect: no sender of this source wants a certain response", "remove it"));
+    }
+    let senders: Vec<Sender> = senders.into_iter().flatten().collect();
     let mut closed = senders.iter().any(|sender| sender.closed);
     if let Some(replay) = &guards.replay {
         guards::remember(&mut requirement, replay, findings)?;
@@ -68,23 +96,42 @@ pub(super) fn read(
         credential_headers.sort();
         credential_headers.dedup();
     }
+    let mut shape = guards.shape;
+    if schemes().any(Scheme::is_signed_decoded) {
+        shape.content_encodings.extend(Coding::NAMES.map(str::to_owned));
+    }
     let source = Source {
         name: name?.to_owned(),
         mode: mode?,
         max_body_bytes: max_body_bytes?,
-        shape: guards.shape,
+        shape,
         transport: guards.transport,
         address: guards.address,
         flood: guards.flood,
         budget: guards.budget,
         replay: guards.replay.map(|replay| replay.rule),
+        insecure_early_denial: insecure_early_denial?,
         deny_status: deny_status?.or(refusal.status).unwrap_or(401),
         unavailable_status: refusal.unavailable.unwrap_or(503),
         basic_challenge,
         credential_headers,
-        requirement,
+        requirement: requirement.map(Rc::new),
+        handshakes,
+        acknowledgement,
     };
     Some((pattern?, source))
+}
+
+/// The handshakes of all senders, each with the place of its check.
+fn place_handshakes(senders: &mut [Vec<Sender>]) -> Handshakes {
+    let mut all = Vec::new();
+    for (group, senders) in senders.iter_mut().enumerate() {
+        for (place, sender) in senders.iter_mut().enumerate() {
+            let own = std::mem::take(&mut sender.handshakes);
+            all.extend(own.into_iter().map(|handshake| Handshake { check: (group, place), ..handshake }));
+        }
+    }
+    Handshakes(all)
 }
 
 fn read_deny(node: &Node<'_>, findings: &mut Findings) -> Option<u16> {
@@ -94,25 +141,25 @@ fn read_deny(node: &Node<'_>, findings: &mut Findings) -> Option<u16> {
     status.and_then(|status| u16::try_from(status).ok())
 }
 
-/// What must be proved, and the senders of each group. `None` if there was a problem.
+/// The requirement, and the senders of each group. `None` if there was a problem.
 fn read_verify(
     node: &Node<'_>,
-    surroundings: Surroundings<'_>,
+    check_context: CheckContext<'_, '_>,
     findings: &mut Findings,
 ) -> Option<(Requirement, Vec<Vec<Sender>>)> {
     let groups = match node.json {
         Json::List(_) => {
             let list = node.list(findings)?;
-            list.iter().map(|node| read_group(node, surroundings, findings)).collect::<Vec<_>>()
+            list.iter().map(|node| read_group(node, check_context, findings)).collect::<Vec<_>>()
         }
-        _ => vec![read_group(node, surroundings, findings)],
+        _ => vec![read_group(node, check_context, findings)],
     };
     let groups: Vec<(Group, Vec<Sender>)> = groups.into_iter().collect::<Option<_>>()?;
     let (groups, senders) = groups.into_iter().unzip();
     Some((Requirement::new(groups)?, senders))
 }
 
-/// The statuses that every check's sender understands: where they differ, the usual ones.
+/// The statuses that every check's sender understands; if the senders differ, the default ones.
 fn understood_by_all(senders: &[Sender]) -> Refusal {
     match senders.split_first() {
         Some((first, others)) if others.iter().all(|other| other.refusal == first.refusal) => first.refusal,
@@ -123,16 +170,16 @@ fn understood_by_all(senders: &[Sender]) -> Refusal {
 /// One check, or `{"any": [...]}`, and its senders.
 fn read_group(
     node: &Node<'_>,
-    surroundings: Surroundings<'_>,
+    check_context: CheckContext<'_, '_>,
     findings: &mut Findings,
 ) -> Option<(Group, Vec<Sender>)> {
     let checks = match any_of(node) {
-        None => vec![check::read(node, surroundings, findings)],
+        None => vec![check::read(node, check_context, findings)],
         Some(()) => {
             let mut members = node.object(findings)?;
             let any = members.require("any", findings);
             members.finish(findings);
-            any?.list(findings)?.iter().map(|node| check::read(node, surroundings, findings)).collect()
+            any?.list(findings)?.iter().map(|node| check::read(node, check_context, findings)).collect()
         }
     };
     let checks: Vec<(Dialects, Sender)> = checks.into_iter().collect::<Option<_>>()?;
@@ -176,7 +223,7 @@ fn read_hosts(node: &Node<'_>, findings: &mut Findings) -> Option<Vec<HostPatter
                 findings.problem(&node.path, "must be a host without port, or *. and a domain: \"hooks.example.com\"");
                 return None;
             }
-            Some(if below { HostPattern::Below(host) } else { HostPattern::Exact(host) })
+            Some(if below { HostPattern::Below(host) } else { HostPattern::Exact(host::canonical(&host)) })
         })
         .collect();
     hosts.into_iter().collect()

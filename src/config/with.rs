@@ -1,12 +1,12 @@
-//! The values that a check configures beside its secrets: `with`.
+//! `with`: the values that a check configures besides its secrets.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::problem::Findings;
+use super::problem::{Findings, Kind};
 use super::reader::{Node, shown};
 
-/// Configured values, and which of them the scheme asked for.
+/// Configured values, and which of them the scheme used.
 #[derive(Debug, Default)]
 pub(super) struct With<'a> {
     values: BTreeMap<&'a str, &'a str>,
@@ -21,15 +21,19 @@ impl<'a> With<'a> {
             for (name, value) in members.rest() {
                 let Some(text) = value.text(findings) else { continue };
                 if name == "public_url" && !is_public_url(text) {
-                    findings.problem(
+                    findings.problem_of(
+                        Kind::SchemeValue,
                         &value.path,
-                        "must be what stands before the path in the URL that the sender calls, such as \
-                         \"https://hooks.example.com\", without a slash at its end",
+                        "must be the URL that the sender calls, up to the path, such as \
+                         \"https://hooks.example.com\", without a trailing slash",
                     );
                 }
                 if text.is_empty() {
-                    findings
-                        .problem(&value.path, "is empty; give it the value that the scheme asks for, or leave it out");
+                    findings.problem_of(
+                        Kind::SchemeValue,
+                        &value.path,
+                        ("is empty", "give it the value that the scheme asks for, or leave it out"),
+                    );
                 }
                 with.values.insert(name, text);
             }
@@ -37,18 +41,18 @@ impl<'a> With<'a> {
         with
     }
 
-    /// The value of `name`, which counts as used from now on.
+    /// The value of `name`, which is marked as used.
     pub(super) fn value(&self, name: &str) -> Option<String> {
         self.used.borrow_mut().insert(name.to_owned());
         self.values.get(name).map(|value| (*value).to_owned())
     }
 
-    /// Notes every value that the scheme did not ask for.
+    /// Notes every value that the scheme did not use.
     pub(super) fn finish(&self, node: Option<&Node<'_>>, findings: &mut Findings) {
         let used = self.used.borrow();
         let Some(node) = node else { return };
         for name in self.values.keys().filter(|name| !used.contains(**name)) {
-            findings.problem(&shown(&node.path, name), "is not a value that this scheme uses");
+            findings.problem_of(Kind::SchemeValue, &shown(&node.path, name), "is not a value that this scheme uses");
         }
     }
 }

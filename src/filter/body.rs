@@ -1,11 +1,11 @@
-//! The body as the host holds it.
+//! The body in the host's buffer.
 
 use crate::verify::{Denial, HeldBody};
 
-/// How much of a body is asked of the host at once, in bytes. Bounds what the VM holds of it.
+/// How much of a body is read from the host at once, in bytes. This bounds how much of it the VM holds.
 const SLICE: usize = 64 * 1024;
 
-/// The body as the host has it now: all of it so far while it is held, else the latest piece.
+/// The host's buffer: the whole body so far while it is held, otherwise the latest piece.
 pub trait BodyBuffer {
     /// How many bytes there are.
     fn len(&self) -> usize;
@@ -15,7 +15,7 @@ pub trait BodyBuffer {
         self.len() == 0
     }
 
-    /// The bytes from `start`, `len` of them; `None` if the host does not give them.
+    /// Reads `len` bytes from `start`; `None` if the host refuses.
     fn read(&self, start: usize, len: usize) -> Option<Vec<u8>>;
 }
 
@@ -31,7 +31,7 @@ impl HeldBody for Held<'_> {
     }
 }
 
-/// Reads `len` bytes from `start`, all of them or none of the rest.
+/// Reads `len` bytes from `start`, and stops at the first read that falls short.
 pub(super) fn slices(
     body: &dyn BodyBuffer,
     start: usize,
@@ -47,4 +47,9 @@ pub(super) fn slices(
         at = at.saturating_add(want);
     }
     Ok(())
+}
+
+/// A length as a number of bytes. One that does not fit exceeds every limit.
+pub(super) fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
 }

@@ -1,34 +1,34 @@
 //! Which client addresses may call.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU16;
 
 use ipnet::{IpNet, Ipv4Net};
 
 use super::peer::Peer;
 use crate::verify::Denial;
 
-/// Networks of both families: in order and none in another, so that the time to look one up hardly grows with their
-/// number.
+/// Networks of both families, sorted and disjoint, so that a lookup is a binary search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Networks(Vec<IpNet>);
 
-/// What a source says of client addresses.
+/// Which client addresses a source accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressRule {
-    /// Only these, if there are any.
+    /// The allowed networks; `None` allows all.
     pub allow: Option<Networks>,
-    /// None of these.
+    /// The denied networks.
     pub deny: Option<Networks>,
 }
 
 impl Networks {
-    /// These networks. Those in one another or side by side become one.
+    /// Builds the set. Nested and adjacent networks are merged.
     #[must_use]
     pub fn new(networks: Vec<IpNet>) -> Self {
         Self(IpNet::aggregate(&networks))
     }
 
-    /// Whether one of them holds `address`. A v4-mapped IPv6 address is the IPv4 one (RFC 4291, section 2.5.5.2).
+    /// Whether one of them contains `address`. A v4-mapped IPv6 address is the IPv4 one (RFC 4291, section 2.5.5.2).
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -42,9 +42,17 @@ impl AddressRule {
     /// Whether the client may call. `deny` wins.
     ///
     /// # Errors
-    /// [`Denial::AddressMissing`] if the host tells no address, [`Denial::AddressDenied`].
+    /// [`Denial::AddressMissing`] if the host reports no address, [`Denial::AddressDenied`].
     pub fn check(&self, peer: &dyn Peer) -> Result<(), Denial> {
-        let address = peer.address().and_then(|text| client_address(&text)).ok_or(Denial::AddressMissing)?;
+        self.check_address(peer.address().and_then(|text| client_address(&text)))
+    }
+
+    /// Whether a client with this address may call.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_address(&self, address: Option<IpAddr>) -> Result<(), Denial> {
+        let address = address.ok_or(Denial::AddressMissing)?;
         let denied = self.deny.as_ref().is_some_and(|networks| networks.contains(address));
         let allowed = self.allow.as_ref().is_none_or(|networks| networks.contains(address));
         if allowed && !denied { Ok(()) } else { Err(Denial::AddressDenied) }
@@ -52,7 +60,7 @@ impl AddressRule {
 }
 
 /// Reads an address as hosts write it: `192.0.2.7:4711`, `[2001:db8::7]:4711`, or without a port. A v4-mapped one is
-/// the IPv4 address. An IPv6 address and a port without brackets could be another address, and nobody writes them so.
+/// the IPv4 address. An IPv6 address followed by a port without brackets is ambiguous, and no host writes it.
 #[must_use]
 pub fn client_address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text.trim_ascii()).ok()?;
@@ -62,8 +70,15 @@ pub fn client_address(text: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Reads a network: `192.0.2.0/24`, `2001:db8::/32`, or one address. Host bits must be zero: a network with some is a
-/// slip. A v4-mapped network is the IPv4 one.
+/// The port of an address as hosts write it, unless it has none or 0.
+#[must_use]
+pub fn client_port(text: &[u8]) -> Option<NonZeroU16> {
+    let socket: SocketAddr = std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()?;
+    NonZeroU16::new(socket.port())
+}
+
+/// Reads a network: `192.0.2.0/24`, `2001:db8::/32`, or one address. Host bits must be zero: a network
+/// with host bits is a mistake. A v4-mapped network is the IPv4 one.
 #[must_use]
 pub fn parse_network(text: &str) -> Option<IpNet> {
     let has_plain_prefix = text.split_once("/0").is_none_or(|(_, rest)| rest.is_empty());
@@ -80,7 +95,7 @@ pub fn parse_network(text: &str) -> Option<IpNet> {
     }
 }
 
-/// What counts as one client: an IPv4 address, or the /64 of an IPv6 one, of which a subscriber has at least one whole.
+/// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, since every subscriber has at least a /64.
 #[must_use]
 pub fn client_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -89,35 +104,35 @@ pub fn client_of(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Why the address that the host tells may not be one client's.
+/// Why the address that the host reports may not be the client's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
-    /// It is that of a proxy in front, which all clients share.
+pub enum AddressWarning {
+    /// It is the address of a proxy in front, which all clients share.
     Shared,
-    /// It is the last of `X-Forwarded-For`, as whoever came to this host wrote it.
+    /// It is the last one in `X-Forwarded-For`, as the caller wrote it.
     Forgeable,
 }
 
-/// What is doubtful about the address of a client. Envoy takes it from the end of `X-Forwarded-For`, and writes it
-/// without a port, where it does not use the remote address; behind another proxy that may be meant.
+/// Whether the address of a client may be wrong. If Envoy does not use the remote address, it takes the last one in
+/// `X-Forwarded-For` and reports it without a port; behind another proxy that may be intended.
 #[must_use]
-pub fn doubt(peer: &[u8], forwarded_for: &[u8]) -> Option<Doubt> {
+pub fn warning(peer: &[u8], forwarded_for: &[u8]) -> Option<AddressWarning> {
     let address = client_address(peer)?;
     let last = forwarded_for.rsplit(|byte| *byte == b',').next().and_then(client_address);
     if peer.ends_with(b":0") && last == Some(address) {
-        return Some(Doubt::Forgeable);
+        return Some(AddressWarning::Forgeable);
     }
-    looks_shared(address, forwarded_for).then_some(Doubt::Shared)
+    looks_shared(address, forwarded_for).then_some(AddressWarning::Shared)
 }
 
-/// Whether `address`, which the host trusts, looks like that of a proxy in front which all clients share: it is no
-/// public one, and `X-Forwarded-For` names one that is.
+/// Whether `address` looks like that of a proxy in front, which all clients share: it is private, and `X-Forwarded-For`
+/// contains a public one.
 #[must_use]
 pub fn looks_shared(address: IpAddr, forwarded_for: &[u8]) -> bool {
     !is_public(address) && forwarded_for.split(|byte| *byte == b',').filter_map(client_address).any(is_public)
 }
 
-/// Whether an address is none of a site's own (RFC 1918, RFC 6598, RFC 4193, RFC 3927, RFC 4291).
+/// Whether an address is routed on the internet (not RFC 1918, RFC 6598, RFC 4193, RFC 3927, RFC 4291).
 fn is_public(address: IpAddr) -> bool {
     let is_own = match address.to_canonical() {
         IpAddr::V4(address) => {

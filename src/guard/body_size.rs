@@ -1,8 +1,8 @@
-//! How large a body may be, as declared and as it comes.
+//! Limits the size of a body, as declared and as it arrives.
 
 use crate::verify::{Denial, Occurrence, Request};
 
-/// The body's length, checked against what was declared and what the source takes.
+/// The body's length, checked against the declared length and the source's limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodySize {
     declared: Option<u64>,
@@ -13,7 +13,7 @@ impl BodySize {
     /// Reads `Content-Length`. `limit` is the source's `max_body_bytes`.
     ///
     /// # Errors
-    /// A denial if the length is repeated, no number (RFC 9110, section 8.6: digits only), or over the limit.
+    /// A denial if the length is repeated, not a number (RFC 9110, section 8.6: digits only), or over the limit.
     pub fn declared_by(request: Request<'_>, limit: Option<u64>) -> Result<Self, Denial> {
         let declared = match request.header("content-length") {
             Occurrence::Missing => None,
@@ -31,7 +31,7 @@ impl BodySize {
         Ok(size)
     }
 
-    /// Whether a body that is `so_far` bytes long, and may go on, can still be right.
+    /// Whether a body of which `so_far` bytes have arrived can still be acceptable.
     ///
     /// # Errors
     /// [`Denial::BodyTooLarge`] or [`Denial::ContentLengthMismatch`].
@@ -45,7 +45,7 @@ impl BodySize {
         }
     }
 
-    /// Whether a body that ended after `total` bytes is right.
+    /// Whether a body that ended after `total` bytes is acceptable.
     ///
     /// # Errors
     /// As [`admits`](Self::admits).
@@ -57,8 +57,8 @@ impl BodySize {
         }
     }
 
-    /// Whether the limit holds for certain with the headers alone: there is none, or the host's own framing
-    /// keeps the body to a declared length within it.
+    /// Whether the headers alone guarantee the limit: there is none, or the length is declared, which the host's framing
+    /// enforces.
     #[must_use]
     pub fn is_settled(self) -> bool {
         self.limit.is_none() || self.declared.is_some()

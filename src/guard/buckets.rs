@@ -7,10 +7,10 @@ use super::address::client_of;
 use super::memory::{Memory, NotWritten};
 use super::rate::Rate;
 use super::table::{self, Digest, Table};
-use crate::verify::timestamp::UnixTime;
+use crate::verify::primitives::timestamp::UnixTime;
 
-/// How many clients are remembered at a time: 540 KB in Envoy where there are as many, 1.3 MB at most. Beyond that, the
-/// bucket that is nearest to being full is taken for full.
+/// How many clients are remembered at a time: typically 540 KB in Envoy when full, 1.3 MB at most. Beyond that, the bucket
+/// that is nearest to being full is dropped, as if it were full.
 const CLIENTS: u32 = 16_384;
 
 /// Token buckets of clients. An IPv6 client is its /64.
@@ -33,7 +33,7 @@ impl Buckets {
         self.0.find(memory, &digest_of(source, client)).map_or(Ok(()), |state| rate.peek(state, now))
     }
 
-    /// Takes a token out of the client's bucket at `source`: one read, and one write if there was a token.
+    /// Takes a token from the client's bucket at `source`: one read, and one write if there was a token.
     pub(super) fn take(
         &self,
         memory: &dyn Memory,
@@ -54,7 +54,7 @@ impl Buckets {
     }
 }
 
-/// What a client's bucket is found by.
+/// The key of a client's bucket.
 fn digest_of(source: &str, client: IpAddr) -> Digest {
     let digest = match client_of(client) {
         IpAddr::V4(address) => table::digest(&[b"client", source.as_bytes(), &address.octets()]),

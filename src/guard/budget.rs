@@ -1,7 +1,7 @@
-//! How many proved requests a source takes.
+//! Limits how many verified requests a source accepts.
 //!
 //! A budget of a source or of a secret is one number, about 150 bytes in Envoy. Budgets by address are a table of 16,384
-//! clients for each source that has them: 540 KB where there are as many, and 1.3 MB at most.
+//! clients for each source that has them: typically 540 KB when full, and 1.3 MB at most.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::buckets::Buckets;
 use super::memory::{self, Memory, NotWritten};
 use super::rate::Rate;
-use crate::verify::timestamp::UnixTime;
+use crate::verify::primitives::timestamp::UnixTime;
 
-/// A source's limit on proved requests.
+/// A source's limit on verified requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetRule {
     /// How many.
@@ -27,14 +27,14 @@ pub enum BudgetBy {
     Source,
     /// Those of one client address; an IPv6 client is its /64.
     Address,
-    /// Those that one secret proved.
+    /// Those that one secret verified.
     Key,
 }
 
-/// What a value begins with.
+/// The first byte of a value: its layout.
 const LAYOUT: u8 = 1;
 
-/// A source's budget, in memory that all worker threads share, so that it is exact.
+/// A source's budget, in memory shared by all worker threads, so that it is exact.
 #[derive(Debug)]
 pub struct Budget {
     rule: BudgetRule,
@@ -53,20 +53,20 @@ pub enum Subject<'a> {
     Key(&'a str),
 }
 
-/// Why nothing can be spent.
+/// Why a request is over the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exceeded {
-    /// The budget is spent; there is more in this time.
+    /// The budget is spent; the next request is possible after this time.
     Wait(Duration),
-    /// The host does not give its memory.
+    /// The host refused its memory.
     Failed(NotWritten),
 }
 
 impl Budget {
-    /// The budget of a source, whose secrets have these ids; made if it is not there yet.
+    /// Opens the budget of a source whose secrets have these ids, and creates it if it does not exist.
     ///
     /// # Errors
-    /// [`NotWritten`] if the host gives no memory.
+    /// [`NotWritten`] if the host refuses memory.
     pub fn open(memory: &dyn Memory, rule: &BudgetRule, source: &str, key_ids: &[&str]) -> Result<Self, NotWritten> {
         let prefix = format!("hookwarden.budget.{source}");
         let full = value(0);
@@ -90,7 +90,7 @@ impl Budget {
         self.rule.by
     }
 
-    /// Takes one. Of several threads at the same time exactly as many succeed as there were.
+    /// Takes one. If several threads try at the same time, exactly as many succeed as are left.
     ///
     /// # Errors
     /// [`Exceeded`].

@@ -1,40 +1,40 @@
 //! A store that several proxies share, behind HTTP: `SET key value NX EX seconds` and `DEL key`.
 //!
-//! Made for Webdis in front of Redis or Valkey, and for services that take the same commands in the path. Whatever
-//! is not one of the answers written down here counts as no answer.
+//! Made for Webdis in front of Redis or Valkey, and for services that take the same commands in the path. Anything
+//! but the answers listed here counts as no answer.
 //!
-//! Webdis before 0.1.20, such as Debian's, may write the late answer to a call that was given up into another call's
-//! connection. Believed, it would let a duplicate pass. So Webdis is told to wrap each answer in a name, which it does
-//! for JSONP, and the name is the event's: an answer to another question counts as no answer.
+//! Webdis before 0.1.20, such as Debian's, may write the late answer to an abandoned call into another call's
+//! connection. If that were trusted, a duplicate could pass. So each call makes Webdis wrap its answer in a function
+//! name, as for JSONP. The name is the event's key, so the answer to another call counts as no answer.
 
 use std::time::Duration;
 
-use crate::verify::json::Json;
-use crate::verify::secret::SecretText;
+use crate::verify::bytes::json::Json;
+use crate::verify::key::secret::SecretText;
 
-/// The longest answer that is read. The right ones have 30 bytes; an error is known by its status or its length.
+/// The longest answer that is read. Valid ones have 30 bytes; errors show in the status or the length.
 const MAX_ANSWER: usize = 1024;
 
 /// A shared store.
 #[derive(Clone, Debug)]
 pub struct Store {
-    /// What answers there.
+    /// What kind of service it is.
     pub kind: Kind,
     /// The host's name of the cluster.
     pub cluster: String,
-    /// What is written into `Host`.
+    /// The value of `Host`.
     pub authority: String,
-    /// What stands before the command in the path: empty, or `/prefix`.
+    /// The path in front of the command: empty, or `/prefix`.
     pub path: String,
     /// The value of `Authorization`.
     pub authorization: Option<std::rc::Rc<SecretText>>,
     /// How long an answer may take.
     pub timeout: Duration,
-    /// What becomes of a request when the store does not answer.
+    /// What happens to a request if the store does not answer.
     pub when_unavailable: WhenUnavailable,
 }
 
-/// What answers for a store.
+/// The kinds of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Webdis: `{"SET":[true,"OK"]}`.
@@ -43,7 +43,7 @@ pub enum Kind {
     Rest,
 }
 
-/// What becomes of a request when the store does not answer.
+/// What happens to a request if the store does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenUnavailable {
     /// It is refused.
@@ -63,19 +63,28 @@ pub struct Call {
     pub timeout: Duration,
 }
 
-/// What the store says of a claim.
+/// What came back from a call.
+#[derive(Clone, Copy)]
+pub struct Response<'a> {
+    /// The status.
+    pub status: u16,
+    /// The body, perhaps cut off.
+    pub body: &'a [u8],
+}
+
+/// The store's answer to a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Nobody had claimed the event; it is claimed now.
+    /// The event was new, and is claimed now.
     Done,
-    /// Somebody had.
+    /// The event had been claimed.
     Taken,
-    /// Neither is certain.
+    /// The store gave no valid answer.
     Unavailable,
 }
 
 impl Store {
-    /// Claims the event for `window`, counted in whole seconds and never shorter.
+    /// The call that claims the event for `window`, rounded up to whole seconds.
     #[must_use]
     pub fn claim(&self, key: &str, window: Duration) -> Call {
         let part = u64::from(window.subsec_nanos() > 0);
@@ -90,7 +99,7 @@ impl Store {
         match (self.kind, &result) {
             (_, Json::Null) => Answer::Taken,
             (Kind::Rest, Json::Text(text)) if text == "OK" => Answer::Done,
-            // A status stands behind whether it is no error.
+            // Webdis writes whether the command succeeded, then its result.
             (Kind::Webdis, Json::List(list)) => match list.as_slice() {
                 [Json::Bool(true), Json::Text(text)] if text == "OK" => Answer::Done,
                 _ => Answer::Unavailable,
@@ -99,13 +108,13 @@ impl Store {
         }
     }
 
-    /// Gives a claim back.
+    /// The call that gives a claim back.
     #[must_use]
     pub fn give_back(&self, key: &str) -> Call {
         self.call(&format!("DEL/hookwarden:{key}"), key)
     }
 
-    /// Whether, by the answer to the return of `key`, the claim is there no longer. One that had ended already counts.
+    /// Whether the answer confirms that the claim on `key` is gone; one that had expired already counts.
     #[must_use]
     pub fn deleted(&self, key: &str, status: u16, body: &[u8]) -> bool {
         match self.result("DEL", key, status, body) {
@@ -126,7 +135,7 @@ impl Store {
         Call { cluster: self.cluster.clone(), headers, timeout: self.timeout }
     }
 
-    /// What a command gave: the only member of a short answer with status 200.
+    /// The result of a command: the only member of a short answer with status 200.
     fn result(&self, command: &str, key: &str, status: u16, body: &[u8]) -> Option<Json> {
         if status != 200 || body.len() > MAX_ANSWER {
             return None;

@@ -1,4 +1,4 @@
-//! Memory that all worker threads of a process share.
+//! Memory shared by all worker threads of a process.
 
 /// A value in shared memory and the version that it had when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,20 +12,19 @@ pub struct Versioned {
 /// Why a value was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotWritten {
-    /// Another thread was faster: read again.
+    /// Another thread wrote first: read again.
     Contended,
     /// The host refused.
     Failed,
 }
 
-/// Shared memory, as proxy-wasm has it: no lifetime, no delete, compare-and-swap on keys that exist.
+/// Shared memory as proxy-wasm provides it: no expiry, no delete, compare-and-swap on existing keys.
 pub trait Memory {
-    /// Creates `key` with `value` if nobody did before. Every key is made so before it is replaced, and with a value that
-    /// says nothing yet: a host ignores versions where a key is absent, so that of two threads that write one the
-    /// second would win.
+    /// Creates `key` with `value` unless it exists. Every key is created before it is replaced, with an empty state: a host
+    /// ignores versions while a key is absent, so the second of two threads would overwrite the first.
     ///
     /// # Errors
-    /// [`NotWritten::Failed`]. That the key exists is no error.
+    /// [`NotWritten::Failed`]. It is not an error if the key exists.
     fn create(&self, key: &str, value: &[u8]) -> Result<(), NotWritten>;
 
     /// The value of `key`; `None` if it is absent or the host refused.
@@ -38,13 +37,13 @@ pub trait Memory {
     fn replace(&self, key: &str, value: &[u8], version: u32) -> Result<(), NotWritten>;
 }
 
-/// How often a contended write is tried. Each failure is another thread's success.
+/// How often a contended write is retried. Each failure means that another thread succeeded.
 const TRIES: usize = 1000;
 
-/// Reads `key`, lets `change` make of it what it should be (`None`: leave it), and writes that, until nobody interferes.
+/// Reads `key`, passes it to `change` and writes the result (`None`: leaves it), until no other thread interferes.
 ///
 /// # Errors
-/// [`NotWritten::Failed`] if the key is absent, the host refuses, or too many others were always faster.
+/// [`NotWritten::Failed`] if the key is absent, the host refuses, or other threads kept interfering.
 pub fn update<T>(
     memory: &dyn Memory,
     key: &str,

@@ -1,6 +1,9 @@
-//! Who is at the other end of the connection, as the host tells it.
+//! The other end of the connection, as the host describes it.
 
-/// What the host knows of the connection. Asked only where a source needs it, for every question costs a host call.
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+
+/// What the host knows about the connection. Queried only if a source needs it, since every query costs a host call.
 pub trait Peer {
     /// The client address that the host trusts, as `ip:port`; `None` if the host has none.
     fn address(&self) -> Option<Vec<u8>>;
@@ -10,4 +13,19 @@ pub trait Peer {
 
     /// Whether the client presented a certificate that the host verified.
     fn has_client_certificate(&self) -> bool;
+}
+
+/// The sender of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The client's address, as the host reports it.
+    pub address: IpAddr,
+    /// The port of the connection's other end, if the address belongs to that end.
+    pub port: Option<NonZeroU16>,
+}
+
+impl From<IpAddr> for Caller {
+    fn from(address: IpAddr) -> Self {
+        Self { address, port: None }
+    }
 }

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use crate::verify::timestamp::UnixTime;
+use crate::verify::primitives::timestamp::UnixTime;
 
-/// So many at once, and one more each interval.
+/// A burst at once, and one more each interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// The time after which one more is let through, in ticks; at least 1.
+    /// The time after which one more is accepted, in ticks; at least 1.
     interval: u64,
-    /// How many are let through at once; at least 1.
+    /// How many are accepted at once; at least 1.
     burst: u64,
 }
 
-/// Time is counted in ticks since the epoch: small enough that a million a second are exact to a percent, large enough
-/// that a million at once of which one comes back a day can be counted.
+/// Time is counted in ticks since the epoch. A tick is small enough for a million a second to be exact to a percent,
+/// and large enough for a burst of a million that refills one a day.
 const TICK_NANOS: u64 = 10;
 const TICKS_PER_MILLI: u64 = 1_000_000 / TICK_NANOS;
-/// How much the clocks of two threads, or one read before and one after a wait, may differ: a second.
+/// How far two clock readings, of two threads or before and after a wait, may differ: a second.
 const SLACK: u64 = 1000 * TICKS_PER_MILLI;
 
 impl Rate {
@@ -30,24 +30,36 @@ impl Rate {
         Self { interval, burst: u64::from(burst).max(1) }
     }
 
-    /// Takes one. `state` is what the last call gave: the tick at which the bucket is full again; 0 is a full bucket.
-    /// After a clock that jumped back nobody waits longer than for a whole burst.
+    /// Takes one. `state` is the result of the last call: the tick at which the bucket is full again; 0 is a full bucket.
+    /// If the clock jumps back, nobody waits longer than for a whole burst.
     ///
     /// # Errors
-    /// How long until there is one, if there is none; the state stays as it is.
+    /// How long until there is one; the state does not change.
     pub fn take(&self, state: u64, now: UnixTime) -> Result<u64, Duration> {
         let (now, full) = self.at(state, now);
         self.wait(now, full)?;
         Ok(full.saturating_add(self.interval))
     }
 
-    /// Whether there is one to take.
+    /// Whether there is one to take, without taking it.
     ///
     /// # Errors
-    /// How long until there is one, if there is none.
+    /// How long until there is one.
     pub fn peek(&self, state: u64, now: UnixTime) -> Result<(), Duration> {
         let (now, full) = self.at(state, now);
         self.wait(now, full)
+    }
+
+    /// The state of a bucket that is full at this time, in milliseconds since the epoch.
+    #[must_use]
+    pub(super) fn full_at(millis: u64) -> u64 {
+        millis.saturating_mul(TICKS_PER_MILLI)
+    }
+
+    /// When a bucket of this state is full, in milliseconds since the epoch, rounded up.
+    #[must_use]
+    pub(super) fn millis_until_full(state: u64) -> u64 {
+        state.div_ceil(TICKS_PER_MILLI)
     }
 
     /// Whether the bucket is full, so that it need not be remembered.
@@ -58,9 +70,9 @@ impl Rate {
 
     /// Now, and when the bucket is full again.
     ///
-    /// A clock that jumped back, or another rate before this one, leaves a state that is too far ahead for any bucket.
-    /// It is taken for a bucket with one left: taking that one sets the state right. Not so where the state is ahead by
-    /// little, which is another thread whose clock was read a moment later: nothing more than the rate must pass then.
+    /// A clock that jumped back, or a different earlier rate, leaves a state too far ahead for any bucket. It counts as
+    /// a bucket with one left, and taking that one corrects the state. A state that is only slightly ahead comes from
+    /// another thread that read its clock a moment later; it stays as it is, so that no more than the rate passes.
     fn at(&self, state: u64, now: UnixTime) -> (u64, u64) {
         let now = ticks_at(now);
         let longest = self.interval.saturating_mul(self.burst);
@@ -76,7 +88,7 @@ impl Rate {
         }
     }
 
-    /// How far ahead the state of a bucket is that has one left: it would be full after all others came back.
+    /// How far ahead the state of a bucket with one left is: the time until all others are back.
     fn room(&self) -> u64 {
         self.interval.saturating_mul(self.burst.saturating_sub(1))
     }

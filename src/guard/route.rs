@@ -1,9 +1,9 @@
-//! Which source a request is for: host and path, in a time that does not grow with the number of sources.
+//! Finds the source for a request's host and path, in time that does not grow with the number of sources.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::path;
-use crate::verify::Denial;
+use super::{host, path};
+use crate::verify::{Denial, Request};
 
 /// What a source matches. An empty list of hosts is any host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,20 +32,25 @@ pub enum PathPattern {
     Below(Vec<u8>),
 }
 
-/// The longest host, in bytes (RFC 1035, section 2.3.4). Every label of one costs a look at the table.
-const MAX_HOST: usize = 253;
-/// The longest path of several readings whose readings are looked up, in bytes. Each reading costs a copy of it.
+/// The longest path whose readings are looked up, in bytes. Each reading costs a copy of it.
 const MAX_READ: usize = 1024;
+/// How many times a reading with letters beyond ASCII is compared with a source's path, one by one.
+const MAX_COMPARED: usize = 65_536;
 
 /// The table of all sources' patterns.
 ///
-/// The most specific pattern wins: an exact host before a domain, a longer domain before a shorter one, any host
-/// last; within a host an exact path, then the longest prefix. Where a host's own patterns do not match, those of
-/// less specific hosts are asked.
+/// The most specific pattern wins: an exact host before a domain, a longer domain before a shorter one, any host last;
+/// within a host an exact path, then the longest prefix. If a host's own patterns do not match, those of less specific
+/// hosts are tried.
 #[derive(Debug, Default)]
 pub struct Routes {
     exactly: Table,
+    /// As lenient routers compare them.
     folded: Table,
+    /// Every reading of them. A request that no source matches must not have one of these.
+    readings: Table,
+    /// Whether some path is not plain, so that a plain one can be a reading of it.
+    has_readings: bool,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +62,8 @@ struct Table {
 #[derive(Debug, Default)]
 struct Paths {
     exact: HashMap<Vec<u8>, usize>,
+    /// Prefixes without their trailing slash.
+    bare: HashMap<Vec<u8>, usize>,
     below: HashMap<Vec<u8>, usize>,
     /// The lengths of the keys of `below`: the only prefixes worth a look.
     lengths: BTreeSet<usize>,
@@ -67,16 +74,16 @@ struct Paths {
 pub enum Taken {
     /// The same pattern.
     Same(usize),
-    /// One that differs in case or in a slash at the end only.
+    /// One that differs only in case or a trailing slash.
     Alike(usize),
 }
 
-/// What no source's policy applies to.
+/// Why no source applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unrouted {
     /// Nothing matches, in any reading of the path.
     Unmatched,
-    /// Two readers could take the host or the path for different ones, and some reading is a source's.
+    /// Parsers could read the host or the path differently, and some reading is a source's.
     Ambiguous,
 }
 
@@ -93,7 +100,7 @@ impl Routes {
     /// Adds a pattern for the source at position `source`.
     ///
     /// # Errors
-    /// [`Taken`] if an earlier source matches the same host and path already, or one that lenient routers take for it.
+    /// [`Taken`] if an earlier source matches the same host and path, or one that lenient routers treat as the same.
     pub fn add(&mut self, pattern: &Pattern, source: usize) -> Result<(), Taken> {
         let folded = match &pattern.path {
             PathPattern::Exact(path) => PathPattern::Exact(path::fold(path)),
@@ -101,38 +108,106 @@ impl Routes {
         };
         self.exactly.add(&pattern.hosts, &pattern.path, source).map_err(Taken::Same)?;
         self.folded.add(&pattern.hosts, &folded, source).map_err(Taken::Alike)?;
-        if let PathPattern::Below(path) = &folded {
-            // A disguise of the prefix itself folds to the prefix without its slash.
-            let _ = self.folded.add(&pattern.hosts, &PathPattern::Exact(path::fold(path)), source);
+        match &folded {
+            // A variant of the prefix itself folds to the prefix without its trailing slash.
+            PathPattern::Below(path) => self.folded.add_bare(&pattern.hosts, path::fold(path), source),
+            PathPattern::Exact(path) if path::is_script(path) => self.folded.add_below(&pattern.hosts, path, source),
+            PathPattern::Exact(_) => {}
         }
+        self.add_readings(pattern, source);
         Ok(())
+    }
+
+    /// Adds every reading of a source's path. If two sources share a reading, either will do.
+    fn add_readings(&mut self, pattern: &Pattern, source: usize) {
+        let (path, is_below) = match &pattern.path {
+            PathPattern::Exact(path) => (path, false),
+            PathPattern::Below(path) => (path, true),
+        };
+        self.has_readings |= !path::is_plain(if is_below { path::without_slash(path) } else { path });
+        for reading in path::readings(path).unwrap_or_else(|| BTreeSet::from([path::fold(path)])) {
+            if is_below || path::is_script(&reading) {
+                self.readings.add_below(&pattern.hosts, &reading, source);
+            }
+            if is_below {
+                self.readings.add_bare(&pattern.hosts, reading, source);
+            } else {
+                // Already taken by a source, which is all that matters.
+                let _ = self.readings.add(&pattern.hosts, &PathPattern::Exact(reading), source);
+            }
+        }
     }
 
     /// The source for this authority and path (without query).
     ///
     /// # Errors
-    /// [`Unrouted`], where no source may decide.
+    /// [`Unrouted`] if no source applies.
     pub fn find(&self, authority: &[u8], path: &[u8]) -> Result<usize, Unrouted> {
-        let host = if self.exactly.by_host.is_empty() { Some(String::new()) } else { host_of(authority) };
+        let host = if self.exactly.by_host.is_empty() { Some(String::new()) } else { host::host_of(authority) };
         let Some(host) = host else { return Err(Unrouted::Ambiguous) };
         let found = self.exactly.find(&host, path);
-        if path::is_plain(path) {
-            return found.ok_or(Unrouted::Unmatched);
+        let is_plain = path::is_plain(path);
+        let has_user = !self.exactly.by_host.is_empty() && host::has_user(authority);
+        let unrouted = || if has_user { Unrouted::Ambiguous } else { Unrouted::Unmatched };
+        if is_plain && !self.has_readings {
+            return found.ok_or_else(unrouted);
         }
-        if path.len() > MAX_READ {
+        if !is_plain && path.len() > MAX_READ {
             return Err(Unrouted::Ambiguous);
         }
-        // A path that many servers read differently is nobody's; one that only lenient routers do is a source's
-        // if no reading of it is another's.
-        let found = found.filter(|_| !path::is_ambiguous(path));
+        // A path that many servers read differently belongs to no source. One that only lenient routers read
+        // differently belongs to its source, if no reading is another's.
+        let found = found.filter(|_| is_plain || !path::is_ambiguous(path));
+        let readings = if is_plain { Some(BTreeSet::from([path.to_vec()])) } else { path::readings(path) };
+        let Some(readings) = readings else { return Err(Unrouted::Ambiguous) };
         let folded = self.folded.of_host(&host);
-        let source_of = |reading: &Vec<u8>| folded.iter().find_map(|paths| paths.find(reading));
+        let paths = if found.is_some() { folded.clone() } else { self.readings.of_host(&host) };
+        // A plain path has only one meaning: a prefix without its trailing slash is another page.
+        let find = |paths: &&Paths, reading: &[u8]| {
+            if is_plain { paths.find(reading) } else { paths.find_leniently(reading) }
+        };
+        let source_of = |reading: &Vec<u8>| paths.iter().find_map(|paths| find(paths, reading));
         let other = |reading: &Vec<u8>| source_of(reading).is_some_and(|source| Some(source) != found);
-        if path::readings(path).iter().any(other) {
+        if readings.iter().any(other) || resembles_another(&readings, &folded, found) {
             return Err(Unrouted::Ambiguous);
         }
-        found.ok_or(Unrouted::Unmatched)
+        found.ok_or_else(unrouted)
     }
+}
+
+/// Headers that override the path of the request line for some servers (IIS, Symfony, Zend). Proxies that rewrite paths
+/// set them.
+const OTHER_PATHS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+/// The header that overrides the host for many frameworks.
+const OTHER_HOST: &str = "x-forwarded-host";
+
+impl Routes {
+    /// Whether a header of a request that no source matches names the host or the path of a source, for an upstream
+    /// that believes it.
+    #[must_use]
+    pub fn is_named_elsewhere(&self, request: Request<'_>) -> bool {
+        let leads = |authority: &[u8], path: &[u8]| self.find(authority, path) != Err(Unrouted::Unmatched);
+        request.headers().iter().any(|(name, value)| {
+            if OTHER_PATHS.iter().any(|other| name.eq_ignore_ascii_case(other)) {
+                let path = value.split(|byte| *byte == b'?').next().unwrap_or_default();
+                return leads(request.authority(), path.trim_ascii());
+            }
+            let has_hosts = !self.exactly.by_host.is_empty() && name.eq_ignore_ascii_case(OTHER_HOST);
+            has_hosts && value.split(|byte| *byte == b',').any(|host| leads(host.trim_ascii(), request.path()))
+        })
+    }
+}
+
+/// Whether a reading differs only in non-ASCII letters from a path of a source other than `found`.
+fn resembles_another(readings: &BTreeSet<Vec<u8>>, paths: &[&Paths], found: Option<usize>) -> bool {
+    let foreign: Vec<_> = readings.iter().filter(|reading| !reading.is_ascii()).collect();
+    let known: usize = paths.iter().map(|paths| paths.exact.len().saturating_add(paths.below.len())).sum();
+    if foreign.is_empty() {
+        return false;
+    }
+    // No legitimate path has so many, and a stranger must not be able to make this expensive.
+    foreign.len().saturating_mul(known) > MAX_COMPARED
+        || foreign.iter().any(|reading| paths.iter().any(|paths| paths.resembles(reading, found)))
 }
 
 impl Table {
@@ -148,6 +223,22 @@ impl Table {
             return self.any_host.find(path);
         }
         self.of_host(host).into_iter().find_map(|paths| paths.find(path))
+    }
+
+    /// Adds everything below `path`, unless another source has it.
+    fn add_below(&mut self, hosts: &[HostPattern], path: &[u8], source: usize) {
+        let slash: &[u8] = if path.ends_with(b"/") { b"" } else { b"/" };
+        let _ = self.add(hosts, &PathPattern::Below([path, slash].concat()), source);
+    }
+
+    /// Adds a prefix without its slash.
+    fn add_bare(&mut self, hosts: &[HostPattern], path: Vec<u8>, source: usize) {
+        if hosts.is_empty() {
+            self.any_host.bare.entry(path.clone()).or_insert(source);
+        }
+        for host in hosts {
+            self.by_host.entry(host.clone()).or_default().bare.entry(path.clone()).or_insert(source);
+        }
     }
 
     /// The paths of a host, from the most to the least specific pattern that it fits.
@@ -188,26 +279,15 @@ impl Paths {
                 .find_map(|prefix| self.below.get(prefix).copied())
         })
     }
-}
 
-/// The host of an authority: lower case, without user information, port, and the root's dot. `None` if what is left
-/// is no host that every reader would take for the same (RFC 3986, section 3.2).
-fn host_of(authority: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(authority).ok()?.to_ascii_lowercase();
-    let host_and_port = text.rsplit_once('@').map_or(text.as_str(), |(_, host)| host);
-    let host = match host_and_port.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => host_and_port,
-    };
-    let host = host.strip_suffix('.').unwrap_or(host);
-    if host.len() > MAX_HOST {
-        return None;
+    /// The same, but a prefix without its trailing slash matches too.
+    fn find_leniently(&self, path: &[u8]) -> Option<usize> {
+        self.exact.get(path).or_else(|| self.bare.get(path)).copied().or_else(|| self.find(path))
     }
-    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let literal = |inner: &str| inner.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
-    let plain = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inner) => literal(inner),
-        None => host.bytes().all(name) && !host.ends_with('.'),
-    };
-    plain.then(|| host.to_owned())
+
+    fn resembles(&self, reading: &[u8], found: Option<usize>) -> bool {
+        let is_other = |source: &usize| Some(*source) != found;
+        self.exact.iter().any(|(path, source)| is_other(source) && path::resembles(reading, path))
+            || self.below.iter().any(|(path, source)| is_other(source) && path::resembles_below(reading, path))
+    }
 }

@@ -5,27 +5,28 @@
 //! | `<prefix>` | a byte for the layout, the number of pages (u32) |
 //! | `<prefix>.<n>` | a byte for the layout, and entries of 24 bytes in order of arrival: digest, number (u64) |
 //!
-//! Numbers are little-endian. The digest says which page is its own, so an access reads one page and writes at most
-//! that one. A page is made when the first entry comes into it.
+//! Numbers are little-endian. The digest selects the page, so an access reads one page and writes at most that one. A
+//! page is created with its first entry.
 //!
 //! # Memory
 //!
-//! A page costs the host about 140 bytes in Envoy (key, node of a map, value), and each entry 24. A page of a large
-//! table holds 16 entries where the table is as full as it was configured to be: 33 bytes an entry. It holds 48 at most
-//! (1153 bytes), so that a table never takes more than 81 bytes for each entry that was configured.
+//! A page costs the host about 140 bytes in Envoy (key, node of a map, value), and each entry 24. When a large table is
+//! as full as configured, a page holds 16 entries on average: 33 bytes an entry. It holds 48 at most (1153 bytes), so
+//! that a table never takes more than 81 bytes for each configured entry.
 //!
-//! A table of up to 48 entries is one page, and is full with exactly as many as were configured. A larger one is full
-//! where a page is. Digests spread evenly: a page that takes 16 on average and meets a 49th is rarer than one in 10^10.
+//! A table of up to 48 entries is one page, and is full with exactly as many as configured. A larger table is full as
+//! soon as the page for an entry is. Digests spread evenly: a page with a mean of 16 entries gets a 49th with a
+//! probability below 10^-10.
 //!
 //! # Another configuration
 //!
-//! The number of pages is that of the first configuration in the life of a process, for entries cannot be moved while
-//! other threads read them; a later one with another number of entries changes only how many fit into a page. So
-//! nothing is forgotten when a configuration changes. But a table that was made for a hundredth of its entries has
-//! pages a hundred times as large, and every access copies one, until the process restarts.
+//! The first configuration of a process sets the number of pages, because entries cannot be moved while other threads
+//! read them. A later configuration with another number of entries changes only how many fit into a page, so nothing is
+//! forgotten when a configuration changes. But if it has a hundred times as many entries, its pages are a hundred times
+//! as large until the process restarts, and every access copies one.
 
 use super::memory::{self, Memory, NotWritten};
-use crate::verify::mac::{HashAlgorithm, Hasher};
+use crate::verify::primitives::mac::{HashAlgorithm, Hasher};
 
 /// The first bytes of a SHA-256.
 pub type Digest = [u8; 16];
@@ -34,9 +35,9 @@ pub type Digest = [u8; 16];
 const ENTRY: usize = 24;
 /// How many entries a page of a large table has on average.
 const MEAN: u32 = 16;
-/// Up to how many entries a table is one page.
+/// The largest table that is a single page, in entries.
 const SMALL: u32 = 48;
-/// What a value begins with, so that none is empty, and another layout is not read as this one.
+/// The first byte of a value, so that no value is empty and no other layout is read as this one.
 const LAYOUT: u8 = 1;
 
 /// A table of fixed size.
@@ -55,7 +56,7 @@ pub struct Page {
     is_changed: bool,
 }
 
-/// A SHA-256 over `parts`, each behind its length, so that nothing can move from one into the next.
+/// A SHA-256 over `parts`, each preceded by its length, so that no byte can move from one part into the next.
 #[must_use]
 pub fn digest(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Hasher::new(HashAlgorithm::Sha256);
@@ -66,17 +67,17 @@ pub fn digest(parts: &[&[u8]]) -> [u8; 32] {
     hasher.finish().try_into().unwrap_or_default()
 }
 
-/// What an entry is found by, of a whole digest.
+/// The part of a digest that an entry is found by.
 #[must_use]
 pub fn short(digest: &[u8; 32]) -> Digest {
     digest.first_chunk().copied().unwrap_or_default()
 }
 
 impl Table {
-    /// The table `prefix` with room for `entries`, made if it is not there yet.
+    /// Opens the table `prefix` with room for `entries`, and creates it if it does not exist.
     ///
     /// # Errors
-    /// [`NotWritten::Failed`] if the host gives no memory, or has something else under this key.
+    /// [`NotWritten::Failed`] if the host refuses memory, or this key holds something else.
     pub fn open(memory: &dyn Memory, prefix: &str, entries: u32) -> Result<Self, NotWritten> {
         let wanted = if entries <= SMALL { 1 } else { entries.div_ceil(MEAN) };
         let mut directory = vec![LAYOUT];
@@ -90,11 +91,12 @@ impl Table {
         Ok(Self { prefix: prefix.to_owned(), pages: pages.max(1), per_page: per_page(entries, pages) })
     }
 
-    /// Changes the page of `digest`, as one step among all threads. `change` may run several times. Nothing is written
+    /// Changes the page of `digest` atomically. `change` may run several times. Nothing is written
     /// if it changes nothing.
     ///
     /// # Errors
-    /// [`NotWritten::Failed`] if the host refuses, has no page under the page's key, or others were always faster.
+    /// [`NotWritten::Failed`] if the host refuses, the page's key holds something else, or other threads kept
+    /// interfering.
     pub fn update<T>(
         &self,
         memory: &dyn Memory,
@@ -109,11 +111,12 @@ impl Table {
                 (page.is_changed.then(|| page.written()), Ok(answer))
             })
         };
-        // A page that is not there yet looks like a host that refuses; one that does refuses to make it, too.
+        // A missing page looks like a host that refuses, but such a host also refuses to create it.
         update().or_else(|_| memory.create(&key, &[LAYOUT]).and_then(|()| update()))?
     }
 
-    /// The number of `digest`, if it is there.
+    /// The number of `digest`, if it is there and the host returns it. A host that refuses looks like a table without
+    /// the entry; use [`update`](Self::update), which fails, if that matters.
     #[must_use]
     pub fn find(&self, memory: &dyn Memory, digest: &Digest) -> Option<u64> {
         let value = memory.read(&self.key(digest))?.value;
@@ -162,20 +165,20 @@ impl Page {
         self.entries.iter().find(|(own, _)| own == digest).map(|(_, number)| *number)
     }
 
-    /// How many entries there are whose number is one to `count`.
+    /// How many entries have a number that `count` accepts.
     #[must_use]
     pub fn count(&self, mut count: impl FnMut(u64) -> bool) -> usize {
         self.entries.iter().filter(|(_, number)| count(*number)).count()
     }
 
-    /// Whether there is room for one more beside so many others. A page can hold more than it has room for, from an
-    /// earlier configuration.
+    /// Whether there is room for one more besides `others`. A page may hold more than it has room for, from an earlier
+    /// configuration.
     #[must_use]
     pub fn has_room_beside(&self, others: usize) -> bool {
         others < self.room
     }
 
-    /// Sets the number of `digest`; at the end, if it is new. Whoever adds one looks for room first.
+    /// Sets the number of `digest`, and appends it if it is new. The caller checks for room first.
     pub fn set(&mut self, digest: &Digest, number: u64) {
         self.is_changed = true;
         match self.entries.iter_mut().find(|(own, _)| own == digest) {
@@ -184,7 +187,7 @@ impl Page {
         }
     }
 
-    /// Removes what `keep` does not want, and gives how many that were.
+    /// Removes the entries for which `keep` is false, and returns their number.
     pub fn retain(&mut self, mut keep: impl FnMut(&Digest, u64) -> bool) -> usize {
         let before = self.entries.len();
         self.entries.retain(|(digest, number)| keep(digest, *number));

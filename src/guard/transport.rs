@@ -6,16 +6,16 @@ use super::address::{self, Networks};
 use super::peer::Peer;
 use crate::verify::{Denial, Request};
 
-/// What a source demands of the connection.
+/// What a source requires of the connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TransportRule {
-    /// TLS on this hop, or before a trusted proxy.
+    /// Requires TLS, on this hop or in front of a trusted proxy.
     pub https: bool,
     /// The oldest TLS version on this hop.
     pub min_tls: Option<TlsVersion>,
     /// Whether the client must present a certificate that the host verified.
     pub client_certificate: bool,
-    /// The proxy in front whose word on the scheme is taken.
+    /// The proxies in front that are trusted to report the scheme.
     pub forwarded: Option<ForwardedProto>,
 }
 
@@ -32,12 +32,12 @@ pub enum TlsVersion {
     V1_3,
 }
 
-/// A header by which a proxy in front says how the client reached it.
+/// A header in which a proxy in front reports how the client connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardedProto {
     /// The header's name, in lower case.
     pub header: String,
-    /// The addresses of the proxies that may say so.
+    /// The addresses of the trusted proxies.
     pub from: Networks,
 }
 
@@ -60,15 +60,15 @@ impl TlsVersion {
 }
 
 impl TransportRule {
-    /// Whether the request came as the source wants it.
+    /// Whether the request arrived as the source requires.
     ///
     /// # Errors
     /// [`Denial::TransportInsecure`], [`Denial::TlsVersion`], [`Denial::ClientCertificateMissing`].
     pub fn check(&self, request: Request<'_>, peer: &dyn Peer) -> Result<(), Denial> {
         let of_this_hop = self.min_tls.is_some() || self.client_certificate;
         let Some(version) = peer.tls_version() else {
-            let vouched = self.forwarded.as_ref().is_some_and(|proxy| proxy.vouches(request, peer));
-            return if vouched && !of_this_hop { Ok(()) } else { Err(Denial::TransportInsecure) };
+            let is_confirmed = self.forwarded.as_ref().is_some_and(|proxy| proxy.confirms_tls(request, peer));
+            return if is_confirmed && !of_this_hop { Ok(()) } else { Err(Denial::TransportInsecure) };
         };
         if let Some(oldest) = self.min_tls
             && TlsVersion::parse(&version).is_none_or(|version| version < oldest)
@@ -83,29 +83,29 @@ impl TransportRule {
 }
 
 impl ForwardedProto {
-    /// Whether a trusted proxy says that the client came over TLS. Everything in the header but one plain word is no
-    /// word.
-    fn vouches(&self, request: Request<'_>, peer: &dyn Peer) -> bool {
-        let says = match request.header(&self.header).once() {
+    /// Whether a trusted proxy reports that the client used TLS. The header must hold exactly one plain value.
+    fn confirms_tls(&self, request: Request<'_>, peer: &dyn Peer) -> bool {
+        let is_https = match request.header(&self.header).once() {
             Some(value) => value.eq_ignore_ascii_case(b"https") || (self.header.ends_with("-ssl") && value == b"on"),
             None => false,
         };
-        says && proxy_in_front(request, peer).is_some_and(|proxy| self.from.contains(proxy))
+        is_https && proxy_in_front(request, peer).is_some_and(|proxy| self.from.contains(proxy))
     }
 }
 
-/// Who the host's own peer is, as far as it can be known.
+/// The address of the host's own peer, as far as it can be known.
 ///
-/// An address that the host tells with a port is its peer's. One without came out of `X-Forwarded-For`, behind which a
-/// host that uses the remote address wrote its peer: that is the last one then. If the client's is the last one, the
-/// host wrote nobody, and all of the header is anybody's. A listener without addresses tells none.
+/// If the host reports the client's address with a port, it is the peer's. Without one it was taken from
+/// `X-Forwarded-For`, to which a host that uses the remote address has appended its peer: the last entry is the peer's.
+/// If the last entry is the client's, the host appended nothing, and the caller wrote the whole header. A listener without
+/// addresses reports none.
 ///
-/// What does not show: an Envoy that counts trusted hops without using the remote address writes nobody either, and
-/// believes the last of the header to be a proxy. Who connects to it can say anything.
+/// One case cannot be detected: an Envoy that counts trusted hops without using the remote address appends nothing
+/// either, and takes the last entry for a proxy's. Anybody who connects to it can claim anything.
 fn proxy_in_front(request: Request<'_>, peer: &dyn Peer) -> Option<IpAddr> {
-    let told = peer.address()?;
-    let client = address::client_address(&told)?;
-    if !told.ends_with(b":0") {
+    let reported = peer.address()?;
+    let client = address::client_address(&reported)?;
+    if !reported.ends_with(b":0") {
         return Some(client);
     }
     let is_forwarded_for = |name: &str| name.eq_ignore_ascii_case("x-forwarded-for");

@@ -1,42 +1,60 @@
-//! What makes a proved request the same event as another: what a replay store remembers.
+//! What makes a verified request the same event as another: what a replay store remembers.
 
-use super::{Denial, mac};
+use crate::verify::denial::Denial;
+use crate::verify::primitives::mac;
 
-/// What identifies a proved request. Only what the proof covers can be one, so nobody but who knows the secret can make
-/// two of one.
+/// What identifies the event of a verified request. The proof covers it, so that only somebody who knows the secret can
+/// give one event two identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// The sender's id of the event.
     Id(Vec<u8>),
     /// A digest of what was signed.
-    Material([u8; 32]),
+    Digest([u8; 32]),
 }
 
-/// What a check keeps of the signed content, besides proving it.
+/// What a verified request's event is identified by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keep {
+pub enum IdentityBasis {
     /// Nothing.
     #[default]
     Nothing,
-    /// The event's id, which is there in every request that is proved, or the request is refused.
+    /// The event's id. A verified request without one is refused.
     Id,
-    /// The code that matched: as unique as the content, and it costs nothing. Only where a request presents one
-    /// candidate, and in one way, or leaving one out would make another event of the same content.
-    Code,
-    /// A digest of the content. A signature of a public key is no identity: its owner, and with some algorithms
-    /// anybody, can write several for one content.
+    /// The tag that matched: as unique as the content, and it costs nothing. Used only if a request presents exactly
+    /// one candidate, in one way; otherwise leaving a candidate out would make the same content a new event.
+    Tag,
+    /// A digest of the content. A public-key signature is not an identity: the key's owner, and with some algorithms
+    /// anybody, can make several for one content.
     Content,
 }
 
 impl Identity {
     /// The identity of a content whose SHA-256 this is.
-    pub(super) fn of_digest(digest: &[u8]) -> Result<Self, Denial> {
-        digest.try_into().map(Identity::Material).map_err(|_| Denial::HostFailure)
+    pub(in crate::verify) fn of_digest(digest: &[u8]) -> Result<Self, Denial> {
+        digest.try_into().map(Identity::Digest).map_err(|_| Denial::HostFailure)
     }
 
     /// The identity of a content.
-    pub(super) fn of_content(content: &[u8]) -> Self {
-        Identity::Material(mac::sha256(content))
+    pub(in crate::verify) fn of_content(content: &[u8]) -> Self {
+        Identity::Digest(mac::sha256(content))
+    }
+}
+
+/// A proof that verified.
+pub(in crate::verify) struct Found {
+    /// The position of the secret that matched.
+    pub position: usize,
+    /// The event's id, if the signature covers it.
+    pub event_id: Option<Vec<u8>>,
+    /// The identity of the content, if requested.
+    pub identity: Option<Identity>,
+}
+
+impl Found {
+    /// Only the position of a secret that matched.
+    pub fn at(position: usize) -> Self {
+        Self { position, event_id: None, identity: None }
     }
 }
 

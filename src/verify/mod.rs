@@ -1,39 +1,35 @@
-//! The proof: does this request come from who it claims to come from?
+//! Verifies a request: was it made by somebody who knows the secret?
 //!
-//! Pure: no host, no clock, no environment. A success is a [`Verified`], which only [`Proof::finish`] makes; a
-//! failure is a [`Denial`], which carries nothing of the request and nothing of a secret.
+//! Pure: no host, no clock, no environment. A success is a [`Verified`], which only [`Proof::finish`] makes; a failure
+//! is a [`Denial`], which contains no part of the request or of a secret.
+//!
+//! The modules, from the ground up. Each uses those above it in this table and none below:
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`Denial`] | why a request is refused |
+//! | [`bytes`] | reads and writes bytes: encodings, forms, JSON, structured fields, compression |
+//! | [`primitives`] | computes: hashes and MACs, public keys, comparison in constant time, timestamps |
+//! | [`Identity`] | what makes a request the same event as another |
+//! | [`request`] | the request as a proof sees it |
+//! | [`expression`] | the value language: which values of a request are read and signed |
+//! | [`key`] | secrets, prepared for their algorithm |
+//! | [`scheme`] | the kinds of proof, one module each, behind one interface |
+//! | [`check`] | what a source requires, and the verification of one request |
+//!
+//! What only the command needs of a room, and the wasm does not have, is in its module `native`.
 
-pub mod builtin;
+pub mod bytes;
 pub mod check;
-pub mod content;
-mod credential;
 mod denial;
-pub mod encoding;
 pub mod expression;
-pub mod form;
-pub mod http_scheme;
-pub mod http_signature;
 mod identity;
-pub mod json;
-pub mod jwt;
-pub mod keyring;
-pub mod mac;
-pub mod message;
-pub mod message_signature;
-pub mod multipart;
-pub mod percent;
-pub mod public_key;
+pub mod key;
+pub mod primitives;
 pub mod request;
-mod requirement;
 pub mod scheme;
-pub mod secret;
-pub mod signature;
-mod signed;
-pub mod structured_field;
-pub mod timestamp;
-pub mod token;
 
+pub use check::{Dialects, Group, Proof, Requirement, Verified};
 pub use denial::Denial;
-pub use identity::{Identity, Keep, Unidentified};
+pub use identity::{Identity, Unidentified};
 pub use request::{HeaderLine, HeldBody, Occurrence, Request};
-pub use requirement::{Dialects, Group, Proof, Requirement, Verified};

@@ -24,16 +24,16 @@ fn send<'a>(vm: &'a Vm, body: &[u8]) -> (Request<'a>, Action) {
     (request, action)
 }
 
-/// As Webdis answers a call: within the name that the call chose.
+/// Answers a call as Webdis does: wrapped in the function name that the call chose.
 fn answer_store(vm: &Vm, number: usize, json: &str) {
     let calls = vm.calls();
     let path = calls[number - 1].headers.iter().find(|(name, _)| name == ":path").map_or("", |(_, value)| value);
-    let (_, name) = path.split_once("?jsonp=").expect("the answer gets a name");
+    let (_, name) = path.split_once("?jsonp=").expect("the call chooses a name");
     vm.answer_call(number, Some((200, &format!("{name}({json});\n"))));
 }
 
 #[test]
-fn an_event_passes_once_and_again_when_the_upstream_failed() {
+fn an_event_passes_once_and_again_after_the_upstream_failed() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&replayed(json!({ "window": "1h" }))));
         let (first, action) = send(vm, b"one");
@@ -51,12 +51,15 @@ fn an_event_passes_once_and_again_when_the_upstream_failed() {
         let (retry, action) = send(vm, b"one");
         assert_eq!(action, Action::Continue);
         assert_eq!(retry.response(404, true), Action::Continue);
-        assert_eq!(send(vm, b"one").1, Action::Pause, "an answer of the upstream below 500 keeps the claim");
+        let (retry, action) = send(vm, b"one");
+        assert_eq!(action, Action::Continue, "anything but a success gives the claim back");
+        assert_eq!(retry.response(202, true), Action::Continue);
+        assert_eq!(send(vm, b"one").1, Action::Pause, "a success keeps it");
     });
 }
 
 #[test]
-fn an_answer_that_the_upstream_did_not_give_gives_the_claim_back() {
+fn a_local_reply_gives_the_claim_back() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&replayed(json!({ "window": "1h" }))));
         let (first, _) = send(vm, b"one");
@@ -76,17 +79,17 @@ fn claims_survive_a_new_configuration() {
 }
 
 #[test]
-fn a_shared_store_decides_and_gets_no_id_in_clear() {
+fn a_shared_store_decides_and_gets_no_id_in_plain_text() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&with_store("refuse")));
         let (first, action) = send(vm, b"one");
         assert_eq!(action, Action::Pause);
-        assert!(first.upstream().is_nothing(), "nothing goes on before the store answered");
+        assert!(first.upstream().is_nothing(), "nothing is forwarded before the store answers");
         let calls = vm.calls();
         let [Call { cluster, headers, timeout, .. }] = calls.as_slice() else { panic!("one call: {calls:?}") };
         assert_eq!((cluster.as_str(), *timeout), ("events", 300));
         let path = headers.iter().find(|(name, _)| name == ":path").map_or("", |(_, value)| value);
-        let (command, name) = path.split_once("?jsonp=").expect("the answer gets a name");
+        let (command, name) = path.split_once("?jsonp=").expect("the call chooses a name");
         let key = command.strip_prefix("/SET/hookwarden:").and_then(|rest| rest.strip_suffix("/1/NX/EX/3600"));
         assert!(key.is_some_and(|key| key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit())), "{path}");
         assert_eq!(Some(name), key);
@@ -104,7 +107,7 @@ fn a_shared_store_decides_and_gets_no_id_in_clear() {
 }
 
 #[test]
-fn forged_identity_in_trailers_does_not_go_on_while_a_store_is_asked() {
+fn forged_identity_in_trailers_is_not_forwarded_during_a_store_call() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&with_store("refuse")));
         let request = signed(vm, b"one");
@@ -118,7 +121,7 @@ fn forged_identity_in_trailers_does_not_go_on_while_a_store_is_asked() {
 }
 
 #[test]
-fn the_sender_hears_of_a_failure_when_its_claim_is_given_back() {
+fn the_response_waits_until_the_claim_is_given_back() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&with_store("refuse")));
         let (first, _) = send(vm, b"one");
@@ -135,7 +138,7 @@ fn the_sender_hears_of_a_failure_when_its_claim_is_given_back() {
 }
 
 #[test]
-fn a_store_that_does_not_answer_refuses_or_leaves_it_to_this_proxy() {
+fn without_an_answer_of_the_store_the_request_is_refused_or_local_memory_decides() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&with_store("refuse")));
         let (first, _) = send(vm, b"one");
@@ -153,13 +156,13 @@ fn a_store_that_does_not_answer_refuses_or_leaves_it_to_this_proxy() {
         assert_eq!(first.resumed(), (true, false));
         let (again, _) = send(vm, b"one");
         assert_eq!(again.answer().map(|answer| answer.status), Some(409));
-        assert_eq!(vm.calls().len(), 3, "what this proxy remembers needs no call");
+        assert_eq!(vm.calls().len(), 3, "an event that this proxy remembers needs no call");
         assert_eq!(vm.metric("hookwarden.source.github.replay.store_failures"), Some(3));
     });
 }
 
 #[test]
-fn an_answer_to_another_call_is_none() {
+fn an_answer_to_another_call_does_not_count() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&with_store("refuse")));
         let (first, _) = send(vm, b"one");
@@ -168,7 +171,7 @@ fn an_answer_to_another_call_is_none() {
             let calls = vm.calls();
             let path =
                 calls[number - 1].headers.iter().find(|(name, _)| name == ":path").map(|(_, value)| value.clone());
-            path.and_then(|path| Some(path.split_once("?jsonp=")?.1.to_owned())).expect("the answer gets a name")
+            path.and_then(|path| Some(path.split_once("?jsonp=")?.1.to_owned())).expect("the call chooses a name")
         };
         for (number, request, other) in [(1, &first, name(2)), (2, &second, name(1))] {
             vm.answer_call(number, Some((200, &format!("{other}({{\"SET\":[true,\"OK\"]}});\n"))));
@@ -179,7 +182,7 @@ fn an_answer_to_another_call_is_none() {
 }
 
 #[test]
-fn a_service_is_asked_and_answers_without_a_name() {
+fn a_rest_service_is_called_without_a_callback_name() {
     on_a_fresh_vm(|vm| {
         let store = json!({ "kind": "rest", "cluster": "events" });
         assert!(vm.configure(&replayed(json!({ "window": "1h", "duplicate": 409, "store": store }))));
@@ -195,7 +198,7 @@ fn a_service_is_asked_and_answers_without_a_name() {
 }
 
 #[test]
-fn a_store_that_cannot_be_called_is_one_that_does_not_answer() {
+fn a_failed_call_to_the_store_counts_as_no_answer() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&with_store("refuse")));
         vm.take_cluster_away();
@@ -206,26 +209,26 @@ fn a_store_that_cannot_be_called_is_one_that_does_not_answer() {
 }
 
 #[test]
-fn a_sender_that_goes_while_the_store_is_asked_leaves_no_claim_here() {
+fn a_sender_that_disconnects_during_a_store_call_leaves_no_claim() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&with_store("local")));
         let (gone, _) = send(vm, b"one");
         gone.ends();
         assert_eq!(vm.metric("hookwarden.source.github.replay.remembered"), Some(0));
         let (retry, _) = send(vm, b"one");
-        assert_eq!(vm.calls().len(), 2, "the retry is asked about again");
+        assert_eq!(vm.calls().len(), 2, "the retry causes another call");
         answer_store(vm, 2, r#"{"SET":[true,"OK"]}"#);
         assert_eq!(retry.resumed(), (true, false));
     });
 }
 
 #[test]
-fn an_answer_that_comes_before_the_store_s_waits_for_it() {
+fn a_response_before_the_stores_answer_waits_for_it() {
     on_a_fresh_vm(|vm| {
         let mut configuration = with_store("refuse");
         configuration["sources"][0]["mode"] = json!("observe");
         assert!(vm.configure(&configuration));
-        // A source that only observes lets the headers go, and pieces of the body.
+        // An observing source forwards the headers and pieces of the body.
         for (number, status) in [(1, 200), (2, 503)] {
             let request = signed(vm, format!("{number}").as_bytes());
             assert_eq!(request.headers(false), Action::Continue);
@@ -236,7 +239,7 @@ fn an_answer_that_comes_before_the_store_s_waits_for_it() {
             assert_eq!(request.resumed(), (true, status == 200));
             assert_eq!(vm.metric("hookwarden.source.github.requests.passed"), Some(number as u64));
         }
-        assert_eq!(vm.calls().len(), 3, "what the upstream failed is given back");
+        assert_eq!(vm.calls().len(), 3, "a failed event is given back");
         let duplicate = signed(vm, b"1");
         duplicate.headers(false);
         assert_eq!(duplicate.body(b"1", true), Action::Continue);
@@ -245,7 +248,7 @@ fn an_answer_that_comes_before_the_store_s_waits_for_it() {
 }
 
 #[test]
-fn an_upload_that_breaks_off_after_the_proof_leaves_no_claim() {
+fn an_upload_aborted_after_verification_leaves_no_claim() {
     on_a_fresh_vm(|vm| {
         let mut bearer = source("bearer", check("bearer"));
         bearer["replay"] = json!({ "window": "1h", "id": "header:x-id", "insecure_unsigned_id": true });
@@ -260,12 +263,12 @@ fn an_upload_that_breaks_off_after_the_proof_leaves_no_claim() {
         assert_eq!(retry.headers(false), Action::Continue);
         assert_eq!(retry.body(b"whole", true), Action::Continue);
         retry.ends();
-        assert_eq!(send().headers(false), Action::Pause, "a request that came whole keeps its claim");
+        assert_eq!(send().headers(false), Action::Pause, "a complete request keeps its claim");
     });
 }
 
 #[test]
-fn the_hosts_own_answer_while_the_store_is_asked_is_not_held_and_lets_nothing_through() {
+fn a_local_reply_during_a_store_call_is_not_held_and_nothing_is_forwarded() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&with_store("refuse")));
         let (request, _) = send(vm, b"one");
@@ -278,14 +281,14 @@ fn the_hosts_own_answer_while_the_store_is_asked_is_not_held_and_lets_nothing_th
 }
 
 #[test]
-fn a_claim_that_the_store_may_have_is_counted_where_the_upstream_fails() {
+fn a_claim_that_the_store_may_have_is_counted_if_the_upstream_fails() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&with_store("local")));
         let (request, _) = send(vm, b"one");
         vm.answer_call(1, None);
         assert_eq!(request.resumed(), (true, false));
         assert_eq!(request.response(503, true), Action::Continue);
-        assert_eq!(vm.calls().len(), 1, "what may be another's claim is not deleted");
+        assert_eq!(vm.calls().len(), 1, "a claim that may belong to another request is not deleted");
         assert_eq!(vm.metric("hookwarden.source.github.replay.stuck"), Some(1));
     });
 }

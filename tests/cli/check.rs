@@ -1,5 +1,5 @@
-//! `hookwarden check`: set-ups with one real mistake each in `check/`, and beside each what is said of it. `BLESS=1`
-//! writes that anew.
+//! `hookwarden check`: set-ups with one real mistake each in `check/`, with the expected output next to them. `BLESS=1`
+//! rewrites it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -10,16 +10,16 @@ use serde_json::Value;
 
 use crate::support::{Ran, hookwarden};
 
-/// When the fixtures are checked.
+/// The time at which the fixtures are checked.
 const AT: &str = "2026-11-22T00:00:00Z";
-/// Stands in every secret of the fixtures, and in no output.
+/// Occurs in every secret of the fixtures, and must not occur in any output.
 const PLANTED: &str = "planted";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The fixtures' names without ending, with the file and the environment file if there is one.
+/// The names of the fixtures without extension, and their paths.
 fn fixtures() -> Vec<(String, PathBuf)> {
     let folder = root().join("tests/cli/check");
     let mut paths: Vec<_> = fs::read_dir(folder)
@@ -50,7 +50,7 @@ fn check_fixture(path: &Path, more: &[&str]) -> Ran {
 }
 
 #[test]
-fn every_set_up_is_answered_with_the_words_beside_it() {
+fn every_set_up_gets_the_output_in_the_file_next_to_it() {
     let mut wrong = String::new();
     for (name, path) in fixtures() {
         let ran = check_fixture(&path, &[]);
@@ -58,20 +58,20 @@ fn every_set_up_is_answered_with_the_words_beside_it() {
         let said = format!("exit {}\n{}", ran.code, ran.out);
         let expected_path = path.with_extension("txt");
         if std::env::var_os("BLESS").is_some() {
-            fs::write(&expected_path, &said).expect("the expected words can be written");
+            fs::write(&expected_path, &said).expect("the expected output can be written");
         }
         let expected = fs::read_to_string(&expected_path).unwrap_or_default();
         if said != expected {
             let _ = write!(wrong, "\n{name}\n--- expected\n{expected}--- said\n{said}");
         }
         let is_fine = name.starts_with("finds-nothing");
-        assert_eq!(is_fine, ran.out.starts_with("nothing to complain of"), "{name}: {}", ran.out);
+        assert_eq!(is_fine, ran.out.starts_with("no problems found"), "{name}: {}", ran.out);
     }
-    assert!(wrong.is_empty(), "{wrong}\nIf that is right: BLESS=1, and read what changed.");
+    assert!(wrong.is_empty(), "{wrong}\nIf this is right, run with BLESS=1 and review the changes.");
 }
 
 #[test]
-fn no_output_holds_a_value() {
+fn no_output_contains_a_value() {
     for (name, path) in fixtures() {
         for format in ["text", "json", "github"] {
             let ran = check_fixture(&path, &["--format", format]);
@@ -82,7 +82,7 @@ fn no_output_holds_a_value() {
 }
 
 #[test]
-fn every_code_is_unique_documented_and_linked_to_a_section_that_is_there() {
+fn every_code_is_unique_documented_and_linked_to_an_existing_section() {
     let codes: Value =
         serde_json::from_str(&hookwarden(&["check", "--codes", "--format", "json"], "").out).expect("JSON");
     let codes = codes.as_array().expect("a list");
@@ -98,13 +98,13 @@ fn every_code_is_unique_documented_and_linked_to_a_section_that_is_there() {
             missing.push(docs);
         }
     }
-    assert!(missing.is_empty(), "no such sections: {missing:?}");
+    assert!(missing.is_empty(), "missing sections: {missing:?}");
     let documents = documents();
     let undocumented: Vec<_> = names.iter().filter(|name| !documents.contains(&format!("| `{name}` |"))).collect();
     assert!(undocumented.is_empty(), "not in the table of codes: {undocumented:?}");
 }
 
-/// The text about this command.
+/// The documentation of this command.
 fn documents() -> String {
     let whole = root().join("docs/command.md");
     let part = root().join("docs/command-check.part.md");
@@ -122,7 +122,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_code_stands_in_the_words_of_some_fixture_or_is_known_to_stand_in_none() {
+fn every_code_has_a_fixture_or_a_reason_to_have_none() {
     let codes = hookwarden(&["check", "--codes"], "").out;
     let said: String = fixtures()
         .iter()
@@ -130,12 +130,12 @@ fn every_code_stands_in_the_words_of_some_fixture_or_is_known_to_stand_in_none()
         .collect();
     let names = codes.lines().filter_map(|line| line.split_whitespace().next());
     let untested: Vec<_> = names.filter(|name| !said.contains(&format!("[{name}]"))).collect();
-    // It needs two files: below.
+    // It needs two files and has its own test below.
     assert_eq!(untested, ["nothing-here"], "these codes have no fixture");
 }
 
 #[test]
-fn the_shipped_set_ups_are_right() {
+fn the_shipped_set_ups_have_no_problems() {
     for file in ["envoy/envoy.yaml", "envoy/envoy-chain.yaml", "envoy/istio.yaml"] {
         let ran = hookwarden(&["check", "--at", AT, "--env-file", "envoy/demo.env", file], "");
         assert_eq!(ran.code, 0, "{file}\n{}{}", ran.out, ran.err);
@@ -146,9 +146,17 @@ fn the_shipped_set_ups_are_right() {
 }
 
 #[test]
-fn the_documents_examples_are_right() {
+fn the_examples_in_the_documentation_have_no_problems() {
     let mut wrong = String::new();
-    for file in ["README.md", "docs/configuration.md", "docs/operations.md", "docs/schemes.md"] {
+    let documents = [
+        "README.md",
+        "docs/configuration.md",
+        "docs/envoy.md",
+        "docs/istio.md",
+        "docs/operations.md",
+        "docs/schemes.md",
+    ];
+    for file in documents {
         let text = fs::read_to_string(root().join(file)).expect("the documents are there");
         for (line, language, block) in blocks(&text) {
             let is_whole = match language.as_str() {
@@ -167,7 +175,7 @@ fn the_documents_examples_are_right() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// The code blocks of a document: the line, the words behind the fence, the text.
+/// The code blocks of a document: the line, the info string, the text.
 fn blocks(text: &str) -> Vec<(usize, String, String)> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().enumerate();
@@ -194,7 +202,7 @@ const FINE: &str = r#"{
 }"#;
 
 #[test]
-fn standard_input_may_hold_several_documents() {
+fn standard_input_may_contain_several_documents() {
     let text = format!("{FINE}\n---\n{}", FINE.replace("\"stripe\"", "\"strpe\""));
     let ran = hookwarden(&["check", "-"], &text);
     assert_eq!(ran.code, 1, "{ran:?}");
@@ -204,7 +212,7 @@ fn standard_input_may_hold_several_documents() {
 }
 
 #[test]
-fn an_empty_file_is_not_taken_for_a_good_one() {
+fn an_empty_file_is_an_error() {
     for text in ["", "\n", "---\n", "# nothing\n"] {
         let ran = hookwarden(&["check", "-"], text);
         assert_eq!(ran.code, 1, "{text:?}: {ran:?}");
@@ -213,7 +221,7 @@ fn an_empty_file_is_not_taken_for_a_good_one() {
 }
 
 #[test]
-fn warnings_are_errors_on_request_only() {
+fn warnings_are_errors_only_on_request() {
     let text = FINE.replace("\"env\": \"STRIPE_WEBHOOK_SECRET\"", "\"value\": \"whsec_planted-in-the-file\"");
     let ran = hookwarden(&["check", "-"], &text);
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -255,7 +263,7 @@ fn github_gets_a_command_for_each_finding_with_its_place() {
 }
 
 #[test]
-fn what_cannot_be_read_ends_with_two_and_says_what_to_do() {
+fn an_unreadable_file_exits_with_two_and_says_what_to_do() {
     for (argument, expected) in
         [("no-such-file.yaml", "there is no such file"), ("envoy", "is a folder; name its files, such as envoy/*.yaml")]
     {
@@ -283,10 +291,10 @@ fn an_environment_file_may_have_quotes_comments_and_lines() {
     let all = "# comment\n\nexport A=whsec_a_secret_of_many_letters # comment\nB = 'whsec_a \"secret\" # of $B'\n\
                C=\"whsec_a \\\"secret\\\" of\" # comment\r\nD=\"whsec_of_two\nlines\"\nE=\n";
     for (name, code, expected) in [
-        ("A", 0, "nothing to complain of"),
-        ("B", 0, "nothing to complain of"),
-        ("C", 0, "nothing to complain of"),
-        ("D", 1, "has a line break"),
+        ("A", 0, "no problems found"),
+        ("B", 0, "no problems found"),
+        ("C", 0, "no problems found"),
+        ("D", 1, "contains a line break"),
         ("E", 1, "is not set"),
         ("MISSING", 1, "is not set"),
     ] {
@@ -303,7 +311,7 @@ fn an_environment_file_may_have_quotes_comments_and_lines() {
 }
 
 #[test]
-fn colours_are_for_terminals_only() {
+fn colours_are_used_only_on_terminals() {
     let ran = hookwarden(&["check", "tests/cli/check/names-the-missing-flag.yaml"], "");
     assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "{ran:?}");
 }

@@ -1,7 +1,7 @@
 //! The tests of `hookwarden explain`.
 //!
-//! Where a new one goes: a mistake that it must name is a fixture in `explain/mistakes/`; a way to write down a
-//! request is in `captures`; what becomes of very many is in `batch`; what is never shown is in `secrecy`.
+//! Where a new one goes: a mistake that it must name is a fixture in `explain/mistakes/`; a format of captures goes
+//! into `captures`; batches into `batch`; secrets in the output into `secrecy`.
 
 #[path = "explain/batch.rs"]
 mod batch;
@@ -11,7 +11,5 @@ mod captures;
 mod mistakes;
 #[path = "explain/options.rs"]
 mod options;
-#[path = "explain/scratch.rs"]
-mod scratch;
 #[path = "explain/secrecy.rs"]
 mod secrecy;

@@ -1,4 +1,4 @@
-//! `hookwarden manifest`: whatever it writes passes `hookwarden check`, and Envoy takes it.
+//! `hookwarden manifest`: everything it writes passes `hookwarden check`, and Envoy accepts it.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use crate::support::{Ran, hookwarden};
 
 const TARGETS: [&str; 5] = ["envoy", "compose", "istio-gateway", "istio-sidecar", "envoy-gateway"];
 
-/// Nothing in it is worth a warning.
+/// A configuration without warnings.
 const PLAIN: &str = r#"{
   "sources": [
     {
@@ -33,7 +33,7 @@ const PLAIN: &str = r#"{
   ]
 }"#;
 
-/// What a set-up must provide more: a store, addresses that can be believed.
+/// A configuration that needs more of its set-up: a store, and trustworthy client addresses.
 const GUARDED: &str = r#"{
   "body_hold": "chain",
   "sources": [
@@ -68,7 +68,7 @@ fn every_manifest_passes_the_check_without_a_warning() {
             (PLAIN, &["--trusted-hops", "2", "--upstream", "other.example.com:8443"]),
             (GUARDED, &["--name", "hooks", "--namespace", "hooks", "--secret", "hooks"]),
         ] {
-            // A sidecar does not know its clients' addresses; that is said below.
+            // A sidecar does not know its clients' addresses, which a test below covers.
             if target == "istio-sidecar" && configuration == GUARDED {
                 continue;
             }
@@ -82,7 +82,7 @@ fn every_manifest_passes_the_check_without_a_warning() {
 }
 
 #[test]
-fn every_manifest_says_who_holds_whatever_the_configuration_said() {
+fn every_manifest_sets_body_hold_whatever_the_configuration_has() {
     for target in TARGETS {
         for configuration in [PLAIN, &PLAIN.replacen('{', "{ \"body_hold\": \"chain\",", 1)] {
             let text = manifest(target, configuration, &[]).out;
@@ -96,7 +96,7 @@ fn every_manifest_says_who_holds_whatever_the_configuration_said() {
 }
 
 #[test]
-fn every_variable_is_wired_from_a_secret_and_none_has_a_value() {
+fn every_variable_comes_from_a_secret_and_none_has_a_value() {
     for target in TARGETS {
         let text = manifest(target, PLAIN, &["--secret", "my-secrets"]).out;
         for name in ["STRIPE_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET_OLD", "SLACK_SIGNING_SECRET"] {
@@ -113,7 +113,7 @@ fn every_variable_is_wired_from_a_secret_and_none_has_a_value() {
 }
 
 #[test]
-fn the_limit_lies_above_the_largest_body() {
+fn the_buffer_limit_is_above_the_largest_body() {
     for (target, limit) in [
         ("envoy", "request_body_buffer_limit: 28311552"),
         ("istio-gateway", "max_request_bytes: 28311552"),
@@ -126,13 +126,34 @@ fn the_limit_lies_above_the_largest_body() {
 }
 
 #[test]
-fn a_rule_that_the_target_cannot_keep_is_remarked() {
+fn a_signed_request_id_is_preserved_only_if_a_source_needs_it() {
+    let signed = PLAIN.replace("\"slack\"", "\"mercadopago\"");
+    for (target, kept) in [
+        ("envoy", "preserve_external_request_id: true"),
+        ("compose", "preserve_external_request_id: true"),
+        ("envoy-gateway", "headers: { requestID: PreserveOrGenerate }"),
+    ] {
+        let text = manifest(target, &signed, &[]).out;
+        assert!(text.contains(kept), "{target}: {text}");
+        assert!(!manifest(target, PLAIN, &[]).out.contains(kept), "{target}");
+        // `check` requires the setting, and accepts the set-up with it.
+        if target != "compose" {
+            let checked = hookwarden(&["check", "-"], &text);
+            assert!(!checked.out.contains("request-id-replaced"), "{target}: {}", checked.out);
+            let without = hookwarden(&["check", "-"], &text.replace(kept, "# nothing"));
+            assert!(without.out.contains("error[request-id-replaced]"), "{target}: {}", without.out);
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_the_target_cannot_enforce_gets_a_warning() {
     let ran = manifest("istio-sidecar", GUARDED, &[]);
     assert!(ran.err.contains("[address-forgeable]"), "{}", ran.err);
 }
 
 #[test]
-fn a_configuration_that_the_filter_refuses_makes_no_manifest() {
+fn a_refused_configuration_gives_no_manifest() {
     for target in TARGETS {
         let ran =
             hookwarden(&["manifest", target, "-"], &PLAIN.replace("\"slack\", \"secrets\"", "\"slck\", \"secrets\""));
@@ -141,7 +162,7 @@ fn a_configuration_that_the_filter_refuses_makes_no_manifest() {
         let ran = hookwarden(&["manifest", target, "-"], "static_resources: {}\n");
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{target}: {}", ran.err);
     }
-    // A duplicate cannot be marked where the chain holds.
+    // A duplicate cannot be marked if the chain holds.
     let pass = GUARDED.replace("\"window\": \"24h\",", "\"window\": \"24h\", \"duplicate\": \"pass\",");
     let ran = hookwarden(&["manifest", "istio-gateway", "-"], &pass);
     assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
@@ -149,7 +170,7 @@ fn a_configuration_that_the_filter_refuses_makes_no_manifest() {
 }
 
 #[test]
-fn what_cannot_be_a_name_or_an_address_is_refused() {
+fn invalid_names_and_addresses_are_refused() {
     for more in [
         ["--upstream", "no-port"],
         ["--upstream", "evil\n:80"],
@@ -164,7 +185,7 @@ fn what_cannot_be_a_name_or_an_address_is_refused() {
 }
 
 #[test]
-fn files_are_written_into_a_folder_and_never_over_others() {
+fn files_are_written_into_a_folder_and_never_overwritten() {
     let folder = std::env::temp_dir().join(format!("hookwarden-manifest-{}", std::process::id()));
     let path = folder.to_string_lossy().into_owned();
     let ran = manifest("compose", PLAIN, &["--out", &path]);
@@ -183,13 +204,13 @@ fn files_are_written_into_a_folder_and_never_over_others() {
 }
 
 #[test]
-fn envoy_takes_the_bootstrap() {
+fn envoy_accepts_the_bootstrap() {
     let tool = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_file());
     let (Some(envoy), Some(wasm)) = (tool("HOOKWARDEN_ENVOY"), tool("HOOKWARDEN_WASM")) else {
         let required = std::env::var("HOOKWARDEN_REQUIRE_ENVOY").is_ok_and(|value| value == "1");
         assert!(!required, "HOOKWARDEN_ENVOY and HOOKWARDEN_WASM must name the programs; `make test` does");
-        // Not `eprintln!`, which is captured where a test succeeds.
-        let line = b"SKIPPED envoy_takes_the_bootstrap: no Envoy (HOOKWARDEN_ENVOY) or no module (HOOKWARDEN_WASM)\n";
+        // Not `eprintln!`, which is captured if a test succeeds.
+        let line = b"SKIPPED envoy_accepts_the_bootstrap: no Envoy (HOOKWARDEN_ENVOY) or no module (HOOKWARDEN_WASM)\n";
         let _ = std::io::stderr().write_all(line);
         return;
     };

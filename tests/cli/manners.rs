@@ -62,7 +62,7 @@ fn errors_are_styled_on_a_terminal_and_plain_elsewhere() {
 }
 
 #[test]
-fn wrong_arguments_are_told_on_standard_error_with_exit_code_2() {
+fn wrong_arguments_are_reported_on_standard_error_with_exit_code_2() {
     for arguments in [&[][..], &["no-such-command"], &["senders", "--no-such-flag"], &["completions", "tcsh"]] {
         let ran = hookwarden(arguments, "");
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments:?}");
@@ -71,13 +71,13 @@ fn wrong_arguments_are_told_on_standard_error_with_exit_code_2() {
 }
 
 #[test]
-fn a_wrong_word_is_answered_with_the_one_that_was_meant() {
+fn a_misspelt_command_gets_a_suggestion() {
     let ran = hookwarden(&["sender"], "");
     assert!(ran.code == 2 && ran.err.contains("'senders'"), "{ran:?}");
 }
 
 #[test]
-fn nothing_panics_where_nobody_reads() {
+fn nothing_panics_on_a_closed_pipe() {
     let every_help: Vec<_> = commands().into_iter().map(|command| vec![command, "--help".to_owned()]).collect();
     let mut runs: Vec<Vec<&str>> =
         every_help.iter().map(|arguments| arguments.iter().map(String::as_str).collect()).collect();
@@ -99,18 +99,18 @@ fn nothing_panics_where_nobody_reads() {
 }
 
 #[test]
-fn the_version_is_the_packages() {
+fn the_version_is_that_of_the_package() {
     let ran = hookwarden(&["--version"], "");
     assert_eq!(ran.out.trim(), concat!("hookwarden ", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
-fn completions_know_every_command() {
+fn completions_include_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let ran = hookwarden(&["completions", shell], "");
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{shell}");
         for command in commands() {
-            assert!(ran.out.contains(&command), "{shell} does not know {command}");
+            assert!(ran.out.contains(&command), "{shell} does not complete {command}");
         }
     }
 }

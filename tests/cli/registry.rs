@@ -1,4 +1,4 @@
-//! `hookwarden senders`: what the files in `providers/` tell people.
+//! `hookwarden senders`: the files in `providers/`, for people.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +28,7 @@ fn files() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_file_is_listed_in_order_with_what_it_says() {
+fn every_file_is_listed_in_order_with_its_contents() {
     let senders = senders();
     let names: Vec<_> = senders.iter().map(|sender| text(sender, "/provider").to_owned()).collect();
     assert_eq!(names, files().into_iter().collect::<Vec<_>>());
@@ -42,13 +42,13 @@ fn every_file_is_listed_in_order_with_what_it_says() {
         for member in ["hint", "made_by", "prefix", "longest"] {
             assert_eq!(sender["secret"][member], file["secret"][member], "{name}: {member}");
         }
-        assert!(sender["scheme"].is_object(), "{name}: an alias has the scheme of the other");
+        assert!(sender["scheme"].is_object(), "{name}: an alias has the scheme of its target");
         assert_eq!(sender["networks"], file["networks"], "{name}");
     }
 }
 
 #[test]
-fn every_source_is_a_valid_one_without_a_guard_to_warn_of() {
+fn every_example_source_is_valid_and_causes_no_guard_warning() {
     for sender in senders() {
         let name = text(&sender, "/provider");
         let configuration = format!(r#"{{ "sources": [{}] }}"#, sender["source"]);
@@ -56,7 +56,7 @@ fn every_source_is_a_valid_one_without_a_guard_to_warn_of() {
         let loaded = loaded.unwrap_or_else(|problems| panic!("{name}: {problems:?}\n{configuration}"));
         for warning in loaded.warnings {
             let place = warning.path.to_string();
-            // With dialects, a request could be sent once in each of them; there is no id to name that all of them sign.
+            // With several dialects, a request could be sent once in each of them, and no id is signed in all.
             let is_known = place == "$.sources[0].replay" && sender["scheme"].get("dialects").is_some();
             assert!(is_known || place.starts_with("$.sources[0].verify"), "{name}: {warning}");
         }
@@ -67,7 +67,7 @@ fn every_source_is_a_valid_one_without_a_guard_to_warn_of() {
 }
 
 #[test]
-fn a_page_shows_everything_of_a_sender() {
+fn a_page_shows_everything_about_a_sender() {
     let ran = hookwarden(&["senders", "stripe"], "");
     assert_eq!(ran.code, 0);
     for part in [
@@ -77,7 +77,7 @@ fn a_page_shows_everything_of_a_sender() {
         "{timestamp}.{body}",
         "at most 5m from now",
         "begins with whsec_",
-        "sdk: ",
+        "the sender's own code: ",
         "https://docs.stripe.com/webhooks/signature",
         r#""provider": "stripe""#,
         "STRIPE_WEBHOOK_SECRET",
@@ -89,7 +89,29 @@ fn a_page_shows_everything_of_a_sender() {
 }
 
 #[test]
-fn every_page_holds_its_source_and_what_is_not_protected() {
+fn a_page_shows_the_origin_of_the_tolerance_the_retries_and_what_must_stay_unchanged() {
+    for (sender, parts) in [
+        ("linear", &["ours, for the sender names none", "for up to 7h 1m, with the time of the first attempt"][..]),
+        ("stripe", &["the sender's own", "for up to 3days, each attempt signed anew"]),
+        ("mercadopago", &["query, x-request-id: the signature covers it", "preserve_external_request_id"]),
+        ("square", &["host, path, query: the signature covers it"]),
+    ] {
+        let page = hookwarden(&["senders", sender], "").out;
+        let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in parts {
+            assert!(words.contains(part), "{sender} lacks {part:?}:\n{page}");
+        }
+    }
+    let all = senders();
+    let of = |name: &str| all.iter().find(|sender| text(sender, "/provider") == name).expect("it is shipped");
+    assert_eq!(text(of("linear"), "/retries/time"), "kept");
+    assert_eq!(text(of("linear"), "/tolerance_by"), "us");
+    assert_eq!(of("mercadopago")["signed_of_head"], serde_json::json!(["query", "x-request-id"]));
+    assert_eq!(of("github")["tolerance_by"], Value::Null);
+}
+
+#[test]
+fn every_page_has_a_source_and_what_is_not_protected() {
     for sender in senders() {
         let name = text(&sender, "/provider");
         let page = hookwarden(&["senders", name], "");
@@ -121,7 +143,7 @@ fn words_find_names_in_any_case_and_with_or_without_hyphens() {
     assert_eq!(found(&["standard_webhooks"]), ["standard-webhooks"]);
     assert_eq!(found(&["simple notification"]), Vec::<String>::new());
     assert!(found(&["amazon"]).len() > 3);
-    // Both words, wherever they stand; the best fit first.
+    // Both words, in any position; the best match first.
     assert_eq!(found(&["signature", "sns"]), ["amazon-sns-v1"]);
     assert_eq!(found(&["gitlab-"]).first().map(String::as_str), Some("gitlab"));
     let shop = found(&["shop"]);
@@ -129,7 +151,7 @@ fn words_find_names_in_any_case_and_with_or_without_hyphens() {
 }
 
 #[test]
-fn several_are_a_table_and_one_is_a_page() {
+fn several_matches_are_a_table_and_one_is_a_page() {
     let table = hookwarden(&["senders", "twi"], "").out;
     assert!(table.starts_with("PROVIDER"), "{table}");
     for name in ["twilio", "twilio-json", "twitch"] {
@@ -140,7 +162,7 @@ fn several_are_a_table_and_one_is_a_page() {
 }
 
 #[test]
-fn a_misspelt_sender_is_answered_with_the_one_that_was_meant() {
+fn a_misspelt_sender_gets_a_suggestion() {
     for (typed, meant) in [
         ("stirpe", "stripe"),
         ("gihtub", "github"),

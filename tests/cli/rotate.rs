@@ -48,7 +48,7 @@ fn adds_the_new_secret_and_changes_nothing_else() {
 }
 
 #[test]
-fn writes_the_new_entry_as_its_neighbours_are_written() {
+fn writes_the_new_entry_in_the_style_of_its_neighbours() {
     let new = ["--new-env", "NEXT", "--new-id", "next"];
     let ran = rotate(TWO_SOURCES, &[&["--source", "mail", "--list", "verify[0].secrets"], &new[..]].concat());
     let last = r#"{ "env": "MAIL_PASSWORD_OLD", "not_after": "2026-12-31T00:00:00Z" }"#;
@@ -73,11 +73,11 @@ fn finishes_with_the_new_secret_alone() {
     assert_eq!(ran.out, TWO_SOURCES.replace(r#"{ "id": "2025-11", "env": "GITHUB_SECRET_2025_11" }"#, new));
     assert!(ran.err.contains("Remove GITHUB_SECRET_2025_11"), "{}", ran.err);
     let back = rotate(&begun, &["--source", "github", "--finish", "--old-id", "next"]);
-    assert_eq!(back.out, TWO_SOURCES, "the way back, if the new one was no good");
+    assert_eq!(back.out, TWO_SOURCES, "rolling back to the old secret");
 }
 
 #[test]
-fn lets_the_old_secret_end_and_knows_it_by_that() {
+fn gives_the_old_secret_an_end_and_recognises_it_later() {
     let until = "2027-01-01T00:00:00Z";
     let begun = rotate(TWO_SOURCES, &["--source", "github", "--until", until]);
     let old = format!(r#"{{ "id": "2025-11", "env": "GITHUB_SECRET_2025_11", "not_after": "{until}" }}"#);
@@ -101,7 +101,7 @@ fn does_not_guess_which_secret_is_the_old_one() {
 }
 
 #[test]
-fn tells_the_steps_in_the_order_that_loses_no_event() {
+fn lists_the_steps_in_the_order_that_loses_no_event() {
     let ran = rotate(TWO_SOURCES, &["--source", "github", "--new-env", "GITHUB_NEXT", "--new-id", "next"]);
     let places: Vec<_> = [
         "hookwarden secret new --for github",
@@ -119,7 +119,7 @@ fn tells_the_steps_in_the_order_that_loses_no_event() {
 }
 
 #[test]
-fn makes_names_that_are_free_and_say_when() {
+fn chooses_unused_names_with_a_date() {
     let ran = rotate(TWO_SOURCES, &["--source", "github", "--format", "json"]);
     let first: Value = serde_json::from_str(&ran.out).expect("it is JSON");
     let (id, env) = (first["new"]["id"].as_str().expect("text"), first["new"]["env"].as_str().expect("text"));
@@ -132,7 +132,7 @@ fn makes_names_that_are_free_and_say_when() {
 }
 
 #[test]
-fn refuses_what_would_not_be_valid() {
+fn refuses_invalid_results() {
     for (arguments, part) in [
         (&["--source", "gitlab"][..], "there are github, mail"),
         (&["--source", "github", "--new-env", "GITHUB_SECRET_2025_11"], "holds an old secret"),
@@ -158,7 +158,7 @@ fn refuses_what_would_not_be_valid() {
 }
 
 #[test]
-fn never_tells_a_secret_that_stands_in_the_configuration() {
+fn never_prints_a_secret_of_the_configuration() {
     for arguments in [&[][..], &["--finish"], &["--new-env", "X"], &["--old-id", "x"]] {
         let ran = rotate(TWO_SOURCES, &[&["--source", "mail", "--list", "verify[1].secrets"], arguments].concat());
         assert!(!ran.err.contains("never-told"), "{}", ran.err);
@@ -196,7 +196,7 @@ fn every_list_of_every_accepted_configuration_can_be_rotated() {
     assert!(rotated > 5, "{rotated}");
 }
 
-/// `--list …` for every list of a source, nothing where there is one.
+/// `--list …` for every list of a source, or nothing if there is only one.
 fn lists(text: &str, source: &str) -> Vec<Vec<&'static str>> {
     let ran = rotate(text, &["--source", source]);
     let Some((_, choice)) = ran.err.split_once("several lists of secrets; say ") else { return vec![Vec::new()] };

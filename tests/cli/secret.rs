@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use crate::registry::{senders, text};
 use crate::support::hookwarden;
 
-/// A new secret, whoever makes those of this sender.
+/// A new secret, even if the sender makes its own.
 fn made(provider: &str) -> String {
     let ran = hookwarden(&["secret", "new", "--for", provider, "--for-testing", "--format", "json"], "");
     assert_eq!(ran.code, 0, "{provider}: {}", ran.err);
     let object: Value = serde_json::from_str(&ran.out).expect("it is JSON");
-    assert!(!ran.err.contains(text(&object, "/secret")), "{provider}: the secret is told once");
+    assert!(!ran.err.contains(text(&object, "/secret")), "{provider}: the secret is printed only once");
     text(&object, "/secret").to_owned()
 }
 
 #[test]
-fn a_secret_for_every_sender_is_one_that_its_check_takes_without_a_warning() {
+fn a_new_secret_for_every_sender_is_accepted_without_a_warning() {
     for sender in senders().iter().filter(|sender| sender["public_keys"] == false) {
         let name = text(sender, "/provider");
         let secret = made(name);
@@ -34,13 +34,13 @@ fn a_secret_for_every_sender_is_one_that_its_check_takes_without_a_warning() {
 }
 
 #[test]
-fn a_secret_has_at_least_256_bits_where_the_sender_takes_them() {
+fn a_secret_has_at_least_256_bits_if_the_sender_allows_it() {
     assert_eq!(made("github").len(), 64);
     assert!(made("github").bytes().all(|byte| byte.is_ascii_hexdigit()));
     let secret = made("standard-webhooks");
     assert_eq!(secret.strip_prefix("whsec_").map(str::len), Some(44), "the base64 of 32 bytes");
     assert_eq!(made("adyen-platform").len(), 64);
-    // Lemon Squeezy takes 40 characters at the most.
+    // Lemon Squeezy accepts at most 40 characters.
     assert_eq!(made("lemonsqueezy").len(), 40);
     let secret = made("basic");
     assert_eq!(secret.strip_prefix("hookwarden:").map(str::len), Some(64));
@@ -53,7 +53,7 @@ fn no_two_secrets_are_the_same() {
 }
 
 #[test]
-fn the_secret_alone_goes_to_standard_output() {
+fn only_the_secret_goes_to_standard_output() {
     let ran = hookwarden(&["secret", "new", "--for", "github"], "");
     assert_eq!((ran.code, ran.out.trim_end().len(), ran.out.lines().count()), (0, 64, 1));
     assert!(ran.err.contains("GITHUB_WEBHOOK_SECRET"), "{}", ran.err);
@@ -62,7 +62,7 @@ fn the_secret_alone_goes_to_standard_output() {
 }
 
 #[test]
-fn a_sender_that_makes_its_own_is_not_given_one() {
+fn no_secret_is_made_for_a_sender_that_makes_its_own() {
     for sender in senders().iter().filter(|sender| text(sender, "/secret/made_by") == "sender") {
         let name = text(sender, "/provider");
         let ran = hookwarden(&["secret", "new", "--for", name], "");
@@ -74,13 +74,13 @@ fn a_sender_that_makes_its_own_is_not_given_one() {
 }
 
 #[test]
-fn a_sender_with_a_private_key_has_none() {
+fn no_secret_is_made_for_a_sender_with_a_private_key() {
     let ran = hookwarden(&["secret", "new", "--for", "discord", "--for-testing"], "");
     assert!(ran.code == 1 && ran.out.is_empty() && ran.err.contains("\"keys\""), "{ran:?}");
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn impossible_options_are_refused() {
     let ran = hookwarden(&["secret", "new", "--for", "githb"], "");
     assert!(ran.code == 2 && ran.err.contains("did you mean github"), "{ran:?}");
     let ran = hookwarden(&["secret", "new", "--for", "basic", "--user", "a:b"], "");

@@ -1,4 +1,4 @@
-//! The tests of `hookwarden sign`: what it makes is given to the filter, or to a shell, a server, a parser.
+//! The tests of `hookwarden sign`: its output is passed to the filter, a shell, a server or a parser.
 
 #[path = "sign/arguments.rs"]
 mod arguments;

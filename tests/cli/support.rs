@@ -1,9 +1,9 @@
-//! Runs the command and shows everything where it did not do as expected.
+//! Runs the command and prints everything if it failed unexpectedly.
 
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
 
-/// What a run left behind.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -16,27 +16,27 @@ pub fn hookwarden(arguments: &[&str], input: &str) -> Ran {
     hookwarden_with(arguments, input, &[])
 }
 
-/// The same with variables of the environment.
+/// The same with environment variables.
 pub fn hookwarden_with(arguments: &[&str], input: &str, environment: &[(&str, &str)]) -> Ran {
     let mut command = command(env!("CARGO_BIN_EXE_hookwarden"), arguments, environment);
     run(command.stdout(Stdio::piped()), input)
 }
 
-/// Runs it while nobody reads what it prints: `hookwarden … | true`, and `true` is the faster one.
+/// Runs it with a closed pipe for its output, as in `hookwarden … | true` if `true` ends first.
 pub fn hookwarden_into_closed_pipe(arguments: &[&str], input: &str) -> Ran {
     let (reader, writer) = io::pipe().expect("a pipe can be made");
     drop(reader);
     run(command(env!("CARGO_BIN_EXE_hookwarden"), arguments, &[]).stdout(writer), input)
 }
 
-/// Runs it on a terminal of its own, which Python makes: `out` is all that a person would see.
+/// Runs it on a pseudo-terminal, which Python creates: `out` is everything that a person would see.
 pub fn hookwarden_on_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     let script = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
     let python = [&["-c", script, env!("CARGO_BIN_EXE_hookwarden")], arguments].concat();
     run(command("python3", &python, environment).stdout(Stdio::piped()), "")
 }
 
-/// The command, in an environment that says nothing of colours.
+/// The command, in an environment without colour settings.
 fn command(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).env("TERM", "xterm-256color");

@@ -1,59 +1,82 @@
-//! Who may use whom. Reads all of `src/`, and fails on an arrow that is not in the table.
+//! Which modules may use which. Reads all of `src/`, and fails on a dependency that is not in the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every module at the top of the crate, and whom it may use beside itself. A new module needs a line here.
+/// Every top-level module of the crate, and which others it may use. A new module needs a line here.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("verify", &[]),
+    ("private_key", &["verify"]),
     ("guard", &["verify"]),
     ("handshake", &["verify"]),
     ("config", &["guard", "handshake", "verify"]),
-    ("step", &["guard", "verify"]),
-    ("report", &["config", "guard", "step", "verify"]),
+    ("step", &["guard", "handshake", "verify"]),
+    ("report", &["config", "guard", "handshake", "step", "verify"]),
     ("filter", &["config", "guard", "handshake", "report", "step", "verify"]),
     ("abi", &["config", "filter", "guard", "handshake", "report", "step", "verify"]),
-    ("cli", &["config", "filter", "guard", "handshake", "report", "step", "verify"]),
+    ("cli", &["config", "filter", "guard", "handshake", "private_key", "report", "step", "verify"]),
 ];
 
-/// Every crate that we depend on, and the files that own it, or the modules whose files do: one file of the library,
-/// and beside it the command, where that needs the crate itself. A new dependency needs a line here.
+/// Every module of `verify`, from the ground up, and which others it may use: none that comes later in this table.
+const MODULES_OF_VERIFY: &[(&str, &[&str])] = &[
+    ("denial", &[]),
+    ("bytes", &["denial"]),
+    ("primitives", &["bytes", "denial"]),
+    ("identity", &["denial", "primitives"]),
+    ("request", &["bytes", "denial"]),
+    ("expression", &["bytes", "denial", "primitives", "request"]),
+    ("key", &["bytes", "denial", "primitives", "request"]),
+    ("scheme", &["bytes", "denial", "expression", "identity", "key", "primitives", "request"]),
+    ("check", &["denial", "expression", "identity", "key", "primitives", "request", "scheme"]),
+];
+
+/// What the kinds of proof share. Every other module in `verify/scheme` is a kind, and none may use another.
+const SHARED_BY_KINDS: &[&str] = &["http", "kind", "native", "whole_body"];
+
+/// The most files and folders that `verify` may have, so that it stays easy to survey.
+const MAX_MODULES_OF_VERIFY: usize = 10;
+
+/// The modules in which no two files use each other, directly or through others.
+const WITHOUT_CYCLES: &[&str] = &["abi", "filter", "guard", "private_key", "verify"];
+
+/// Every dependency, and the files or modules that own it: one file of the library, and the command if it needs the
+/// crate itself. A new dependency needs a line here.
 const OWNERS: &[(&str, &[&str])] = &[
     ("anstream", &["cli/terminal"]),
     ("anstyle", &["cli/terminal"]),
-    ("base64", &["verify/encoding", "cli"]),
+    ("base64", &["verify/bytes/encoding", "cli"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli/completions"]),
     ("clap_mangen", &["cli/man"]),
-    ("crc32fast", &["verify/expression"]),
-    ("ed25519_dalek", &["verify/public_key"]),
+    ("crc32fast", &["verify/bytes/checksum"]),
+    ("ed25519_dalek", &["verify/primitives/public_key", "private_key"]),
     ("flate2", &["cli/explain"]),
     ("getrandom", &["cli/secret", "cli/sign"]),
-    ("hex", &["verify/encoding", "cli"]),
-    ("hmac", &["verify/mac"]),
+    ("hex", &["verify/bytes/encoding", "cli"]),
+    ("hmac", &["verify/primitives/mac"]),
     ("httparse", &["cli/explain"]),
     ("humantime", &["config/reader", "cli"]),
     ("ipnet", &["guard/address"]),
-    ("md5", &["verify/mac"]),
-    ("p256", &["verify/public_key"]),
-    ("percent_encoding", &["verify/form"]),
+    ("md5", &["verify/primitives/mac"]),
+    ("miniz_oxide", &["verify/bytes/inflate"]),
+    ("p256", &["verify/primitives/public_key", "private_key"]),
+    ("percent_encoding", &["verify/bytes/form"]),
     ("proxy_wasm", &["abi"]),
-    ("rsa", &["verify/public_key"]),
-    ("saphyr_parser", &["cli/check"]),
-    ("serde", &["verify/json"]),
-    ("serde_json", &["verify/json", "cli"]),
-    ("sha1", &["verify/mac"]),
-    ("sha2", &["verify/mac"]),
+    ("rsa", &["verify/primitives/public_key", "private_key"]),
+    ("saphyr_parser", &["cli/document"]),
+    ("serde", &["verify/bytes/json"]),
+    ("serde_json", &["verify/bytes/json", "cli"]),
+    ("sha1", &["verify/primitives/mac"]),
+    ("sha2", &["verify/primitives/mac"]),
     ("shell_words", &["cli/explain"]),
-    ("spki", &["verify/public_key"]),
-    ("strsim", &["cli/check", "cli/senders"]),
-    ("subtle", &["verify/token"]),
-    ("time", &["verify/timestamp"]),
+    ("spki", &["verify/primitives/public_key", "private_key"]),
+    ("subtle", &["verify/primitives/token"]),
+    ("time", &["verify/primitives/timestamp", "verify/primitives/native"]),
     ("ureq", &["cli/sign"]),
 ];
 
-/// What only the adapter (and a command) may ask: the time, the environment, chance, the outside.
+/// What only the adapter and the command may use: time, environment, randomness, I/O.
 const IMPURE: &[&[&str]] = &[
     &["std", "env"],
     &["std", "fs"],
@@ -66,7 +89,7 @@ const IMPURE: &[&[&str]] = &[
     &["std", "collections", "hash_map", "RandomState"],
 ];
 
-/// What stands below one of these and asks nobody: addresses as values.
+/// Exceptions below those that are pure: addresses as values.
 const PURE: &[&[&str]] = &[
     &["std", "net", "IpAddr"],
     &["std", "net", "Ipv4Addr"],
@@ -75,7 +98,7 @@ const PURE: &[&[&str]] = &[
 ];
 
 #[test]
-fn modules_use_only_what_stands_below_them() {
+fn modules_use_only_modules_below_them() {
     let mut wrong = Vec::new();
     let known: BTreeMap<_, _> = MAY_USE.iter().copied().collect();
     for file in files() {
@@ -90,7 +113,102 @@ fn modules_use_only_what_stands_below_them() {
             }
         }
     }
-    assert!(wrong.is_empty(), "arrows that are not in the table:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "dependencies that are not in the table:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn modules_of_verify_use_only_modules_below_them() {
+    let mut wrong = Vec::new();
+    for (position, (module, allowed)) in MODULES_OF_VERIFY.iter().enumerate() {
+        let below: BTreeSet<_> = MODULES_OF_VERIFY.iter().take(position).map(|(module, _)| module).collect();
+        let above = allowed.iter().filter(|allowed| !below.contains(allowed));
+        wrong.extend(above.map(|above| format!("the table lets {module} use {above}, which is not below it")));
+    }
+    let allowed_by_module: BTreeMap<_, _> = MODULES_OF_VERIFY.iter().copied().collect();
+    let files = files();
+    let modules = modules(&files);
+    for file in files.iter().filter(|file| file.module.len() > 1 && file.module.starts_with(&["verify".to_owned()])) {
+        let Some(allowed) = allowed_by_module.get(file.module[1].as_str()) else {
+            wrong.push(format!("{}: the module {} is not in the table", file.name, file.module[1]));
+            continue;
+        };
+        for used in file.modules_used(&modules) {
+            match used.as_slice() {
+                [verify] if verify == "verify" => {
+                    wrong.push(format!(
+                        "{}: uses a re-export of verify instead of the module that defines it",
+                        file.name
+                    ));
+                }
+                [verify, module, ..]
+                    if verify == "verify" && *module != file.module[1] && !allowed.contains(&module.as_str()) =>
+                {
+                    wrong.push(format!("{}: {} uses {module}", file.name, file.module[1]));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "dependencies that are not in the table:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn verify_has_few_modules() {
+    let modules: BTreeSet<_> = fs::read_dir(source_folder().join("verify"))
+        .expect("src/verify can be read")
+        .map(|entry| entry.expect("src/verify can be read").file_name().to_string_lossy().into_owned())
+        .collect();
+    assert!(modules.len() <= MAX_MODULES_OF_VERIFY, "{} modules: {modules:?}", modules.len());
+}
+
+#[test]
+fn kinds_of_proof_do_not_use_each_other() {
+    let files = files();
+    let modules = modules(&files);
+    let kind_of = |module: &[String]| {
+        let is_below = module.len() > 2 && module[0] == "verify" && module[1] == "scheme";
+        module.get(2).filter(|kind| is_below && !SHARED_BY_KINDS.contains(&kind.as_str())).cloned()
+    };
+    let kinds: BTreeSet<_> = files.iter().filter_map(|file| kind_of(&file.module)).collect();
+    assert!(kinds.len() >= 5, "the kinds have moved: {kinds:?}");
+    let mut wrong = Vec::new();
+    for file in &files {
+        let Some(own) = kind_of(&file.module) else { continue };
+        let others = file.modules_used(&modules).into_iter().filter_map(|used| kind_of(&used));
+        wrong.extend(others.filter(|other| *other != own).map(|other| format!("{}: {own} uses {other}", file.name)));
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_files_depend_on_each_other_in_a_cycle() {
+    let files = files();
+    let modules = modules(&files);
+    let mut uses: BTreeMap<Vec<String>, BTreeSet<Vec<String>>> = BTreeMap::new();
+    for file in &files {
+        if file.module.first().is_some_and(|module| WITHOUT_CYCLES.contains(&module.as_str())) {
+            uses.entry(file.module.clone()).or_default().extend(file.modules_used(&modules));
+        }
+    }
+    // A module that uses none, or that none uses, is not part of a cycle and can be removed.
+    loop {
+        let used: BTreeSet<_> = uses.values().flatten().cloned().collect();
+        let before = uses.len();
+        uses.retain(|module, uses| used.contains(module) && !uses.is_empty());
+        let left: BTreeSet<_> = uses.keys().cloned().collect();
+        uses.values_mut().for_each(|uses| uses.retain(|module| left.contains(module)));
+        if uses.len() == before {
+            break;
+        }
+    }
+    let circles: Vec<_> = uses
+        .iter()
+        .map(|(user, used)| {
+            let used: Vec<_> = used.iter().map(|module| module.join("::")).collect();
+            format!("{} uses {}", user.join("::"), used.join(", "))
+        })
+        .collect();
+    assert!(circles.is_empty(), "modules that use each other:\n{}", circles.join("\n"));
 }
 
 #[test]
@@ -107,7 +225,7 @@ fn every_dependency_is_named_by_its_owner_only() {
         let users: Vec<_> = files.iter().filter(|file| file.names_crate(dependency)).collect();
         let owns = |owner: &str, file: &File| Path::new(&file.module.join("/")).starts_with(owner);
         if !dependencies().contains(*dependency) {
-            wrong.push(format!("{dependency} is in the table and no dependency"));
+            wrong.push(format!("{dependency} is in the table but not a dependency"));
         }
         for owner in *owners {
             if !users.iter().any(|file| owns(owner, file)) {
@@ -122,8 +240,31 @@ fn every_dependency_is_named_by_its_owner_only() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Everything else in `abi` could be shared with another adapter.
 #[test]
-fn only_the_adapter_knows_the_time_and_the_environment() {
+fn only_the_callbacks_and_the_host_behind_them_name_the_sdk() {
+    let shared = ["abi/host", "abi/instance", "abi/session"];
+    let of_the_sdk = ["entry", "http", "log", "memory", "metrics", "peer", "plugin", "proxy", "stream"];
+    for file in files() {
+        let module = file.module.join("/");
+        if shared.contains(&module.as_str()) {
+            assert!(!file.names_crate("proxy_wasm"), "{} names the SDK", file.name);
+            let uses = |path: &&Named| {
+                let used = path.segments.iter().find(|segment| *segment != "super");
+                path.segments.first().is_some_and(|first| first == "super")
+                    && used.is_some_and(|used| of_the_sdk.contains(&used.as_str()))
+            };
+            let used = file.paths.iter().find(uses).map(|path| path.segments.join("::"));
+            assert_eq!(used, None, "{} uses what names the SDK", file.name);
+        }
+    }
+    for module in shared {
+        assert!(files().iter().any(|file| file.module.join("/") == module), "{module} has moved");
+    }
+}
+
+#[test]
+fn only_the_adapter_reads_the_time_and_the_environment() {
     let mut wrong = Vec::new();
     for file in files() {
         let may_ask = |module: &String| module == "abi" || module == "cli";
@@ -143,7 +284,7 @@ fn only_the_adapter_knows_the_time_and_the_environment() {
 }
 
 #[test]
-fn the_reader_of_arrows_reads_them() {
+fn the_parser_of_paths_finds_every_path() {
     let text = r#"
         //! crate::comment
         use crate::{step::{self, Edits}, verify::Denial as D};
@@ -167,9 +308,9 @@ fn the_reader_of_arrows_reads_them() {
         "std::net::IpAddr",
         "std::net::Ipv4Addr",
     ] {
-        assert!(paths.contains(expected), "{expected} is not among {paths:?}");
+        assert!(paths.contains(expected), "{expected} is missing from {paths:?}");
     }
-    assert!(!paths.contains("std::net"), "only what is taken out of it");
+    assert!(!paths.contains("std::net"), "only the item imported from it");
     assert!(
         !paths.iter().any(|path| path.contains("comment") || path.contains("nothing") || path.contains("text")),
         "{paths:?}"
@@ -180,7 +321,7 @@ fn source_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// The crates in `[dependencies]`, and those that only the command has, as code names them.
+/// The crates in `[dependencies]`, including those of the command, as code names them.
 fn dependencies() -> BTreeSet<String> {
     let manifest = fs::read_to_string(source_folder().with_file_name("Cargo.toml")).expect("Cargo.toml can be read");
     let mut is_ours = false;
@@ -206,15 +347,20 @@ struct File {
 /// A path: `a::b::c`.
 struct Named {
     segments: Vec<String>,
-    /// Whether it begins with `::` and so with a crate.
+    /// Whether it begins with `::`, so that its first segment is a crate.
     is_global: bool,
 }
 
 fn files() -> Vec<File> {
     let mut files = Vec::new();
     collect(&source_folder(), &mut files);
-    assert!(files.len() > 10, "src/ is not where it was");
+    assert!(files.len() > 10, "src/ has moved");
     files
+}
+
+/// The modules that have a file.
+fn modules(files: &[File]) -> BTreeSet<Vec<String>> {
+    files.iter().map(|file| file.module.clone()).filter(|module| !module.is_empty()).collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<File>) {
@@ -233,7 +379,7 @@ fn collect(folder: &Path, files: &mut Vec<File>) {
 }
 
 impl File {
-    /// The names behind `crate::` and behind as many `super::` as lead there.
+    /// The top-level modules in paths that begin with `crate::` or enough `super::`.
     fn top_level_modules_used(&self) -> BTreeSet<String> {
         let top_level = |path: &Named| -> Option<String> {
             let supers = path.segments.iter().take_while(|segment| *segment == "super").count();
@@ -246,8 +392,27 @@ impl File {
         self.paths.iter().filter_map(top_level).collect()
     }
 
+    /// The other modules that its paths refer to: through `crate::` and `super::`, and its children.
+    fn modules_used(&self, modules: &BTreeSet<Vec<String>>) -> BTreeSet<Vec<String>> {
+        let leads_to = |path: &Named| -> Option<Vec<String>> {
+            let supers = path.segments.iter().take_while(|segment| *segment == "super").count();
+            let absolute = match path.segments.first().map(String::as_str)? {
+                "crate" | "hookwarden" => path.segments[1..].to_vec(),
+                "super" => {
+                    [self.module.get(..self.module.len().checked_sub(supers)?)?, &path.segments[supers..]].concat()
+                }
+                // A single word is `mod child;`, a variable, or an item of this file.
+                _ if path.segments.len() == 1 => return None,
+                _ => [&self.module[..], &path.segments[..]].concat(),
+            };
+            let prefixes = (1..=absolute.len()).rev().map(|length| absolute[..length].to_vec());
+            prefixes.into_iter().find(|prefix| modules.contains(prefix)).filter(|module| *module != self.module)
+        };
+        self.paths.iter().filter_map(leads_to).collect()
+    }
+
     fn names_crate(&self, name: &str) -> bool {
-        // A module of the same name hides the crate, whether it stands below this one or was brought here.
+        // A module of the same name shadows the crate, whether it is a child or imported.
         let is_below = source_folder().join(self.module.join("/")).join(format!("{name}.rs")).exists();
         let is_brought = self.paths.iter().any(|path| {
             let first = path.segments.first().map(String::as_str);
@@ -270,7 +435,7 @@ enum Token {
     Other(char),
 }
 
-/// Words, `::` and other characters; without comments, text, and lifetimes.
+/// Words, `::` and other characters, without comments, string literals and lifetimes.
 fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
     let at = |position: usize| chars.get(position).copied().unwrap_or('\0');
@@ -327,7 +492,7 @@ fn tokens(text: &str) -> Vec<Token> {
                     i += 1;
                 }
                 let word: String = chars[start..i].iter().collect();
-                // A keyword never belongs to a path: `use ::time`.
+                // A keyword never starts a path: `use ::time`.
                 let is_keyword =
                     ["use", "in", "as", "return", "mut", "dyn", "impl", "for", "where"].contains(&word.as_str());
                 tokens.push(if is_keyword { Token::Other(' ') } else { Token::Word(word) });
@@ -351,17 +516,24 @@ fn raw_fence(chars: &[char], at: usize) -> Option<usize> {
     (is_start && chars.get(at + 1 + fence) == Some(&'"')).then_some(fence)
 }
 
-/// Every path, those in braces behind `use` taken apart.
+/// Every path; groups in braces after `use` are expanded.
 fn paths(tokens: &[Token]) -> Vec<Named> {
     let mut found = Vec::new();
     let mut i = 0;
     while i < tokens.len() {
-        i = path_at(tokens, i, &[], false, &mut found);
+        i = match tokens.get(i..i + 2) {
+            // A visibility such as `pub(in crate::verify)` is not a use.
+            Some([Token::Word(word), Token::Other('(')]) if word == "pub" => {
+                let end = tokens.iter().skip(i).position(|token| *token == Token::Other(')'));
+                end.map_or(tokens.len(), |end| i + end)
+            }
+            _ => path_at(tokens, i, &[], false, &mut found),
+        };
     }
     found
 }
 
-/// Reads the path at `i`, behind `prefix`; says where it ends.
+/// Reads the path at `i`, after `prefix`, and returns where it ends.
 fn path_at(tokens: &[Token], mut i: usize, prefix: &[String], is_global: bool, found: &mut Vec<Named>) -> usize {
     let begins_global = tokens.get(i) == Some(&Token::Colons);
     let is_global = is_global || (begins_global && prefix.is_empty());
@@ -386,7 +558,7 @@ fn path_at(tokens: &[Token], mut i: usize, prefix: &[String], is_global: bool, f
             return i + 1;
         }
     }
-    // What stands between the words of a list is no path, and `self` in one is the path before it.
+    // Separators in a group are not paths, and `self` in a group is its prefix.
     if i > start && !segments.is_empty() {
         found.push(Named { segments, is_global });
         return i;

@@ -1,4 +1,4 @@
-//! Guards as they are configured, and what the filter has of them then.
+//! Guards in the configuration, and the rules that the filter gets.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use hookwarden::guard::address::{Networks, parse_network};
 use hookwarden::guard::budget::{BudgetBy, BudgetRule};
 use hookwarden::guard::fleet::{Kind, WhenUnavailable};
 use hookwarden::guard::flood::FloodRule;
+use hookwarden::guard::keep_on::KeepOn;
 use hookwarden::guard::rate::Rate;
 use hookwarden::guard::replay::{OnDuplicate, ReplayRule, WhenFull};
 use hookwarden::guard::shape::ShapeRule;
@@ -17,7 +18,7 @@ use crate::support::{self, provider, source, sources, try_load, with};
 
 const SECRET: &str = "whsec_a-secret-of-sixteen-or-more";
 
-/// A source that Stripe proves, with these members besides.
+/// A source for Stripe, with additional members.
 fn stripe(members: &Value) -> Value {
     let members = members.as_object().expect("members").clone();
     members.into_iter().fold(source("hook", "/hook", provider("stripe", &[SECRET])), |source, (name, member)| {
@@ -43,7 +44,7 @@ fn minute(count: u32, burst: u32) -> Rate {
 }
 
 #[test]
-fn a_source_that_says_nothing_has_no_guard_but_that_its_body_is_not_encoded() {
+fn a_source_without_guards_only_refuses_encoded_bodies() {
     configured(&json!({}), |source| {
         let shape = ShapeRule { methods: None, content_encodings: Vec::new(), refuses_query: false };
         assert_eq!(source.shape, shape);
@@ -56,7 +57,7 @@ fn a_source_that_says_nothing_has_no_guard_but_that_its_body_is_not_encoded() {
 }
 
 #[test]
-fn reads_methods_with_their_case_and_encodings_without() {
+fn reads_methods_case_sensitively_and_encodings_case_insensitively() {
     let members = json!({ "methods": ["POST", "X-notify"], "content_encodings": ["GZip"], "query": "deny" });
     configured(&members, |source| {
         assert_eq!(source.shape.methods.as_deref(), Some(["POST".to_owned(), "X-notify".to_owned()].as_slice()));
@@ -67,7 +68,7 @@ fn reads_methods_with_their_case_and_encodings_without() {
 }
 
 #[test]
-fn reads_what_a_connection_must_be() {
+fn reads_the_requirements_on_the_connection() {
     let transport = |rule: Value, expected: TransportRule| {
         configured(&json!({ "transport": rule }), |source| assert_eq!(source.transport, Some(expected)));
     };
@@ -104,7 +105,7 @@ fn reads_networks_of_both_families_and_mapped_ones() {
 }
 
 #[test]
-fn takes_the_networks_that_the_providers_publish() {
+fn uses_the_networks_that_the_providers_publish() {
     let postmark = provider("postmark", &["user:a-long-password"]);
     let brevo = provider("brevo", &[SECRET]);
     let published = |name: &str| hookwarden::config::providers::find(name).expect("it is shipped").networks;
@@ -125,7 +126,7 @@ fn takes_the_networks_that_the_providers_publish() {
 }
 
 #[test]
-fn reads_limits_whose_burst_is_their_count_unless_said() {
+fn the_burst_of_a_limit_defaults_to_its_count() {
     let flood = |limit: Value, rate: Rate| {
         configured(&json!({ "flood_limit": limit }), |source| assert_eq!(source.flood, Some(FloodRule { rate })));
     };
@@ -141,19 +142,21 @@ fn reads_limits_whose_burst_is_their_count_unless_said() {
 }
 
 #[test]
-fn reads_replays_with_what_is_usual_where_nothing_is_said() {
+fn reads_replay_with_its_defaults() {
     replay(json!({ "window": "24h" }), |rule| {
         assert_eq!(rule.window, Duration::from_secs(86_400));
         assert_eq!(rule.entries, 100_000);
         assert_eq!(rule.when_full, WhenFull::Refuse);
         assert_eq!(rule.duplicate, OnDuplicate::Answer(200));
-        assert_eq!(rule.give_back_from, 500);
+        assert_eq!(rule.keep_on, KeepOn::default());
         assert_eq!(rule.unsigned_id, None);
         assert!(rule.store.is_none());
     });
-    let said = json!({ "window": "24h", "entries": 7, "when_full": "drop_oldest", "give_back_from": 429 });
+    let said = json!({ "window": "24h", "entries": 7, "when_full": "drop_oldest", "keep_on": ["2xx", "410"] });
     replay(said, |rule| {
-        assert_eq!((rule.entries, rule.when_full, rule.give_back_from), (7, WhenFull::DropOldest, 429));
+        assert_eq!((rule.entries, rule.when_full), (7, WhenFull::DropOldest));
+        let kept = (100..600).filter(|status| rule.keep_on.includes(*status));
+        assert!(kept.eq((200..300).chain([410])));
     });
     for (word, duplicate) in [
         (json!(200), OnDuplicate::Answer(200)),
@@ -169,7 +172,7 @@ fn reads_replays_with_what_is_usual_where_nothing_is_said() {
 }
 
 #[test]
-fn reads_stores_with_what_is_usual_where_nothing_is_said() {
+fn reads_stores_with_their_defaults() {
     let store = |store: Value| json!({ "window": "24h", "store": store });
     replay(store(json!({ "cluster": "webdis" })), |rule| {
         let store = rule.store.as_ref().expect("a store");
@@ -212,7 +215,7 @@ fn closes_a_source_whose_store_lacks_its_credential() {
 }
 
 #[test]
-fn elements_that_are_signed_one_by_one_cannot_be_told_apart_from_a_replay() {
+fn replay_is_refused_for_elements_that_are_signed_one_by_one() {
     let mut source = source(
         "adyen",
         "/adyen",

@@ -1,14 +1,15 @@
-//! Checks together, modes, and what the upstream is told.
+//! Combinations of checks, modes, and what the upstream gets.
 
 use std::rc::Rc;
 
 use hookwarden::config::{self, Policy};
 use hookwarden::step::{Outcome, Step};
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::request::Rereading;
+use hookwarden::verify::{Denial, Proof, Request, Requirement};
 use serde_json::{Value, json};
 
 use crate::delivery::{Buffer, Delivery, Ending, Verdict, deliver};
-use crate::support::{Sent, around, begin, policy, provider, source, sources, with};
+use crate::support::{Sent, begin, context, name, policy, provider, source, sources, with};
 
 const TOKEN: &str = "a-token-of-sixteen-or-more";
 const SECRET: &str = "a-secret-of-sixteen-or-more";
@@ -31,7 +32,7 @@ fn one_source(verify: Value) -> Rc<Policy> {
 }
 
 #[test]
-fn all_checks_of_a_list_must_hold() {
+fn all_checks_of_a_list_must_verify() {
     for list in [
         json!([provider("bearer", &[TOKEN]), provider("github", &[SECRET])]),
         json!([provider("github", &[SECRET]), provider("bearer", &[TOKEN])]),
@@ -46,7 +47,7 @@ fn all_checks_of_a_list_must_hold() {
 }
 
 #[test]
-fn two_signatures_of_a_list_must_both_hold() {
+fn both_signatures_of_a_list_must_verify() {
     let list = json!([provider("github", &[SECRET]), provider("generic-hmac", &[TOKEN])]);
     let policy = one_source(list);
     let sign = |github: &str, generic: &str| {
@@ -60,7 +61,7 @@ fn two_signatures_of_a_list_must_both_hold() {
 }
 
 #[test]
-fn one_check_of_several_is_enough_where_the_source_says_any() {
+fn one_check_is_enough_in_an_any() {
     for any in [
         json!({ "any": [provider("bearer", &[TOKEN]), provider("github", &[SECRET])] }),
         json!({ "any": [provider("github", &[SECRET]), provider("bearer", &[TOKEN])] }),
@@ -77,7 +78,7 @@ fn one_check_of_several_is_enough_where_the_source_says_any() {
 }
 
 #[test]
-fn the_most_specific_reason_is_told_where_one_check_of_several_would_do() {
+fn an_any_reports_the_most_specific_reason() {
     let policy = one_source(json!({ "any": [provider("bearer", &[TOKEN]), provider("github", &[SECRET])] }));
     assert_eq!(verdict(&policy, &Sent::post("/hook")).code, "signature_missing");
     assert_eq!(verdict(&policy, &Sent::token("/hook", "wrong")).code, "signature_missing");
@@ -85,7 +86,7 @@ fn the_most_specific_reason_is_told_where_one_check_of_several_would_do() {
 }
 
 #[test]
-fn a_list_may_hold_alternatives() {
+fn a_list_may_contain_alternatives() {
     let alternatives = json!({ "any": [provider("github", &[SECRET]), provider("generic-hmac", &[SECRET])] });
     let policy = one_source(json!([provider("bearer", &[TOKEN]), alternatives]));
     assert_eq!(verdict(&policy, &both("/hook", TOKEN, SECRET)).code, "verified");
@@ -94,7 +95,7 @@ fn a_list_may_hold_alternatives() {
 }
 
 #[test]
-fn the_upstream_is_told_source_secrets_and_signed_event() {
+fn the_upstream_gets_the_source_the_secret_ids_and_the_signed_event_id() {
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let check = json!({ "provider": "standard-webhooks", "secrets": [{ "id": "2026-11", "value": secret }] });
     let policy = one_source(json!([provider("bearer", &[TOKEN]), check]));
@@ -114,7 +115,7 @@ fn the_upstream_is_told_source_secrets_and_signed_event() {
 }
 
 #[test]
-fn an_event_id_that_is_not_signed_is_not_told() {
+fn an_unsigned_event_id_is_not_passed_on() {
     let scheme = json!({ "signature": { "header": "X-Signature", "encoding": "hex" }, "algorithm": "hmac-sha256",
         "signed": "{body}", "event_id": { "header": "X-Event-Id" } });
     let policy = one_source(json!({ "scheme": scheme, "secrets": [{ "value": SECRET }] }));
@@ -127,7 +128,7 @@ fn an_event_id_that_is_not_signed_is_not_told() {
 }
 
 #[test]
-fn where_the_chain_holds_the_upstream_is_told_the_source_and_never_what_the_body_proved() {
+fn if_the_chain_holds_the_upstream_gets_the_source_and_nothing_that_depends_on_the_body() {
     let config = sources(&[source("hook", "/hook", provider("github", &[SECRET]))]);
     let policy = policy(&with(config, "body_hold", json!("chain")));
     let edits = verdict(&policy, &Sent::github("/hook", SECRET, "body")).edits.expect("headers go on");
@@ -135,7 +136,7 @@ fn where_the_chain_holds_the_upstream_is_told_the_source_and_never_what_the_body
 }
 
 #[test]
-fn forged_identity_is_removed_from_everything_that_goes_on() {
+fn forged_identity_headers_are_removed_from_every_forwarded_request() {
     let forged = [
         "x-hookwarden-source",
         "X-Hookwarden-Key-Id",
@@ -165,7 +166,7 @@ fn forged_identity_is_removed_from_everything_that_goes_on() {
         }
         for sent in requests {
             for delivery in [Delivery::whole(), Delivery::whole().ending(Ending::Trailers)] {
-                let edits = deliver(&policy, &forge(sent.clone()), &delivery).edits.expect("it goes on");
+                let edits = deliver(&policy, &forge(sent.clone()), &delivery).edits.expect("it is forwarded");
                 assert_eq!(edits.remove, forged, "{sent:?}\n{config:#}");
             }
         }
@@ -173,7 +174,7 @@ fn forged_identity_is_removed_from_everything_that_goes_on() {
 }
 
 #[test]
-fn credentials_are_removed_from_what_was_proved_and_only_where_the_source_says_so() {
+fn credentials_are_removed_from_verified_requests_only_if_the_source_says_so() {
     let verify = json!([provider("bearer", &[TOKEN]), provider("github", &[SECRET])]);
     let keeps = source("keeps", "/keeps", verify.clone());
     let removes = with(source("removes", "/removes", verify), "remove_credentials", json!(true));
@@ -184,7 +185,7 @@ fn credentials_are_removed_from_what_was_proved_and_only_where_the_source_says_s
 }
 
 #[test]
-fn a_disabled_source_refuses_even_what_is_proved() {
+fn a_disabled_source_refuses_even_valid_requests() {
     let disabled = with(source("hook", "/hook", provider("github", &[SECRET])), "mode", json!("disabled"));
     let policy = policy(&sources(&[disabled]));
     assert_eq!(verdict(&policy, &Sent::github("/hook", SECRET, "body")).code, "source_disabled");
@@ -192,11 +193,11 @@ fn a_disabled_source_refuses_even_what_is_proved() {
 }
 
 #[test]
-fn a_source_whose_secret_is_missing_refuses_everything_and_the_others_go_on() {
+fn a_source_with_a_missing_secret_refuses_everything_and_other_sources_still_work() {
     let environment = |name: &str| (name == "THERE").then(|| SECRET.to_owned());
     for verify in [
         json!({ "provider": "github", "secrets": [{ "env": "MISSING" }] }),
-        // One of several: nobody knows whether it was the one in use.
+        // One of several: it may be the one in use.
         json!({ "provider": "github", "secrets": [{ "env": "THERE" }, { "env": "MISSING" }] }),
         json!([{ "provider": "bearer", "secrets": [{ "env": "THERE" }] }, { "provider": "github", "secrets": [{ "env": "MISSING" }] }]),
         json!({ "any": [{ "provider": "github", "secrets": [{ "env": "THERE" }] }, { "provider": "bearer", "secrets": [{ "env": "MISSING" }] }] }),
@@ -205,7 +206,7 @@ fn a_source_whose_secret_is_missing_refuses_everything_and_the_others_go_on() {
         let open = source("open", "/open", json!({ "provider": "github", "secrets": [{ "env": "THERE" }] }));
         let config = sources(&[source("closed", "/closed", verify), open]);
         let loaded = config::load(config.to_string().as_bytes(), &environment).expect("a missing variable is no error");
-        let missing = loaded.warnings.iter().filter(|warning| warning.message.contains("is not set")).count();
+        let missing = loaded.warnings.iter().filter(|warning| warning.message().contains("is not set")).count();
         assert_eq!(missing, 1, "{:?}", loaded.warnings);
         let policy = Rc::new(loaded.policy);
         assert_eq!(verdict(&policy, &Sent::github("/closed", SECRET, "body")).code, "source_closed");
@@ -216,7 +217,7 @@ fn a_source_whose_secret_is_missing_refuses_everything_and_the_others_go_on() {
 }
 
 #[test]
-fn an_empty_variable_is_a_missing_one() {
+fn an_empty_variable_counts_as_missing() {
     let config = sources(&[source("hook", "/hook", json!({ "provider": "github", "secrets": [{ "env": "EMPTY" }] }))]);
     let loaded = config::load(config.to_string().as_bytes(), &|_| Some(String::new())).expect("it closes its source");
     let policy = Rc::new(loaded.policy);
@@ -224,14 +225,14 @@ fn an_empty_variable_is_a_missing_one() {
 }
 
 #[test]
-fn what_no_source_matches_is_denied_unless_the_configuration_allows_it() {
+fn unmatched_requests_are_denied_unless_the_configuration_allows_them() {
     let config = sources(&[source("hook", "/hook", provider("github", &[SECRET]))]);
     let denies = policy(&config);
     assert_eq!(verdict(&denies, &Sent::post("/elsewhere").body("body")).code, "unmatched");
     let allows = policy(&with(config, "unmatched", json!("allow")));
     let verdict = verdict(&allows, &Sent::post("/elsewhere").body("body"));
     assert_eq!(verdict.record.outcome, Outcome::Unmatched);
-    assert_eq!(verdict.edits.map(|edits| edits.set), Some(Vec::new()), "an unmatched request is from nobody");
+    assert_eq!(verdict.edits.map(|edits| edits.set), Some(Vec::new()), "an unmatched request has no identity");
     assert_eq!(verdict.forwarded, b"body");
 }
 
@@ -246,37 +247,54 @@ fn events_in_an_order_that_no_host_sends_end_in_a_denial() {
     };
     let mut exchange = begin(Rc::clone(&policy));
     assert_eq!(
-        code(exchange.on_body(&nothing, true, &around(sent.now))),
+        code(exchange.on_body(&nothing, true, &context(sent.now))),
         Some("host_failure"),
         "a body without headers"
     );
     let mut exchange = begin(Rc::clone(&policy));
     assert_eq!(
-        code(exchange.on_trailers(&nothing, &around(sent.now))),
+        code(exchange.on_trailers(&nothing, &context(sent.now))),
         Some("host_failure"),
         "trailers without headers"
     );
     let mut exchange = begin(Rc::clone(&policy));
-    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now)), Step::Hold);
+    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now)), Step::Hold);
     assert_eq!(
-        code(exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now))),
+        code(exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now))),
         Some("host_failure"),
         "headers twice"
     );
-    assert_eq!(exchange.on_body(&Buffer { bytes: &sent.body, len: 4 }, true, &around(sent.now)), Step::Hold);
+    assert_eq!(exchange.on_body(&Buffer { bytes: &sent.body, len: 4 }, true, &context(sent.now)), Step::Hold);
 }
 
 #[test]
-fn what_is_still_open_when_the_host_gives_up_is_refused_and_stays_so() {
+fn an_undecided_request_is_refused_for_good_when_the_host_fails() {
     let policy = one_source(provider("github", &[SECRET]));
     let sent = Sent::github("/hook", SECRET, "body");
     for denial in [Denial::HoldUnsupported, Denial::BodyTimeout] {
         let mut exchange = begin(Rc::clone(&policy));
-        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &around(sent.now)), Step::Hold);
+        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now)), Step::Hold);
         let Step::Deny(record) = exchange.on_failure(denial) else { panic!("it is not refused") };
-        assert_eq!((record.source, record.denial()), (Some(0), Some(denial)));
-        assert_eq!(exchange.on_body(&Buffer { bytes: &sent.body, len: 4 }, true, &around(sent.now)), Step::Hold);
-        assert_eq!(exchange.on_trailers(&Buffer { bytes: &sent.body, len: usize::MAX }, &around(sent.now)), Step::Hold);
+        assert_eq!((name(&exchange), record.denial()), (Some("hook"), Some(denial)));
+        assert_eq!(exchange.on_body(&Buffer { bytes: &sent.body, len: 4 }, true, &context(sent.now)), Step::Hold);
+        assert_eq!(
+            exchange.on_trailers(&Buffer { bytes: &sent.body, len: usize::MAX }, &context(sent.now)),
+            Step::Hold
+        );
         assert_eq!(exchange.on_failure(denial), Step::Hold);
     }
+}
+
+#[test]
+fn a_proof_of_one_requirement_is_none_of_another() {
+    let one = one_source(provider("bearer", &[TOKEN]));
+    let two = one_source(json!([provider("bearer", &[TOKEN]), provider("bearer", &[TOKEN])]));
+    let sent = Sent::token("/hook", TOKEN);
+    let [one, two] = [&one, &two].map(|policy| policy.sources[0].requirement.as_ref().expect("it has a secret"));
+    let begin =
+        |requirement: &Requirement| requirement.begin(Request::new(&sent.headers), sent.now, Rereading::Possible);
+    let finish = |proof: Proof, requirement| proof.finish(requirement, &[].as_slice(), sent.now).map(|_| ());
+    assert_eq!(finish(begin(one), one), Ok(()));
+    assert_eq!(finish(begin(one), two), Err(Denial::HostFailure));
+    assert_eq!(finish(begin(two), one), Err(Denial::HostFailure));
 }

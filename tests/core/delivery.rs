@@ -1,49 +1,51 @@
-//! How a request comes: in which pieces, with which end. Plays the host: what is held piles up in its buffer, what
-//! is let go leaves it.
+//! How a request arrives: in which pieces and with which ending. Plays the host: held bytes stay in its buffer until
+//! they are forwarded.
 
 use std::rc::Rc;
 
-use hookwarden::config::Policy;
+use hookwarden::config::{Policy, Source};
 use hookwarden::filter::{BodyBuffer, Exchange};
 use hookwarden::step::{Edits, Outcome, Record, Step};
 use hookwarden::verify::Request;
 
-use crate::support::{Sent, around, begin};
+use crate::support::{Sent, begin, context};
 
 /// Where the last byte of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The headers are all there is.
+    /// In the headers: there is nothing else.
     Headers,
-    /// The last piece of the body.
+    /// In the last piece of the body.
     LastPiece,
-    /// An empty piece behind it.
+    /// In an empty piece after the body.
     EmptyPiece,
     /// Trailers.
     Trailers,
 }
 
-/// One way in which a request can come.
+/// One way in which a request can arrive.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// Where the body is cut, in rising order.
+    /// Where the body is cut, in ascending order.
     pub cuts: Vec<usize>,
     pub ending: Ending,
-    /// Whether the host calls again for what it holds already, as Envoy may.
+    /// Whether the host repeats a callback for data that it already holds, as Envoy may.
     pub repeats: bool,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// `verified`, or the code of the denial.
     pub code: &'static str,
     pub record: Record,
-    /// The changes to the headers before they went on, if they went.
+    /// The source that matched.
+    pub source: Option<Rc<Source>>,
+    /// The changes to the headers, if they were forwarded.
     pub edits: Option<Edits>,
-    /// What of the body went on.
+    /// The part of the body that was forwarded.
     pub forwarded: Vec<u8>,
-    /// Whether the request was let go when all was said.
+    /// Whether the request had been forwarded at the end.
     pub released: bool,
 }
 
@@ -59,14 +61,14 @@ impl BodyBuffer for Buffer<'_> {
     }
 
     fn read(&self, start: usize, len: usize) -> Option<Vec<u8>> {
-        // As the host: what is there, and an error where nothing is.
+        // Like the host: it returns what is there, or an error if nothing is.
         let end = start.checked_add(len)?.min(self.bytes.len());
         self.bytes.get(start..end).filter(|bytes| !bytes.is_empty()).map(<[u8]>::to_vec)
     }
 }
 
 impl Delivery {
-    /// In one piece, as most requests come.
+    /// In one piece, as most requests arrive.
     pub fn whole() -> Self {
         Self { cuts: Vec::new(), ending: Ending::LastPiece, repeats: false }
     }
@@ -79,8 +81,8 @@ impl Delivery {
         Self { ending, ..self }
     }
 
-    /// Every way that matters for a body of `len` bytes: all cuts in two and all bytes by themselves where it is
-    /// short, a sample where it is long. Uncut and cut most, it comes with every ending; the cuts between share them.
+    /// Every relevant way for a body of `len` bytes: for a short body all cuts in two and all bytes by themselves, for
+    /// a long one a sample. The uncut body and the most cut one come with every ending; the other cuts alternate.
     pub fn all(len: usize) -> Vec<Self> {
         let mut deliveries = Self::few(len);
         let endings = [Ending::LastPiece, Ending::EmptyPiece, Ending::Trailers].into_iter().cycle();
@@ -101,7 +103,7 @@ impl Delivery {
         deliveries
     }
 
-    /// A few of them, with every ending: for a verdict that the headers alone decide.
+    /// A few of them, with every ending: for verdicts that the headers alone decide.
     pub fn few(len: usize) -> Vec<Self> {
         let mut deliveries = Vec::new();
         if len == 0 {
@@ -117,7 +119,7 @@ impl Delivery {
         deliveries
     }
 
-    fn pieces<'a>(&self, body: &'a [u8]) -> Vec<&'a [u8]> {
+    pub fn pieces<'a>(&self, body: &'a [u8]) -> Vec<&'a [u8]> {
         let mut pieces = Vec::new();
         let mut start = 0;
         for cut in self.cuts.iter().copied().chain([body.len()]) {
@@ -142,7 +144,7 @@ fn all_cuts(len: usize) -> Vec<Vec<usize>> {
             cuts.extend((1..len).map(|cut| vec![cut]));
         }
         _ => {
-            // Around the block of the hash, around the middle, and somewhere.
+            // Around the hash's block size, around the middle, and elsewhere.
             let mut sample = vec![1, 55, 63, 64, 65, len / 2, len - 1];
             let mut random = len as u64;
             sample.extend((0..6).map(|_| {
@@ -162,25 +164,25 @@ fn all_cuts(len: usize) -> Vec<Vec<usize>> {
     cuts
 }
 
-/// Whether the headers alone decide: nothing of the body is waited for.
+/// Whether the headers alone decide, without the body.
 pub fn is_decided_by_headers(policy: &Rc<Policy>, sent: &Sent) -> bool {
-    let step = begin(Rc::clone(policy)).on_headers(Request::new(&sent.headers), false, &around(sent.now));
+    let step = begin(Rc::clone(policy)).on_headers(Request::new(&sent.headers), false, &context(sent.now));
     match step {
         Step::Hold | Step::Call(_) => false,
-        Step::Deny(_) => true,
+        Step::Deny(_) | Step::Answer(_) => true,
         Step::Continue(passage) => passage.into_parts().1.is_some(),
     }
 }
 
-/// Sends a request and says what became of it.
+/// Sends a request and returns the outcome.
 ///
 /// # Panics
-/// If the filter breaks a rule that holds for every request: one verdict, nothing goes on before it unless the
-/// policy says that the chain holds or that the source observes, nothing at all after a denial.
+/// If the filter breaks a rule for all requests: one verdict; nothing is forwarded before it, unless the chain holds or
+/// the source observes; nothing is forwarded after a denial.
 pub fn deliver(policy: &Rc<Policy>, sent: &Sent, delivery: &Delivery) -> Verdict {
     let mut host = Host { exchange: begin(Rc::clone(policy)), edits: None, forwarded: Vec::new(), record: None };
     let ends_now = delivery.ending == Ending::Headers;
-    let step = host.exchange.on_headers(Request::new(&sent.headers), ends_now, &around(sent.now));
+    let step = host.exchange.on_headers(Request::new(&sent.headers), ends_now, &context(sent.now));
     let mut released = host.take(step);
     let mut held = Vec::new();
     let pieces = delivery.pieces(&sent.body);
@@ -188,10 +190,10 @@ pub fn deliver(policy: &Rc<Policy>, sent: &Sent, delivery: &Delivery) -> Verdict
     while let Some(piece) = pieces.next() {
         held.extend_from_slice(piece);
         let end = pieces.peek().is_none() && delivery.ending != Ending::Trailers;
-        let step = host.exchange.on_body(&Buffer { bytes: &held, len: held.len() }, end, &around(sent.now));
+        let step = host.exchange.on_body(&Buffer { bytes: &held, len: held.len() }, end, &context(sent.now));
         released = host.take(step);
         if !released && delivery.repeats && !end {
-            let step = host.exchange.on_body(&Buffer { bytes: &held, len: held.len() }, end, &around(sent.now));
+            let step = host.exchange.on_body(&Buffer { bytes: &held, len: held.len() }, end, &context(sent.now));
             released = host.take(step);
         }
         if released {
@@ -199,8 +201,8 @@ pub fn deliver(policy: &Rc<Policy>, sent: &Sent, delivery: &Delivery) -> Verdict
         }
     }
     if delivery.ending == Ending::Trailers {
-        // The host does not say here how much it holds.
-        let step = host.exchange.on_trailers(&Buffer { bytes: &held, len: usize::MAX }, &around(sent.now));
+        // This host does not report how much it holds.
+        let step = host.exchange.on_trailers(&Buffer { bytes: &held, len: usize::MAX }, &context(sent.now));
         released = host.take(step);
         if released {
             host.forwarded.append(&mut held);
@@ -210,9 +212,11 @@ pub fn deliver(policy: &Rc<Policy>, sent: &Sent, delivery: &Delivery) -> Verdict
     let code = match record.outcome {
         Outcome::Passed => "verified",
         Outcome::Denied(denial) | Outcome::Observed(denial) => denial.code(),
-        Outcome::Unmatched => "unmatched, and let go",
+        Outcome::Handshake => "handshake",
+        Outcome::Unmatched => "unmatched and forwarded",
     };
-    Verdict { code, record, edits: host.edits, forwarded: host.forwarded, released }
+    let source = host.exchange.source().cloned();
+    Verdict { code, record, source, edits: host.edits, forwarded: host.forwarded, released }
 }
 
 struct Host {
@@ -223,12 +227,17 @@ struct Host {
 }
 
 impl Host {
-    /// Does what a step says. Whether it lets go.
+    /// Performs a step. Returns whether it forwards the request.
     fn take(&mut self, step: Step) -> bool {
         let denied = matches!(&self.record, Some(Record { outcome: Outcome::Denied(_), .. }));
         match step {
             Step::Hold => false,
             Step::Call(call) => panic!("no source here has a store: {call:?}"),
+            Step::Answer(answer) => {
+                assert!(self.record.is_none(), "a second verdict: {answer:?} after {:?}", self.record);
+                self.record = answer.record;
+                false
+            }
             Step::Deny(record) => {
                 assert!(self.record.is_none(), "a second verdict: {record:?} after {:?}", self.record);
                 assert!(matches!(record.outcome, Outcome::Denied(_)), "a refusal is recorded as {record:?}");
@@ -236,17 +245,17 @@ impl Host {
                 false
             }
             Step::Continue(passage) => {
-                assert!(!denied, "something goes on after a denial");
+                assert!(!denied, "something is forwarded after a denial");
                 let (edits, record) = passage.into_parts();
                 if let Some(record) = record {
                     assert!(self.record.is_none(), "a second verdict: {record:?} after {:?}", self.record);
-                    assert!(!matches!(record.outcome, Outcome::Denied(_)), "what is denied goes on: {record:?}");
+                    assert!(!matches!(record.outcome, Outcome::Denied(_)), "a denied request is forwarded: {record:?}");
                     self.record = Some(record);
                 }
                 match &mut self.edits {
-                    // Held headers go on when the body does.
+                    // Held headers are forwarded together with the body.
                     none @ None => *none = Some(edits),
-                    Some(_) => assert_eq!(edits, Edits::default(), "edits to headers that went on already"),
+                    Some(_) => assert_eq!(edits, Edits::default(), "edits to headers that were already forwarded"),
                 }
                 true
             }

@@ -1,10 +1,10 @@
-//! What a shared store is asked, and which of its answers count.
+//! Calls to a shared store, and which of its answers count.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use hookwarden::guard::fleet::{Answer, Call, Kind, Store, WhenUnavailable};
-use hookwarden::verify::secret::SecretText;
+use hookwarden::verify::key::secret::SecretText;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// The key of another event.
@@ -24,7 +24,7 @@ fn store(kind: Kind) -> Store {
     }
 }
 
-/// As Webdis answers the question about [`KEY`].
+/// The answer of Webdis to the call for [`KEY`].
 fn wrapped(json: &str) -> String {
     format!("{KEY}({json});\n")
 }
@@ -45,7 +45,7 @@ fn header<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn a_claim_and_its_return_are_commands_in_the_path() {
+fn claiming_and_giving_back_are_commands_in_the_path() {
     for (kind, query) in [(Kind::Webdis, format!("?jsonp={KEY}")), (Kind::Rest, String::new())] {
         let call = store(kind).claim(KEY, Duration::from_secs(60));
         assert_eq!(call.cluster, "replay-store");
@@ -65,7 +65,7 @@ fn a_claim_and_its_return_are_commands_in_the_path() {
 }
 
 #[test]
-fn a_prefix_stands_before_the_command() {
+fn a_prefix_precedes_the_command() {
     let store = Store { path: "/store".to_owned(), ..store(Kind::Rest) };
     let claim = store.claim(KEY, Duration::from_secs(1));
     assert_eq!(header(&claim, ":path"), Some(format!("/store/SET/hookwarden:{KEY}/1/NX/EX/1").as_str()));
@@ -74,14 +74,14 @@ fn a_prefix_stands_before_the_command() {
 }
 
 #[test]
-fn a_window_is_whole_seconds_and_never_shorter() {
+fn a_window_is_rounded_up_to_whole_seconds() {
     let cases = [
         (Duration::from_secs(86_400), 86_400),
         (Duration::from_secs(31 * 86_400), 2_678_400),
         (Duration::from_millis(1001), 2),
         (Duration::from_nanos(1_000_000_001), 2),
         (Duration::from_millis(1999), 2),
-        // The store refuses an end that is now.
+        // The store refuses an expiry of zero.
         (Duration::from_millis(1), 1),
         (Duration::ZERO, 1),
         (Duration::MAX, u64::MAX),
@@ -101,14 +101,14 @@ fn the_authorization_is_sent_with_every_call_and_never_printed() {
         assert_eq!(header(&call, "authorization"), Some(TOKEN));
         for printed in [format!("{call:?}"), format!("{call:#?}"), format!("{store:?}")] {
             assert!(!printed.contains("token-of"), "{printed}");
-            assert!(!printed.contains("116, 111, 107"), "not as numbers either: {printed}");
+            assert!(!printed.contains("116, 111, 107"), "nor as numbers: {printed}");
         }
         assert!(format!("{call:?}").contains("authorization"));
     }
 }
 
 #[test]
-fn an_event_that_nobody_claimed_is_claimed() {
+fn an_unclaimed_event_is_claimed() {
     // Webdis 0.1.9 before Redis 7.0.15.
     assert_eq!(answer(Kind::Webdis, 200, format!("{KEY}({{\"SET\":[true,\"OK\"]}});\n")), Answer::Done);
     assert_eq!(answer(Kind::Webdis, 200, format!("{KEY}( {{ \"SET\" : [ true , \"OK\" ] }} );")), Answer::Done);
@@ -117,14 +117,14 @@ fn an_event_that_nobody_claimed_is_claimed() {
 }
 
 #[test]
-fn an_event_that_somebody_claimed_is_taken() {
+fn an_already_claimed_event_is_taken() {
     assert_eq!(answer(Kind::Webdis, 200, format!("{KEY}({{\"SET\":null}});\n")), Answer::Taken);
     assert_eq!(answer(Kind::Rest, 200, "{\"result\":null}"), Answer::Taken);
 }
 
 #[test]
-fn an_answer_of_webdis_to_another_question_is_none() {
-    // It wrote an answer into the wrong connection, or did not learn whose answer it is.
+fn an_answer_of_webdis_to_another_call_is_no_answer() {
+    // Webdis wrote an answer to the wrong connection, or did not use the function name.
     for json in ["{\"SET\":[true,\"OK\"]}", "{\"SET\":null}", "{\"DEL\":1}"] {
         for body in [
             format!("{OTHER}({json});\n"),
@@ -151,7 +151,7 @@ fn an_answer_of_webdis_to_another_question_is_none() {
 }
 
 #[test]
-fn an_answer_of_another_kind_of_store_is_none() {
+fn an_answer_of_another_kind_of_store_is_no_answer() {
     for result in ["\"OK\"", "null", "[true,\"OK\"]", "1"] {
         for body in [format!("{{\"result\":{result}}}"), wrapped(&format!("{{\"result\":{result}}}"))] {
             assert_eq!(answer(Kind::Webdis, 200, &body), Answer::Unavailable, "{body}");
@@ -169,7 +169,7 @@ fn an_answer_of_another_kind_of_store_is_none() {
 
 #[test]
 fn every_error_of_a_store_counts_as_no_answer() {
-    // Texts of Redis. Webdis 0.1.9 gives them with status 200, in the first of the forms below.
+    // Error messages of Redis. Webdis 0.1.9 returns them with status 200, in the first of the forms below.
     let errors = [
         "ERR invalid expire time in 'set' command",
         "ERR wrong number of arguments for 'set' command",
@@ -205,8 +205,8 @@ fn every_error_of_a_store_counts_as_no_answer() {
 }
 
 #[test]
-fn no_other_status_counts_whatever_the_body_says() {
-    // Webdis: 503 without Redis, 403 where its ACL says no, 304 to a question with an ETag.
+fn no_other_status_counts_whatever_the_body_is() {
+    // Webdis: 503 without Redis, 403 if its ACL refuses, 304 to a request with an ETag.
     for status in (0..200).chain(201..1000).chain([65535]) {
         for kind in KINDS {
             for json in [
@@ -228,7 +228,7 @@ fn no_other_status_counts_whatever_the_body_says() {
 }
 
 #[test]
-fn what_only_resembles_an_answer_is_none() {
+fn a_near_match_of_an_answer_is_no_answer() {
     let bodies = [
         "",
         " ",
@@ -302,7 +302,7 @@ fn what_only_resembles_an_answer_is_none() {
     }
 }
 
-/// Every right answer there is.
+/// Every valid answer.
 fn right() -> [(Kind, String); 6] {
     [
         (Kind::Webdis, wrapped("{\"SET\":[true,\"OK\"]}")),
@@ -315,7 +315,7 @@ fn right() -> [(Kind, String); 6] {
 }
 
 #[test]
-fn an_answer_that_is_cut_off_anywhere_is_none() {
+fn a_truncated_answer_is_no_answer() {
     for (kind, body) in right() {
         for length in 0..body.trim_end().len() {
             let part = &body.as_bytes()[..length];
@@ -326,7 +326,7 @@ fn an_answer_that_is_cut_off_anywhere_is_none() {
 }
 
 #[test]
-fn an_answer_with_any_byte_changed_is_another_or_none() {
+fn an_answer_with_a_changed_byte_is_a_different_answer_or_none() {
     for (kind, body) in right() {
         let body = body.trim_end();
         for position in 0..body.len() {
@@ -337,7 +337,7 @@ fn an_answer_with_any_byte_changed_is_another_or_none() {
                     continue;
                 }
                 assert_eq!(answer(kind, 200, &changed), Answer::Unavailable, "{}", changed.escape_ascii());
-                // That it had ended already.
+                // It had already expired.
                 let also_deleted = changed == body.replace(":1", ":0").as_bytes();
                 assert_eq!(deleted(kind, 200, &changed), also_deleted, "{}", changed.escape_ascii());
             }
@@ -346,7 +346,7 @@ fn an_answer_with_any_byte_changed_is_another_or_none() {
 }
 
 #[test]
-fn an_answer_longer_than_any_right_one_is_not_read() {
+fn an_answer_longer_than_any_valid_one_is_not_read() {
     for (kind, body) in right() {
         let padded = |length: usize| format!("{body}{}", " ".repeat(length - body.len()));
         let read = |body: String| answer(kind, 200, &body) != Answer::Unavailable || deleted(kind, 200, &body);
@@ -367,7 +367,7 @@ fn an_answer_longer_than_any_right_one_is_not_read() {
 }
 
 #[test]
-fn a_claim_that_is_no_longer_there_is_given_back() {
+fn giving_back_an_expired_claim_succeeds() {
     for count in ["1", "0"] {
         assert!(deleted(Kind::Webdis, 200, wrapped(&format!("{{\"DEL\":{count}}}"))));
         assert!(deleted(Kind::Rest, 200, format!("{{\"result\":{count}}}")));

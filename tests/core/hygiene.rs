@@ -1,26 +1,26 @@
-//! What may be printed: never a secret, never a tag, neither what was expected nor what was presented.
+//! No output contains a secret or a tag, whether expected or presented.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use hookwarden::config::Policy;
+use hookwarden::config::Source;
 use hookwarden::report;
 use hookwarden::step::Record;
 use hookwarden::verify::Denial;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::delivery::{Delivery, deliver};
 use crate::support::{self, Sent, policy, provider, source, sources, with};
 use crate::vector::{Form, Provider, Vector, providers};
 
-/// Everything that is said about a refusal: to the caller, in the log, in the access log, in metrics, and by `Debug`.
-fn said(policy: &Policy, record: &Record) -> Vec<(&'static str, String)> {
-    let source = record.source.and_then(|position| policy.sources.get(position));
+/// All output about a refusal: to the caller, in the log, in the access log, in metrics, and by `Debug`.
+fn output(source: Option<&Source>, record: &Record) -> Vec<(&'static str, String)> {
     let denial = record.denial().expect("it is refused");
-    let reply = report::reply(denial, source, None);
-    let names: Vec<_> =
-        report::counters(record, policy).iter().map(|counter| counter.name(record.source, policy)).collect();
+    let reply = report::reply(denial, source);
+    let names: Vec<_> = report::counters(record).map(|counter| counter.name(source)).collect();
     vec![
         (
             "the reply",
@@ -28,18 +28,18 @@ fn said(policy: &Policy, record: &Record) -> Vec<(&'static str, String)> {
         ),
         (
             "the log",
-            report::log_line(record, policy, b"192.0.2.7:4711", b"request-id", 3).expect("a refusal is logged"),
+            report::log_line(record, source, b"192.0.2.7:4711", b"request-id", 3).expect("a refusal is logged"),
         ),
-        ("filter state", report::filter_state(record, policy)),
+        ("filter state", report::filter_state(record, source)),
         ("metrics", names.join(" ")),
         ("Debug of the record", format!("{record:?}")),
         ("Debug of the denial", format!("{denial:?} {denial}")),
     ]
 }
 
-/// Everything that must not be said about a vector: its secrets, what it presents, and the right tags of its
+/// Everything that output about a vector must not contain: its secrets, its proof, and the right tags of its
 /// neighbours, each in every encoding.
-fn unsayable(provider: &Provider, vector: &Vector) -> Vec<String> {
+fn forbidden(provider: &Provider, vector: &Vector) -> Vec<String> {
     let mut texts: Vec<Vec<u8>> = vector.secrets.iter().map(|secret| secret.clone().into_bytes()).collect();
     for other in provider.vectors.iter().filter(|other| other.sent.body == vector.sent.body) {
         for (name, value) in &other.sent.headers {
@@ -58,12 +58,12 @@ fn unsayable(provider: &Provider, vector: &Vector) -> Vec<String> {
     texts.into_iter().filter(|text| text.len() > 8).flat_map(|text| renderings(&text)).collect()
 }
 
-/// Whether it looks like a proof, and not like a word that a sender writes beside it.
+/// Whether it looks like a proof, and not like a word next to one.
 fn is_random(part: &[u8]) -> bool {
     part.len() > 8 && part.iter().any(u8::is_ascii_digit)
 }
 
-/// A secret as it could slip out: as it is, decoded, encoded, and as `Debug` shows bytes.
+/// The forms in which a secret could leak: unchanged, decoded, encoded, and as `Debug` shows bytes.
 fn renderings(text: &[u8]) -> Vec<String> {
     let mut bytes = vec![text.to_vec()];
     bytes.extend(hex::decode(text).ok());
@@ -74,7 +74,7 @@ fn renderings(text: &[u8]) -> Vec<String> {
         renderings.extend(String::from_utf8(bytes.clone()).ok());
         renderings.push(hex::encode(bytes));
         renderings.push(STANDARD_NO_PAD.encode(bytes));
-        // The list that `Debug` makes of bytes, or a part of it.
+        // The list that `Debug` prints for bytes, or a part of it.
         let list: Vec<_> = bytes.iter().take(6).map(ToString::to_string).collect();
         renderings.push(list.join(", "));
         renderings.push(list.join(",\n"));
@@ -83,29 +83,30 @@ fn renderings(text: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn nothing_that_is_said_about_a_refusal_holds_a_secret_or_a_tag() {
+fn no_output_about_a_refusal_contains_a_secret_or_a_tag() {
     let mut refusals = 0;
     for provider in providers() {
         for vector in provider.vectors.iter().filter(|vector| !vector.is_valid()) {
-            let unsayable = unsayable(&provider, vector);
+            let forbidden = forbidden(&provider, vector);
             let mut observed = provider.config(vector, Form::ByName);
             observed["sources"][0]["mode"] = json!("observe");
             for config in [provider.config(vector, Form::ByName), observed] {
                 let policy = support::policy(&config);
                 let verdict = deliver(&policy, &vector.sent, &Delivery::whole());
                 assert_eq!(verdict.code, vector.expect);
-                for (place, said) in said(&policy, &verdict.record) {
-                    if let Some(leak) = unsayable.iter().find(|text| said.contains(text.as_str())) {
-                        panic!("{}: {}: {place} holds {leak:?}:\n{said}", provider.name, vector.case);
+                for (place, output) in output(verdict.source.as_deref(), &verdict.record) {
+                    if let Some(leak) = forbidden.iter().find(|text| output.contains(text.as_str())) {
+                        panic!("{}: {}: {place} holds {leak:?}:\n{output}", provider.name, vector.case);
                     }
                     let text = String::from_utf8_lossy(&vector.sent.body).into_owned();
-                    assert!(text.len() < 9 || !said.contains(&text), "{place} holds the body:\n{said}");
+                    assert!(text.len() < 9 || !output.contains(&text), "{place} holds the body:\n{output}");
                 }
                 refusals += 1;
             }
         }
     }
-    assert!(refusals > 500, "{refusals} refusals only");
+    let all = std::env::var_os("PROVIDER").is_none();
+    assert!(!all || refusals > 500, "{refusals} refusals only");
 }
 
 #[test]
@@ -115,7 +116,12 @@ fn debug_of_a_policy_shows_no_byte_of_a_secret() {
             for form in [Form::ByName, Form::WrittenOut] {
                 let policy = support::policy(&provider.config(vector, form));
                 let debug = format!("{policy:?}\n{policy:#?}");
-                for secret in vector.secrets.iter().flat_map(|secret| renderings(secret.as_bytes())) {
+                // Values next to a secret are not secret, and published examples may share a prefix.
+                let beside = vector.with.as_ref().and_then(Value::as_object).into_iter().flat_map(|with| with.values());
+                let public: BTreeSet<_> =
+                    beside.filter_map(Value::as_str).flat_map(|text| renderings(text.as_bytes())).collect();
+                let secrets = vector.secrets.iter().flat_map(|secret| renderings(secret.as_bytes()));
+                for secret in secrets.filter(|secret| !public.contains(secret)) {
                     assert!(!debug.contains(&secret), "{}: {}: {secret:?} in {debug}", provider.name, vector.case);
                 }
                 let password =
@@ -123,20 +129,20 @@ fn debug_of_a_policy_shows_no_byte_of_a_secret() {
                 for password in password.filter(|password| password.len() > 8) {
                     assert!(!debug.contains(password), "{}: {}", provider.name, vector.case);
                 }
-                assert!(debug.contains("(..)"), "secrets are there and say nothing: {debug}");
+                assert!(debug.contains("(..)"), "secrets are present but hidden: {debug}");
             }
         }
     }
 }
 
-fn denied_with(target: &str, sent: impl FnOnce(Sent) -> Sent) -> (Rc<Policy>, Record) {
+fn denied_with(target: &str, sent: impl FnOnce(Sent) -> Sent) -> (Option<Rc<Source>>, Record) {
     let policy = policy(&sources(&[source("hook", "/hook", provider("github", &["a-secret-of-sixteen-or-more"]))]));
     let verdict = deliver(&policy, &sent(Sent::post(target)), &Delivery::whole());
-    (policy, verdict.record)
+    (verdict.source, verdict.record)
 }
 
 #[test]
-fn the_caller_is_told_the_same_whatever_was_lacking() {
+fn the_caller_gets_the_same_answer_for_every_failed_verification() {
     let basic = source("basic", "/basic", provider("basic", &["user:password-of-length"]));
     let github = source("github", "/github", provider("github", &["a-secret-of-sixteen-or-more"]));
     let own = with(
@@ -148,7 +154,7 @@ fn the_caller_is_told_the_same_whatever_was_lacking() {
     let proof = Denial::SecretUnknown..=Denial::EventIdMissing;
     let lacks_proof = Denial::ALL.iter().filter(|denial| proof.contains(denial));
     for denial in lacks_proof {
-        let reply = |position: usize| report::reply(*denial, policy.sources.get(position), None);
+        let reply = |position: usize| report::reply(*denial, Some(&policy.sources[position]));
         assert_eq!(reply(0).status, 401);
         assert_eq!(
             reply(0).headers,
@@ -159,8 +165,8 @@ fn the_caller_is_told_the_same_whatever_was_lacking() {
     }
 }
 
-fn text(name: &'static str, value: &str) -> (&'static str, String) {
-    (name, value.to_owned())
+fn text(name: &'static str, value: &str) -> (Cow<'static, str>, String) {
+    (name.into(), value.to_owned())
 }
 
 #[test]
@@ -170,7 +176,7 @@ fn every_denial_has_the_status_of_the_table() {
             "unmatched" => 404,
             "ambiguous_path" | "content_length_invalid" | "content_length_mismatch" => 400,
             "too_many_headers" => 431,
-            "body_too_large" => 413,
+            "body_too_large" | "body_inflation" => 413,
             "body_timeout" => 408,
             "query_not_allowed" => 400,
             "method_not_allowed" => 405,
@@ -179,20 +185,21 @@ fn every_denial_has_the_status_of_the_table() {
             "address_missing" | "address_denied" => 403,
             "flood_limited" | "rate_limited" => 429,
             "duplicate" => 409,
-            "source_disabled" | "source_closed" | "host_failure" | "hold_unsupported" => 503,
-            "replay_full" | "replay_unavailable" => 503,
+            "source_disabled" | "source_closed" | "host_failure" | "hold_unsupported" | "memory_exhausted" => 503,
+            "replay_full" | "replay_unavailable" | "handshake_unconfirmed" => 503,
             _ => 401,
         };
-        let reply = report::reply(*denial, None, None);
+        let reply = report::reply(*denial, None);
         assert_eq!(reply.status, expected, "{denial}");
+        assert_eq!(denial.is_lack_of_proof(), expected == 401, "{denial}");
         let retries = reply.headers.contains(&text("retry-after", "30"));
-        assert_eq!(retries, expected == 503, "{denial}: a sender comes back if and only if the fault is ours");
+        assert_eq!(retries, expected == 503, "{denial}: a sender retries if and only if the filter is at fault");
     }
     assert_eq!(report::REFUSAL_BODY, b"request denied\n");
 }
 
 #[test]
-fn codes_are_words_and_stand_once() {
+fn codes_are_unique_words() {
     let mut codes: Vec<_> = Denial::ALL.iter().map(|denial| denial.code()).collect();
     assert!(codes.iter().all(|code| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
     codes.sort_unstable();
@@ -202,8 +209,8 @@ fn codes_are_words_and_stand_once() {
 }
 
 #[test]
-fn a_log_line_is_one_json_object_whatever_comes_from_outside() {
-    let (policy, record) = denied_with("/hook", |sent| sent);
+fn a_log_line_is_one_json_object_whatever_the_request_contains() {
+    let (source, record) = denied_with("/hook", |sent| sent);
     for outside in [
         &b"\"},{\"event\":\"passed\"\n"[..],
         b"\xff\xfe\x00",
@@ -212,7 +219,7 @@ fn a_log_line_is_one_json_object_whatever_comes_from_outside() {
         "ü\u{2028}".as_bytes(),
         b"\x1b[31m",
     ] {
-        let line = report::log_line(&record, &policy, outside, outside, 0).expect("a refusal is logged");
+        let line = report::log_line(&record, source.as_deref(), outside, outside, 0).expect("a refusal is logged");
         assert!(line.len() < 512 && line.is_ascii() && !line.contains(['\n', '\r', '\x1b']), "{line:?}");
         let json: serde_json::Value = serde_json::from_str(&line).expect("a line is JSON");
         let keys: Vec<_> = json.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
@@ -222,34 +229,33 @@ fn a_log_line_is_one_json_object_whatever_comes_from_outside() {
 }
 
 #[test]
-fn a_log_line_says_source_code_and_status() {
-    let (policy, record) = denied_with("/hook", |sent| sent.body("x"));
-    let line = report::log_line(&record, &policy, b"[2001:db8::7]:4711", b"abc-123", 7).expect("a refusal is logged");
+fn a_log_line_has_source_code_and_status() {
+    let (source, record) = denied_with("/hook", |sent| sent.body("x"));
+    let line = report::log_line(&record, source.as_deref(), b"[2001:db8::7]:4711", b"abc-123", 7)
+        .expect("a refusal is logged");
     let expected = r#"{"event":"denied","source":"hook","code":"signature_missing","status":401,"client":"[2001:db8::7]:4711","request_id":"abc-123","suppressed":7}"#;
     assert_eq!(line, expected);
-    assert_eq!(report::filter_state(&record, &policy), "source=hook outcome=denied code=signature_missing");
-    let (policy, record) = denied_with("/nowhere", |sent| sent);
-    let line = report::log_line(&record, &policy, b"", b"", 0).expect("a refusal is logged");
+    assert_eq!(report::filter_state(&record, source.as_deref()), "source=hook outcome=denied code=signature_missing");
+    let (source, record) = denied_with("/nowhere", |sent| sent);
+    let line = report::log_line(&record, source.as_deref(), b"", b"", 0).expect("a refusal is logged");
     assert_eq!(
         line,
         r#"{"event":"denied","source":"_none","code":"unmatched","status":404,"client":"","request_id":""}"#
     );
-    assert_eq!(report::filter_state(&record, &policy), "source=_none outcome=denied code=unmatched");
+    assert_eq!(report::filter_state(&record, source.as_deref()), "source=_none outcome=denied code=unmatched");
 }
 
 #[test]
-fn what_passes_is_counted_by_secret_and_not_logged() {
+fn accepted_requests_are_counted_by_secret_and_not_logged() {
     let policy = policy(&sources(&[source(
         "hook",
         "/hook",
         provider("github", &["another-secret-of-sixteen", "a-secret-of-sixteen-or-more"]),
     )]));
     let verdict = deliver(&policy, &Sent::github("/hook", "a-secret-of-sixteen-or-more", "body"), &Delivery::whole());
-    let names: Vec<_> = report::counters(&verdict.record, &policy)
-        .iter()
-        .map(|counter| counter.name(verdict.record.source, &policy))
-        .collect();
+    let source = verdict.source.as_deref();
+    let names: Vec<_> = report::counters(&verdict.record).map(|counter| counter.name(source)).collect();
     assert_eq!(names, ["hookwarden.source.hook.requests.passed", "hookwarden.source.hook.matches.2"]);
-    assert_eq!(report::log_line(&verdict.record, &policy, b"", b"", 0), None);
-    assert_eq!(report::filter_state(&verdict.record, &policy), "source=hook outcome=passed key_id=2");
+    assert_eq!(report::log_line(&verdict.record, source, b"", b"", 0), None);
+    assert_eq!(report::filter_state(&verdict.record, source), "source=hook outcome=passed key_id=2");
 }

@@ -1,26 +1,16 @@
-//! Public keys: every form that one is pasted in, every algorithm, and what must be refused. A public key's own faults
-//! are told when it is read; a signature of any length and content is an answer, never a panic.
+//! Public keys in every form, for every algorithm, and what must be refused. Faults of a key are reported when it is
+//! read; a signature of any length and content gives a result, never a panic.
 //!
-//! "Published" data is the sender's or the RFC's, and only its digest is kept where the message is long. The rest was
-//! made with OpenSSL over `MESSAGE`, with keys that were thrown away.
+//! "Published" data comes from the sender or an RFC; of long messages only the digest is kept. The rest was made with
+//! OpenSSL over `MESSAGE`, with keys that were discarded.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use hookwarden::verify::public_key::{PublicAlgorithm, PublicKey, PublicKeyError};
+use hookwarden::verify::primitives::public_key::{PublicAlgorithm, PublicKey, PublicKeyError};
+
+use crate::invariants::PUBLIC_ALGORITHMS;
 
 const MESSAGE: &[u8] = br#"{"id":"evt_1"}"#;
-
-const ALL: [PublicAlgorithm; 9] = [
-    PublicAlgorithm::Ed25519,
-    PublicAlgorithm::EcdsaP256Sha256Der,
-    PublicAlgorithm::EcdsaP256Sha1Der,
-    PublicAlgorithm::EcdsaP256Sha256Raw,
-    PublicAlgorithm::RsaPkcs1Sha1,
-    PublicAlgorithm::RsaPkcs1Sha256,
-    PublicAlgorithm::RsaPkcs1Sha512,
-    PublicAlgorithm::RsaPssSha256,
-    PublicAlgorithm::RsaPssSha512,
-];
 
 /// RFC 8032, section 7.1, test 1, is also the key of RFC 8037, appendix A.
 const ED25519_KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
@@ -52,7 +42,7 @@ const RSA_PSS_SHA256_SALT_64: &str = "BIzJ5QxndDGE0ljPIIeu+eLcu3wi48kiz1OBn0+8h4
 const RSA_PSS_SHA512_SALT_32: &str = "aCL/0TQarpQc2N4ytGa/HLJWg6SGCUTmMFsB0vrOyfhTagvejL5CWh3+2uBqumKIxbn6sfEMzpFQc1nXbcHyWkIfHayRhN+xv2PtQuZVSgGngwc3fEe8sywBOAuCupHSnDW8W6kyhEkNMZZjLtG+0VPfh7w0kUMuZhJMnzyocEHzPL8jh7IprDqHhLvdwIkP/p7a18Q9Gdlyi6TwQltvQd2jeh20l8Z8KyookI5IOUUPsf1XwwhGKe6EIyz41JUtul6T6+UIbQMFcFES8bd602xE1XRMjinewWd78xrTAjty5Fq4XQ6son6EAOO6Zys9VQMYvypi5o78Szv5+aupRA==";
 const RSA_PSS_SHA512_MASK_SHA256: &str = "M3ug4lDW3X8VdekJ2wJeb15ziNJ4ALOWHIf9Ew5FRklGvlsWNopQM9/PLLI1NnkxD9sm6czkEvyCeJQmjK9v7/FFGwvUrzhv09Inf8PmLWpucY0W8FAwNY2+h9vRkaC+BBXDc8vJtYNHYoO9qNkxpFHXgpT0ZrYmc1fTBkiZCBmJ1OcZXnoduCnzq3P103yH73Yz6zpQjLyACvx54hY+c57p0aj20pVcSW1xSz2uohAr9K+OqUPwBT278HygLS5Bg7TVTZPlVGcjK51ZqHhoghumsim0VbR0fGQ4YnbN/C3SJgmssEiZpChs7GI6vrLZSY/GPEopHxJ2VZaFom9mZg==";
 /// A number whose cube begins with the padding and digest of `MESSAGE`, padding cut short and followed by anything:
-/// what a lenient verifier takes for a signature under every key with the exponent 3 (CVE-2006-4339).
+/// a lenient verifier accepts it as a signature under every key with the exponent 3 (CVE-2006-4339).
 const FORGED_CUBE_ROOT: &str = "0032cbfd4a7adc7905583d767520f51640759176d37826f2ef63ae3dc7a840cde03110ab6d4b4ed348158f09f04c3bf18558a850ebff26cab441fa97ea3e5e5243fc2b2e0771028d4730405a328344bc0023b5659c27";
 
 #[test]
@@ -106,7 +96,7 @@ fn published_signatures_verify() {
 #[test]
 fn every_algorithm_verifies_its_own_signature_only() {
     for valid in valid() {
-        for algorithm in ALL {
+        for algorithm in PUBLIC_ALGORITHMS {
             // The two spellings of one ECDSA signature are two algorithms; the digests of SHA-1 and SHA-256 are two contents.
             let verified = valid.key().verifies(algorithm, &digest(algorithm, valid.message), &valid.signature);
             assert_eq!(verified, algorithm == valid.algorithm, "{:?} under {algorithm:?}", valid.algorithm);
@@ -161,7 +151,7 @@ fn signatures_of_any_length_and_content_do_not_verify_and_do_not_panic() {
                 assert!(!key.verifies(valid.algorithm, &content, &signature), "{:?}, {length} bytes", valid.algorithm);
             }
         }
-        // Close to right, so that it comes far.
+        // Nearly valid, so that it gets far.
         for _ in 0..200 {
             let mut signature = valid.signature.clone();
             for _ in 0..2 {
@@ -181,7 +171,7 @@ fn signatures_of_any_length_and_content_do_not_verify_and_do_not_panic() {
 }
 
 #[test]
-fn ecdsa_takes_either_half_of_s_and_no_other_number() {
+fn ecdsa_accepts_either_half_of_s_and_no_other_number() {
     let content = digest(PublicAlgorithm::EcdsaP256Sha256Raw, MESSAGE);
     let key = key(P256_SPKI, PublicAlgorithm::EcdsaP256Sha256Raw);
     let raw = raw_signature();
@@ -215,7 +205,7 @@ fn ecdsa_takes_either_half_of_s_and_no_other_number() {
 }
 
 #[test]
-fn ecdsa_in_der_has_one_encoding() {
+fn ecdsa_in_der_has_only_one_valid_encoding() {
     let raw = raw_signature();
     let (r, s) = (uint(&raw[..32]), uint(&raw[32..]));
     let content = digest(PublicAlgorithm::EcdsaP256Sha256Der, MESSAGE);
@@ -296,7 +286,7 @@ fn weak_ed25519_keys_are_refused() {
 }
 
 #[test]
-fn rsa_takes_its_own_padding_only() {
+fn rsa_accepts_only_its_own_padding() {
     let verifies = |algorithm, signature: &str| {
         key(&rsa_spki(), algorithm).verifies(algorithm, &digest(algorithm, MESSAGE), &base64(signature))
     };
@@ -320,7 +310,7 @@ fn rsa_signatures_are_numbers_below_the_modulus_and_as_long_as_it() {
     };
     let signature = base64(RSA_PKCS1_SHA256);
     let plus_modulus = plus(&signature, &modulus);
-    for algorithm in ALL.into_iter().filter(|algorithm| is_rsa(*algorithm)) {
+    for algorithm in PUBLIC_ALGORITHMS.into_iter().filter(|algorithm| is_rsa(*algorithm)) {
         let key = key(&rsa_spki(), algorithm);
         for number in [&modulus, &minus_one, &one, &vec![0; 256], &vec![0xff; 256], &plus_modulus] {
             assert!(!key.verifies(algorithm, &digest(algorithm, MESSAGE), number), "{algorithm:?}");
@@ -329,7 +319,7 @@ fn rsa_signatures_are_numbers_below_the_modulus_and_as_long_as_it() {
 }
 
 #[test]
-fn a_cube_root_of_the_padding_is_no_signature() {
+fn a_cube_root_of_the_padding_is_not_a_signature() {
     let forged = unhex(FORGED_CUBE_ROOT);
     let signature = [vec![0; 256 - forged.len()], forged].concat();
     let algorithm = PublicAlgorithm::RsaPkcs1Sha256;
@@ -343,7 +333,7 @@ fn moduli_of_odd_sizes_do_not_panic() {
     for bits in [1024, 1025, 1031, 1032, 1033, 1034, 1040, 1041, 2041, 2047, 2048, 2049, 2056, 4095, 8191, 8192] {
         let modulus = modulus(bits, &mut noise);
         let text = spki(&[RSA, NULL], &pkcs1(&modulus, &[1, 0, 1]));
-        for algorithm in ALL.into_iter().filter(|algorithm| is_rsa(*algorithm)) {
+        for algorithm in PUBLIC_ALGORITHMS.into_iter().filter(|algorithm| is_rsa(*algorithm)) {
             let read = PublicKey::parse(&text, algorithm, 0);
             if algorithm == PublicAlgorithm::RsaPssSha512 && bits < 1034 {
                 assert_eq!(read.map(drop), Err(PublicKeyError::TooSmall), "{bits} bits hold no such padding");
@@ -373,10 +363,10 @@ fn rsa_keys_that_are_too_small_or_too_large_are_refused() {
     assert_eq!(refused(2048, 2048), Ok(()));
     assert_eq!(refused(2047, 2048), Err(PublicKeyError::TooSmall));
     assert_eq!(refused(2047, 1024), Ok(()));
-    assert_eq!(refused(1023, 0), Err(PublicKeyError::TooSmall), "1024 is the floor, whatever is allowed");
+    assert_eq!(refused(1023, 0), Err(PublicKeyError::TooSmall), "1024 is the minimum, whatever the caller allows");
     assert_eq!(refused(8192, 2048), Ok(()));
     assert_eq!(refused(8193, 2048), Err(PublicKeyError::TooLarge));
-    assert_eq!(refused(8192, 100_000), Ok(()), "no more than the most is asked for");
+    assert_eq!(refused(8192, 100_000), Ok(()), "the minimum is capped at the maximum");
     assert_eq!(refused(100_000, 2048), Err(PublicKeyError::TooLarge));
 }
 
@@ -467,6 +457,8 @@ fn every_form_of_a_key_is_read() {
         rsa_spki(),
         pem("PUBLIC KEY", &rsa_spki()),
         pem("RSA PUBLIC KEY", &STANDARD.encode(pkcs1(&modulus, &[1, 0, 1]))),
+        // Freshchat's label is wrong, and its line ends are blanks.
+        pem("RSA PUBLIC KEY", &rsa_spki()).replace('\n', " "),
         format!(r#"{{"kty":"RSA","n":"{}","e":"AQAB"}}"#, base64url(&modulus)),
         format!(r#"{{"kty":"RSA","n":"{}","e":"AQAB","alg":"RS256","x5c":["MII"]}}"#, base64url(&modulus)),
     ];
@@ -494,12 +486,12 @@ fn a_key_of_another_kind_is_an_error() {
         ("a JWK for another algorithm", format!(r#"{{"kty":"OKP","alg":"ES512","crv":"Ed25519","x":"{point}"}}"#)),
     ];
     for (kind, text) in &others {
-        for algorithm in ALL {
+        for algorithm in PUBLIC_ALGORITHMS {
             assert_eq!(refusal(text, algorithm), PublicKeyError::WrongKind, "{kind} for {algorithm:?}");
         }
     }
     for valid in valid() {
-        for algorithm in ALL {
+        for algorithm in PUBLIC_ALGORITHMS {
             let read = PublicKey::parse(&valid.text, algorithm, 2048).map(drop);
             let fits = is_rsa(algorithm) == is_rsa(valid.algorithm)
                 && (algorithm == PublicAlgorithm::Ed25519) == (valid.algorithm == PublicAlgorithm::Ed25519);
@@ -511,17 +503,70 @@ fn a_key_of_another_kind_is_an_error() {
             );
         }
     }
-    // A key that says that it is for PSS (RFC 4055, section 1.2) is for nothing else.
+    // A key that is restricted to PSS (RFC 4055, section 1.2) serves nothing else.
     let pss = spki(&[PSS], &pkcs1(&base64(RSA_MODULUS), &[1, 0, 1]));
-    for algorithm in ALL {
+    for algorithm in PUBLIC_ALGORITHMS {
         let is_pss = matches!(algorithm, PublicAlgorithm::RsaPssSha256 | PublicAlgorithm::RsaPssSha512);
         assert_eq!(PublicKey::parse(&pss, algorithm, 2048).map(drop).is_ok(), is_pss, "{algorithm:?}");
     }
 }
 
 #[test]
+fn keys_with_pss_parameters_serve_only_the_algorithm_with_the_same_parameters() {
+    let hash =
+        |tail: u8, parameters: &[u8]| der(0x30, &[&[6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, tail], parameters]);
+    let sha1 = der(0x30, &[&[6, 5, 0x2b, 0x0e, 3, 2, 0x1a], NULL]);
+    let (sha256, sha384, sha512) = (hash(1, NULL), hash(2, NULL), hash(3, NULL));
+    let mgf1 = |hash: &[u8]| der(0x30, &[&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 8], hash]);
+    let other_mask = |hash: &[u8]| der(0x30, &[&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 9], hash]);
+    let rule = |hash: &[u8], mask: &[u8], salt: u8| {
+        der(0x30, &[&der(0xa0, &[hash]), &der(0xa1, &[mask]), &der(0xa2, &[&uint(&[salt])])])
+    };
+    let serves = |parameters: &[u8]| {
+        let key = spki(&[PSS, parameters], &pkcs1(&base64(RSA_MODULUS), &[1, 0, 1]));
+        let serves = |algorithm: &PublicAlgorithm| PublicKey::parse(&key, *algorithm, 2048).is_ok();
+        PUBLIC_ALGORITHMS.into_iter().filter(serves).collect::<Vec<_>>()
+    };
+    let (small, large) = (vec![PublicAlgorithm::RsaPssSha256], vec![PublicAlgorithm::RsaPssSha512]);
+    assert_eq!(serves(&rule(&sha256, &mgf1(&sha256), 32)), small);
+    assert_eq!(serves(&rule(&sha512, &mgf1(&sha512), 64)), large);
+    // The NULL behind a hash may be missing (RFC 4055, section 2.1).
+    assert_eq!(serves(&rule(&hash(1, &[]), &mgf1(&hash(1, &[])), 32)), small);
+    assert_eq!(serves(&rule(&hash(3, &[]), &mgf1(&sha512), 64)), large);
+    let refused: [Vec<u8>; 20] = [
+        // Hashes with parameters of their own, which none of them has.
+        rule(&hash(1, &uint(&[1])), &mgf1(&sha256), 32),
+        rule(&sha256, &mgf1(&hash(1, &uint(&[1]))), 32),
+        rule(&hash(3, &uint(&[1])), &mgf1(&sha512), 64),
+        rule(&sha512, &mgf1(&hash(3, &uint(&[1]))), 64),
+        // Another salt, another hash under the mask, another mask.
+        rule(&sha256, &mgf1(&sha256), 20),
+        rule(&sha256, &mgf1(&sha256), 31),
+        rule(&sha256, &mgf1(&sha256), 64),
+        rule(&sha512, &mgf1(&sha512), 32),
+        rule(&sha256, &mgf1(&sha512), 32),
+        rule(&sha512, &mgf1(&sha256), 64),
+        rule(&sha256, &mgf1(&sha1), 32),
+        rule(&sha256, &other_mask(&sha256), 32),
+        // Hashes that no algorithm here has; and all defaults, which are SHA-1 and a salt of 20.
+        rule(&sha384, &mgf1(&sha384), 48),
+        rule(&sha1, &mgf1(&sha1), 20),
+        der(0x30, &[]),
+        // Not all three, not in order, something behind, no sequence.
+        der(0x30, &[&der(0xa0, &[&sha256]), &der(0xa1, &[&mgf1(&sha256)])]),
+        der(0x30, &[&der(0xa1, &[&mgf1(&sha256)]), &der(0xa0, &[&sha256]), &der(0xa2, &[&uint(&[32])])]),
+        der(0x30, &[&der(0xa0, &[&sha256]), &der(0xa1, &[&mgf1(&sha256)]), &der(0xa2, &[&uint(&[32])]), NULL]),
+        der(0x31, &[&der(0xa0, &[&sha256]), &der(0xa1, &[&mgf1(&sha256)]), &der(0xa2, &[&uint(&[32])])]),
+        NULL.to_vec(),
+    ];
+    for parameters in refused {
+        assert_eq!(serves(&parameters), [], "{}", hex::encode(parameters));
+    }
+}
+
+#[test]
 fn private_keys_are_refused_as_such() {
-    // No real ones: only their shape counts.
+    // Not real keys: only their structure matters.
     let pkcs8 = STANDARD.encode(der(0x30, &[&uint(&[0]), &der(0x30, &[ED25519]), &der(4, &[&[4, 32], &[7; 32]])]));
     let private = [
         pem("PRIVATE KEY", &pkcs8),
@@ -540,14 +585,14 @@ fn private_keys_are_refused_as_such() {
         r#"{"kty":"RSA","n":"AAAA","e":"AQAB","p":"AAAA"}"#.to_owned(),
     ];
     for text in private {
-        for algorithm in ALL {
+        for algorithm in PUBLIC_ALGORITHMS {
             assert_eq!(refusal(&text, algorithm), PublicKeyError::PrivateKey, "{text}");
         }
     }
 }
 
 #[test]
-fn what_is_no_key_is_refused() {
+fn anything_but_a_key_is_refused() {
     let ed25519 = spki(&[ED25519], &unhex(ED25519_KEY));
     let x = base64url(&unhex(ED25519_KEY));
     let certificate = base64(P256_CERTIFICATE_V3);
@@ -596,12 +641,13 @@ fn what_is_no_key_is_refused() {
         format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"AA{x}"}}"#),
     ];
     for text in &texts {
-        for algorithm in ALL {
-            // Where the kind shows, a broken key of another kind may be told as that.
+        for algorithm in PUBLIC_ALGORITHMS {
+            // If its kind is recognisable, a damaged key may be reported as a key of the wrong kind.
             let refusal = refusal(text, algorithm);
             assert!(matches!(refusal, PublicKeyError::NotAKey | PublicKeyError::WrongKind), "{text}: {refusal:?}");
         }
-        let all_told = ALL.into_iter().any(|algorithm| refusal(text, algorithm) == PublicKeyError::NotAKey);
+        let all_told =
+            PUBLIC_ALGORITHMS.into_iter().any(|algorithm| refusal(text, algorithm) == PublicKeyError::NotAKey);
         assert!(all_told, "{text}");
     }
     // The right bytes, divided elsewhere.
@@ -619,6 +665,14 @@ fn what_is_no_key_is_refused() {
     assert_eq!((divided(32), divided(34)), (Err(PublicKeyError::NotAKey), Err(PublicKeyError::NotAKey)));
     let block = pem("PUBLIC KEY", &ed25519);
     assert_eq!(refusal(&(block.clone() + &block), PublicAlgorithm::Ed25519), PublicKeyError::SeveralKeys);
+    // Only certificates are a chain.
+    let certificate = pem("CERTIFICATE", P256_CERTIFICATE_V3);
+    let key = pem("PUBLIC KEY", P256_SPKI);
+    for several in [key.clone() + &certificate, certificate.clone() + &key] {
+        assert_eq!(refusal(&several, PublicAlgorithm::EcdsaP256Sha256Der), PublicKeyError::SeveralKeys, "{several}");
+    }
+    let more = certificate + "and more";
+    assert_eq!(refusal(&more, PublicAlgorithm::EcdsaP256Sha256Der), PublicKeyError::NotAKey);
     let off_curve = format!("04{}", "07".repeat(64));
     assert_eq!(refusal(&off_curve, PublicAlgorithm::EcdsaP256Sha256Raw), PublicKeyError::WeakPoint);
 }
@@ -646,7 +700,7 @@ fn damaged_keys_do_not_panic() {
     }
 }
 
-/// A right signature of every algorithm.
+/// A valid signature of every algorithm.
 struct Valid {
     algorithm: PublicAlgorithm,
     text: String,
@@ -792,7 +846,7 @@ fn rsa_spki() -> String {
     spki(&[RSA, NULL], &pkcs1(&base64(RSA_MODULUS), &[1, 0, 1]))
 }
 
-/// An odd number of that many bits; nobody knows its factors, and nothing is signed with it.
+/// An odd number with that many bits. Its factors are unknown, and nothing is signed with it.
 fn modulus(bits: usize, noise: &mut Noise) -> Vec<u8> {
     let mut number = noise.bytes(bits.div_ceil(8));
     let top = (bits - 1) % 8;

@@ -1,8 +1,8 @@
-//! Vectors from outside of the project, where they are at hand: `../shared/vectors`.
+//! External vectors, if they are available: `../shared/vectors`.
 //!
-//! A file is for the provider of its own name; where the names differ, where several providers share one file's
-//! cases, or where something has to be configured, `shared.json` says so. Where we differ on purpose,
-//! `divergences.json` says so, with the reason; an entry that no longer differs fails.
+//! A file is for the provider of the same name. `shared.json` lists files with another name, files for several
+//! providers, and values to configure. `divergences.json` lists deliberate differences with their reasons; an entry
+//! that no longer differs fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,21 +12,21 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwarden::config::Policy;
-use hookwarden::verify::timestamp::{self, UnixTime};
+use hookwarden::verify::primitives::timestamp::{self, UnixTime};
 use serde_json::{Map, Value, json};
 
 use crate::delivery::{Delivery, deliver};
 use crate::support::{self, NOW, Sent, source, sources, with};
 use crate::vector::pairs;
 
-/// A provider, or a scheme written out, that may prove the cases of a file.
+/// A provider or a written-out scheme for the cases of a file.
 #[derive(Debug)]
 struct Candidate {
     /// `provider` or `scheme`, and which.
     proof: (&'static str, Value),
-    /// The parameter of a case that holds the secret, where it is not the case's own.
+    /// The parameter of a case that holds the secret, if it is not the usual one.
     secret: Option<String>,
-    /// What is configured for every case, and for some.
+    /// The values to configure for every case, and for some.
     with: Map<String, Value>,
     cases: Map<String, Value>,
 }
@@ -48,20 +48,20 @@ impl Candidate {
     }
 }
 
-/// What became of a case.
+/// The outcome of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
     Verified,
     Denied(BTreeSet<&'static str>),
-    /// No configuration for it is accepted; why.
+    /// No configuration for it is accepted, for this reason.
     Refused(Vec<String>),
 }
 
 #[test]
-fn vectors_from_outside_get_the_verdict_that_they_ask_for() {
+fn external_vectors_get_their_expected_verdict() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
     if !folder.is_dir() {
-        eprintln!("SKIPPED: {} is not there; nothing from outside was replayed", folder.display());
+        eprintln!("SKIPPED: {} is not there; no external vectors were replayed", folder.display());
         return;
     }
     let mut deliberate = divergences();
@@ -93,7 +93,7 @@ fn vectors_from_outside_get_the_verdict_that_they_ask_for() {
             let agrees = if should_pass {
                 verdict == Verdict::Verified
             } else {
-                // What cannot be configured was not looked at.
+                // A case that cannot be configured was not tried.
                 matches!(verdict, Verdict::Denied(_))
             };
             let is_deliberate = deliberate.remove(&(file.clone(), case.to_owned()));
@@ -144,7 +144,7 @@ fn candidates() -> BTreeMap<String, Vec<Candidate>> {
         .collect()
 }
 
-/// Whether a case is about the answer that makes an endpoint known, and not about a proof.
+/// Whether a case tests a handshake and not a proof.
 fn is_handshake(vector: &Value) -> bool {
     let kind = vector["secret_kind"].as_str();
     !vector["expect_response"].is_null() || matches!(kind, Some("handshake" | "allowed_origins"))
@@ -175,7 +175,7 @@ fn credentials(candidate: &Candidate, vector: &Value) -> Vec<(&'static str, Valu
         Some(parameter) => vector["params"][parameter].as_str(),
         None => vector["secret"].as_str(),
     };
-    // One accepted credential a line.
+    // One accepted credential per line.
     let is_list = vector["secret_kind"] == "basic_auth_list";
     let secret = secret.map(|secret| if is_list { secret.lines().collect() } else { vec![secret] });
     let secrets = secret.map(|secrets| ("secrets", support::literal(&secrets)));
@@ -218,11 +218,11 @@ fn url(vector: &Value) -> (&str, &str, &str) {
     let end = url[start..].find('/').map_or(url.len(), |at| start + at);
     let authority = &url[start..end];
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    // A URL without a path is asked for as "/".
+    // A URL without a path is requested as "/".
     (&url[..end], host, if end == url.len() { "/" } else { &url[end..] })
 }
 
-/// The verdicts on a case, in every order in which it can come: one, at the time that it is meant for.
+/// The verdicts on a case over all deliveries: exactly one, at the time for which it was made.
 fn codes_of(policy: &Rc<Policy>, vector: &Value) -> BTreeSet<&'static str> {
     let body = STANDARD.decode(vector["body_base64"].as_str().expect("a vector has a body")).expect("it is base64");
     let (_, authority, target) = url(vector);
@@ -246,7 +246,7 @@ fn codes_of(policy: &Rc<Policy>, vector: &Value) -> BTreeSet<&'static str> {
     verdicts
 }
 
-/// Every time that a request names, and the tests' own: a case without a clock is for the moment when it was signed.
+/// Every time in a request, and the tests' own: a case without a clock is valid when it was signed.
 fn times_in(sent: &Sent) -> Vec<UnixTime> {
     let mut times = BTreeSet::from([UnixTime::from_secs(NOW)]);
     for text in sent.headers.iter().map(|(_, value)| value).chain([&sent.body]) {

@@ -1,13 +1,15 @@
-//! Configurations and requests in the words of a test.
+//! Builders for configurations and requests.
 
 use std::rc::Rc;
 
 use hookwarden::config::{self, Loaded, Policy};
-use hookwarden::filter::{Around, Exchange};
-use hookwarden::guard::memory::{Memory, NotWritten, Versioned};
-use hookwarden::guard::peer::Peer;
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::filter::{ActivePolicy, Context, Exchange};
+use hookwarden::guard::pool::Pool;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 use serde_json::{Value, json};
+
+use crate::guards::memory::Shared;
+pub use crate::nothing::Nothing;
 
 /// The time in tests that do not care about it.
 pub const NOW: u64 = 1_700_000_000;
@@ -58,44 +60,24 @@ impl Sent {
     }
 }
 
-/// A request under a policy without guards that remember.
+/// A request under a policy without stateful guards.
 pub fn begin(policy: Rc<Policy>) -> Exchange {
-    Exchange::new(policy, Rc::default())
+    Exchange::new(active(policy, &Shared::default()), Pool::default())
 }
 
-/// A host that tells nothing but the time.
-pub fn around(now: UnixTime) -> Around<'static> {
-    Around { now, peer: &Nothing, memory: &Nothing }
+/// A policy at work, in a memory that takes everything.
+pub fn active(policy: Rc<Policy>, memory: &Shared) -> Rc<ActivePolicy> {
+    Rc::new(ActivePolicy::open(policy, memory).expect("there is memory"))
 }
 
-struct Nothing;
-
-impl Peer for Nothing {
-    fn address(&self) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn tls_version(&self) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn has_client_certificate(&self) -> bool {
-        false
-    }
+/// The name of the source that a request is for.
+pub fn name(exchange: &Exchange) -> Option<&str> {
+    exchange.source().map(|source| source.name.as_str())
 }
 
-impl Memory for Nothing {
-    fn create(&self, _key: &str, _value: &[u8]) -> Result<(), NotWritten> {
-        Err(NotWritten::Failed)
-    }
-
-    fn read(&self, _key: &str) -> Option<Versioned> {
-        None
-    }
-
-    fn replace(&self, _key: &str, _value: &[u8], _version: u32) -> Result<(), NotWritten> {
-        Err(NotWritten::Failed)
-    }
+/// A host that reports nothing but the time.
+pub fn context(now: UnixTime) -> Context<'static> {
+    Context { now, peer: &Nothing, memory: &Nothing }
 }
 
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
@@ -110,7 +92,7 @@ pub fn sources(sources: &[Value]) -> Value {
     json!({ "sources": sources })
 }
 
-/// A source of this name for this path, proved by `verify`.
+/// A source with this name, path and `verify`.
 pub fn source(name: &str, path: &str, verify: Value) -> Value {
     json!({ "name": name, "match": { "path": path }, "verify": verify })
 }
@@ -130,7 +112,7 @@ pub fn with(mut value: Value, name: &str, member: Value) -> Value {
     value
 }
 
-/// The policy of a configuration that must be right, without an environment.
+/// The policy of a configuration that must be valid, without an environment.
 pub fn policy(config: &Value) -> Rc<Policy> {
     match try_load(config.to_string().as_bytes()) {
         Ok(loaded) => Rc::new(loaded.policy),

@@ -16,7 +16,7 @@ use crate::support::{self, NOW, Sent};
 pub struct Provider {
     pub name: String,
     pub file: Map<String, Value>,
-    /// Its own, or that of the provider which it is an alias of.
+    /// Its own scheme, or that of the provider that it is an alias of.
     pub scheme: Value,
     pub vectors: Vec<Vector>,
 }
@@ -28,7 +28,7 @@ pub struct Vector {
     pub path: String,
     pub sent: Sent,
     pub has_clock: bool,
-    /// What the operator configures, and whether that is public keys.
+    /// The configured secrets or public keys, and which of the two they are.
     pub secrets: Vec<String>,
     pub are_public_keys: bool,
     pub with: Option<Value>,
@@ -36,17 +36,22 @@ pub struct Vector {
     pub expect: String,
 }
 
-/// Whether a scheme is one of those that we ship, by its name, or written out.
+/// Whether a scheme is configured by the name of a provider, or written out.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
     ByName,
     WrittenOut,
 }
 
-/// All providers, by name; where `PROVIDER` names some, separated by commas, those only.
+/// All providers, by name, or only those listed in `PROVIDER`, separated by commas.
 pub fn providers() -> Vec<Provider> {
     let only = std::env::var("PROVIDER").ok();
     providers_where(|name| only.as_ref().is_none_or(|only| only.split(',').any(|only| only == name)))
+}
+
+/// All providers, whatever `PROVIDER` says.
+pub fn all_providers() -> Vec<Provider> {
+    providers_where(|_| true)
 }
 
 /// The provider of this name, whatever `PROVIDER` says.
@@ -55,7 +60,10 @@ pub fn provider(name: &str) -> Provider {
 }
 
 fn providers_where(wanted: impl Fn(&str) -> bool) -> Vec<Provider> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("providers");
+    // The fuzz targets use this file too, from a folder below.
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let folder = here.ancestors().map(|folder| folder.join("providers")).find(|folder| folder.is_dir());
+    let folder = folder.expect("there is a folder providers/");
     let mut paths: Vec<_> = fs::read_dir(&folder)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>())
         .expect("the folder providers/ can be read");
@@ -73,12 +81,13 @@ fn providers_where(wanted: impl Fn(&str) -> bool) -> Vec<Provider> {
     files
         .iter()
         .filter(|(name, _)| wanted(name))
-        .map(|(name, file)| Provider::read(name, file, &files).unwrap_or_else(|problem| panic!("{name}: {problem}")))
+        .map(|(name, file)| Provider::of(name, file, &files).unwrap_or_else(|problem| panic!("{name}: {problem}")))
         .collect()
 }
 
 impl Provider {
-    fn read(
+    /// The provider `name` in `file`, which may be an alias of one in `files`.
+    pub fn of(
         name: &str,
         file: &Map<String, Value>,
         files: &BTreeMap<String, Map<String, Value>>,
@@ -107,7 +116,7 @@ impl Provider {
         }
     }
 
-    /// Whether every byte of the body is signed as it stands.
+    /// Whether every byte of the body is signed unchanged.
     pub fn signs_whole_body(&self) -> bool {
         let templates = |dialect: &Value| -> Vec<String> {
             let signed = dialect.get("signed").cloned().unwrap_or_default();
@@ -151,25 +160,28 @@ impl Provider {
     }
 }
 
+/// The members of a vector, in the order in which files have them.
+pub const MEMBERS: [&str; 13] = [
+    "case",
+    "origin",
+    "source",
+    "method",
+    "url",
+    "headers",
+    "body",
+    "body_base64",
+    "secrets",
+    "keys",
+    "with",
+    "now",
+    "expect",
+];
+
 impl Vector {
-    fn read(vector: &Value) -> Result<Self, String> {
-        let known = [
-            "case",
-            "origin",
-            "source",
-            "method",
-            "url",
-            "headers",
-            "body",
-            "body_base64",
-            "secrets",
-            "keys",
-            "with",
-            "now",
-            "expect",
-        ];
+    /// Reads one vector strictly.
+    pub fn read(vector: &Value) -> Result<Self, String> {
         let vector = vector.as_object().ok_or("is no object")?;
-        if let Some(key) = vector.keys().find(|key| !known.contains(&key.as_str())) {
+        if let Some(key) = vector.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
             return Err(format!("unknown key {key:?}"));
         }
         let text = |key: &str| vector.get(key).and_then(Value::as_str).ok_or(format!("lacks the text {key:?}"));
@@ -225,7 +237,7 @@ impl Vector {
     }
 }
 
-/// Headers as they are written in vectors: pairs, in order, as often as they stand.
+/// Headers as vectors write them: pairs, in order, repetitions included.
 pub fn pairs(headers: Option<&Value>) -> Result<Vec<(&str, &str)>, String> {
     let pairs = headers.and_then(Value::as_array).ok_or("lacks the list \"headers\"")?;
     pairs

@@ -1,21 +1,21 @@
-//! Where a client may call from: both families, the address that Envoy trusts and no other.
+//! `allow_from` and `deny_from`: both address families, and only the client address that Envoy trusts.
 
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::client::{BOTH, Connection, Protocol, Request};
-use crate::harness::{Proxy, Shared};
-use crate::launch::Setup;
-use crate::listeners;
-use crate::senders::{self, BASIC, GITHUB};
-use crate::setups::{guarded, guards};
+use crate::harness::client::{BOTH, Connection, Protocol, Request};
+use crate::harness::launch::Setup;
+use crate::harness::listeners;
+use crate::harness::senders::{self, BASIC, GITHUB};
+use crate::harness::setups::{guarded, guards};
+use crate::harness::{Proxy, SharedProxy};
 
 const BODY: &[u8] = b"{\"address\":1}";
-/// Where Envoy listens for clients without an address, in its folder.
+/// The Unix socket, in Envoy's folder, whose clients have no address.
 const SOCKET: &str = "socket";
 
-static PROXY: Shared = Shared::new(setup);
+static PROXY: SharedProxy = SharedProxy::new(setup);
 
 fn setup() -> Setup {
     let office = ["192.0.2.0/24", "2001:db8:1::/48"];
@@ -31,7 +31,7 @@ fn setup() -> Setup {
         guarded("here6", json!({"allow_from": ["::1"]})),
     ];
     guards(sources).edit(|bootstrap, folder| {
-        for (name, use_remote_address, hops) in [("edge", true, 0), ("behind", true, 1), ("credulous", false, 0)] {
+        for (name, use_remote_address, hops) in [("edge", true, 0), ("behind", true, 1), ("trust-all", false, 0)] {
             listeners::add(bootstrap, name, |listener| {
                 listeners::proxied(listener);
                 listeners::trust(listener, use_remote_address, hops);
@@ -61,7 +61,7 @@ const OUTSIDE: [&str; 6] = [
     "203.0.113.7:3",
     "[2001:db8:2::7]:4",
     "[::ffff:203.0.113.7]:5",
-    // No v4-mapped form, though it ends alike (RFC 4291, section 2.5.5.1).
+    // An IPv4-compatible address, not an IPv4-mapped one (RFC 4291, section 2.5.5.1).
     "[::192.0.2.7]:6",
 ];
 
@@ -102,7 +102,7 @@ fn a_mapped_network_is_the_ipv4_one() {
 }
 
 #[test]
-fn a_stranger_cannot_choose_an_address() {
+fn a_client_cannot_choose_its_address() {
     let Some(proxy) = PROXY.take() else { return };
     for name in ["X-Forwarded-For", "X-Real-Ip", "X-Envoy-External-Address", "True-Client-Ip", "CF-Connecting-Ip"] {
         for claim in ["192.0.2.7", "192.0.2.7, 192.0.2.7", "192.0.2.7:80", "2001:db8:1::7"] {
@@ -120,7 +120,7 @@ fn a_stranger_cannot_choose_an_address() {
 }
 
 #[test]
-fn behind_a_balancer_the_address_is_the_one_that_the_balancer_saw() {
+fn behind_a_load_balancer_the_client_address_is_the_one_that_the_balancer_saw() {
     let Some(proxy) = PROXY.take() else { return };
     let balancer = || from(&proxy, "behind", "10.0.0.1:1");
     let forwarded = |chain: &str| at("allowed").with("X-Forwarded-For", chain);
@@ -129,7 +129,7 @@ fn behind_a_balancer_the_address_is_the_one_that_the_balancer_saw() {
     }
     let lines = forwarded("203.0.113.7").with("X-Forwarded-For", "192.0.2.7");
     proxy.passes_on(balancer(), &lines);
-    // What the client wrote stands before what the balancer added.
+    // The balancer appends to what the client wrote.
     for chain in ["203.0.113.7", "192.0.2.7, 203.0.113.7", "192.0.2.7,192.0.2.8,2001:db8:2::7"] {
         proxy.denies_on(balancer(), &forwarded(chain), "allowed", "address_denied");
     }
@@ -137,9 +137,9 @@ fn behind_a_balancer_the_address_is_the_one_that_the_balancer_saw() {
     proxy.denies_on(balancer(), &lines, "allowed", "address_denied");
 }
 
-/// Envoy falls back to the balancer's own address where it cannot read the last one.
+/// Envoy falls back to the balancer's own address if it cannot parse the last one.
 #[test]
-fn an_address_that_envoy_cannot_read_is_not_the_clients() {
+fn an_unparsable_forwarded_address_is_not_the_clients() {
     let Some(proxy) = PROXY.take() else { return };
     let balancer = || from(&proxy, "behind", "10.0.0.1:1");
     for chain in ["nonsense", "192.0.2.7:4000", "[2001:db8:1::7]", "[2001:db8:1::7]:4000", "192.0.2.7,", "", "unknown"]
@@ -149,22 +149,39 @@ fn an_address_that_envoy_cannot_read_is_not_the_clients() {
     }
 }
 
-/// Both are mistakes that no refusal shows. Each Envoy says one thing once.
+/// Misconfigurations of Envoy that a denial does not show, or that explain it. Each warning is logged once per Envoy.
 #[test]
-fn an_address_that_cannot_be_the_clients_is_warned_of() {
-    let request = at("denied").with("X-Forwarded-For", "203.0.113.7");
-    // A balancer in front that nobody counted; and Envoy without a setting, where every caller says who he is.
-    for (listener, peer, remedy) in
-        [("edge", "10.0.0.1:1", "xff_num_trusted_hops"), ("credulous", "198.51.100.9:1", "use_remote_address")]
-    {
-        let Some(proxy) = Proxy::start(&setup()) else { return };
-        proxy.passes_on(from(&proxy, listener, peer), &request);
-        proxy.printed(&["[warning]", "wasm log hookwarden", remedy]);
+fn an_untrustworthy_client_address_is_warned_about_whether_or_not_it_is_denied() {
+    let shared = "every client seems to have the address of a proxy";
+    let chosen = "as the caller wrote it";
+    // A load balancer that xff_num_trusted_hops does not count, one that writes what Envoy cannot parse, and Envoy without
+    // use_remote_address, where every caller chooses its address.
+    for (listener, peer, forwarded, message) in [
+        ("edge", "10.0.0.1:1", "203.0.113.7", shared),
+        ("behind", "10.0.0.1:1", "203.0.113.7:4711", shared),
+        ("trust-all", "198.51.100.9:1", "203.0.113.7", chosen),
+    ] {
+        for source in ["denied", "allowed"] {
+            let Some(proxy) = Proxy::start(&setup()) else { return };
+            let request = at(source).with("X-Forwarded-For", forwarded);
+            if source == "denied" {
+                proxy.passes_on(from(&proxy, listener, peer), &request);
+            } else {
+                proxy.denies_on(from(&proxy, listener, peer), &request, source, "address_denied");
+            }
+            proxy.wait_for_log(&["[warning]", "wasm log hookwarden", message]);
+        }
+    }
+    let Some(proxy) = Proxy::start(&setup()) else { return };
+    let request = at("allowed").with("X-Forwarded-For", "203.0.113.7");
+    for (listener, peer, message) in [("edge", "10.0.0.1:1", shared), ("trust-all", "198.51.100.9:1", chosen)] {
+        proxy.denies_on(from(&proxy, listener, peer), &request, "allowed", "address_denied");
+        proxy.wait_for_log(&["[warning]", "wasm log hookwarden", message]);
     }
 }
 
 #[test]
-fn the_networks_that_a_sender_publishes_have_a_name() {
+fn a_source_may_allow_the_networks_that_its_sender_publishes() {
     let Some(proxy) = PROXY.take() else { return };
     let request = senders::basic("/hooks/published", BASIC.secret, BODY);
     let published = published("postmark");
@@ -189,7 +206,7 @@ fn published(provider: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_client_without_an_address_is_refused_where_the_address_decides() {
+fn a_client_without_an_address_is_denied_where_addresses_are_checked() {
     let Some(proxy) = PROXY.take() else { return };
     let socket = proxy.folder().join(SOCKET);
     for source in ["allowed", "denied", "most"] {
@@ -202,7 +219,7 @@ fn a_client_without_an_address_is_refused_where_the_address_decides() {
 }
 
 #[test]
-fn loopback_is_known_in_both_families() {
+fn loopback_is_recognised_in_both_families() {
     let Some(proxy) = PROXY.take() else { return };
     for protocol in BOTH {
         proxy.passes(protocol, &at("here"));
@@ -217,14 +234,14 @@ fn loopback_is_known_in_both_families() {
         proxy.passes_on(Connection::open(to), &at("here6"));
         proxy.denies_on(Connection::open(to), &at("here"), "here", "address_denied");
     }
-    // An IPv4 client of a socket for both families.
+    // An IPv4 client of a dual-stack socket.
     let v4 = SocketAddr::from(([127, 0, 0, 1], both));
     proxy.passes_on(Connection::open(v4), &at("here"));
     proxy.denies_on(Connection::open(v4), &at("here6"), "here6", "address_denied");
 }
 
 #[test]
-fn the_address_is_looked_at_before_the_proof() {
+fn the_address_is_checked_before_the_proof() {
     let Some(proxy) = PROXY.take() else { return };
     let connection = || from(&proxy, "edge", "203.0.113.7:1");
     let forged = GITHUB.forged(BODY).at("/hooks/allowed");

@@ -1,13 +1,14 @@
-//! The plugin's configuration in Envoy: what is shipped works as it is, and a wrong one keeps Envoy from starting.
+//! The plugin's configuration in Envoy: the shipped bootstraps work unchanged, and an invalid one keeps Envoy from
+//! starting.
 
 use serde_json::{Value, json};
 
-use crate::bootstrap::Hold;
-use crate::client::{BOTH, Protocol, Request};
+use crate::harness::bootstrap::Hold;
+use crate::harness::client::{BOTH, Protocol, Request};
+use crate::harness::launch::Setup;
+use crate::harness::senders;
 use crate::harness::{Proxy, refuses_to_start};
 use crate::hold::pattern;
-use crate::launch::Setup;
-use crate::senders;
 
 const SECRET: &str = "literal-secret-of-a-wrong-configuration";
 
@@ -16,7 +17,7 @@ fn the_shipped_bootstrap_works_as_it_is() {
     let setup = Setup::shipped(Hold::Filter);
     let Some(proxy) = Proxy::start(&setup) else { return };
     each_shipped_source(&proxy, &setup);
-    // The limits in the file fit each other: the largest body that GitHub sends is held.
+    // The limits in the file are consistent: the largest body that GitHub sends is held.
     let body = pattern(25 * 1024 * 1024);
     let secret = setup.variable("GITHUB_WEBHOOK_SECRET");
     proxy.passes(Protocol::Http1, &senders::github("/hooks/github", secret, &body));
@@ -29,7 +30,7 @@ fn the_shipped_bootstrap_for_the_chain_works_as_it_is() {
     each_shipped_source(&proxy, &setup);
 }
 
-/// The sources that both files have.
+/// The sources that both bootstraps have.
 fn each_shipped_source(proxy: &Proxy, setup: &Setup) {
     let github = setup.variable("GITHUB_WEBHOOK_SECRET");
     let stripe = setup.variable("STRIPE_WEBHOOK_SECRET");
@@ -59,9 +60,9 @@ fn each_shipped_source(proxy: &Proxy, setup: &Setup) {
 }
 
 #[test]
-fn every_problem_of_a_configuration_is_told_at_once_with_its_path_and_no_value() {
+fn all_problems_of_a_configuration_are_logged_at_once_with_paths_and_without_secrets() {
     let plugin = json!({
-        "body_hold": "somebody",
+        "body_hold": "invalid",
         "sources": [
             {"name": "a", "match": {"path": "hooks/a"}, "verify": {"provider": "github", "secrets": [{"value": SECRET}]}},
             {"name": "b", "match": {"path": "/b"}, "verify": {"provider": "gitsub", "secrets": [{"value": SECRET}]}},
@@ -72,7 +73,7 @@ fn every_problem_of_a_configuration_is_told_at_once_with_its_path_and_no_value()
         ],
     });
     let Some(log) = refuses_to_start(&Setup::new(plugin)) else { return };
-    let log = about_the_module(&log);
+    let log = module_lines(&log);
     for path in [
         "$.body_hold",
         "$.sources[0].match.path",
@@ -86,12 +87,12 @@ fn every_problem_of_a_configuration_is_told_at_once_with_its_path_and_no_value()
         assert!(log.contains(path), "the log does not name {path}:\n{log}");
     }
     for value in ["hidden7", "SECRET_OF_D"] {
-        assert!(!log.contains(value), "the log holds the value of a secret:\n{log}");
+        assert!(!log.contains(value), "the log contains the value of a secret:\n{log}");
     }
 }
 
 #[test]
-fn refuses_configurations_that_are_not_what_they_seem() {
+fn refuses_invalid_configurations() {
     let verify = json!({"provider": "github", "secrets": [{"value": SECRET}]});
     let source = |change: Value| {
         let mut source = json!({"name": "a", "match": {"path": "/a"}, "verify": verify});
@@ -109,19 +110,19 @@ fn refuses_configurations_that_are_not_what_they_seem() {
         (source(json!({"deny": {"status": 200}})), "$.sources[0].deny.status"),
     ] {
         let Some(log) = refuses_to_start(&Setup::new(plugin.clone())) else { return };
-        let log = about_the_module(&log);
+        let log = module_lines(&log);
         assert!(log.contains(path), "{plugin}: the log does not name {path}:\n{log}");
     }
 }
 
 #[test]
-fn refuses_a_configuration_that_is_no_object() {
+fn refuses_a_configuration_that_is_not_an_object() {
     let Some(log) = refuses_to_start(&Setup::new(json!("sources"))) else { return };
-    let log = about_the_module(&log);
+    let log = module_lines(&log);
     assert!(log.contains("configuration refused: $"), "{log}");
 }
 
-fn about_the_module(log: &str) -> String {
+fn module_lines(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("wasm log hookwarden")).collect();
     lines.join("\n")
 }

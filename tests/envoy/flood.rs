@@ -1,34 +1,34 @@
-//! Failed proofs: after so many of one address it is not listened to for a time, and everybody else is.
+//! `flood_limit`: an address with too many failed proofs is denied for a time, and no other is.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::json;
 
-use crate::client::{Connection, Protocol, Reply, Request};
-use crate::crowd;
-use crate::harness::{Proxy, Shared, wait_for};
-use crate::launch::Setup;
-use crate::listeners;
-use crate::senders::GITHUB;
-use crate::setups::{guarded, guards};
+use crate::harness::client::{Connection, Protocol, Reply, Request};
+use crate::harness::launch::Setup;
+use crate::harness::listeners;
+use crate::harness::parallel;
+use crate::harness::senders::GITHUB;
+use crate::harness::setups::{guarded, guards};
+use crate::harness::{Proxy, SharedProxy, wait_for};
 
 const BODY: &[u8] = b"{\"flood\":1}";
-/// So many proofs of one address may fail.
+/// How many proofs of one address may fail.
 const FAILURES: usize = 10;
-/// Where Envoy listens for clients without an address, in its folder.
+/// The Unix socket, in Envoy's folder, whose clients have no address.
 pub const SOCKET: &str = "socket";
 
-/// Two workers, which share what they know of an address. Only `short` forgives soon.
-static PROXY: Shared = Shared::new(|| {
+/// Two workers, which share the counters. Only `short` recovers within the test.
+static PROXY: SharedProxy = SharedProxy::new(|| {
     let limit = json!({"flood_limit": {"failures": FAILURES, "per": "24h"}});
     let short = json!({"flood_limit": {"failures": 1, "per": "1s", "burst": 2}});
     let setup = guards([guarded("one", limit.clone()), guarded("two", limit), guarded("short", short)]);
-    listening(setup.workers(2))
+    with_listeners(setup.workers(2))
 });
 
-/// Clients of any address: as peers, or in X-Forwarded-For of a balancer.
-pub fn listening(setup: Setup) -> Setup {
+/// Adds listeners for clients of any address: as peers, or in a load balancer's X-Forwarded-For.
+pub fn with_listeners(setup: Setup) -> Setup {
     setup.edit(|bootstrap, folder| {
         listeners::add(bootstrap, "edge", listeners::proxied);
         listeners::add(bootstrap, "behind", |listener| listeners::trust(listener, true, 1));
@@ -41,7 +41,7 @@ pub fn from(proxy: &Proxy, client: &str) -> Connection {
     Connection::open_as(client, proxy.listener("edge"))
 }
 
-/// A client that counts as one, and as no other test's.
+/// A client that no other test uses.
 fn new_client() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -56,25 +56,28 @@ fn forged(source: &str) -> Request {
     GITHUB.forged(BODY).at(&format!("/hooks/{source}"))
 }
 
-/// A forged request in one piece: what refuses it need not close the connection for want of a body.
-fn bare(source: &str) -> Request {
+/// A forged request without a body, so that a denial keeps the connection open.
+fn forged_without_body(source: &str) -> Request {
     Request { method: "GET", ..GITHUB.forged(b"").at(&format!("/hooks/{source}")) }
 }
 
-/// Spends what an address may fail.
+/// Uses up the failures that an address may have.
 #[track_caller]
 fn exhaust(proxy: &Proxy, client: &str, source: &str) {
     let mut connection = from(proxy, client);
     for _ in 0..FAILURES {
-        assert_eq!(connection.ask(&bare(source)).status, 401);
+        assert_eq!(connection.round_trip(&forged_without_body(source)).status, 401);
     }
 }
 
 #[track_caller]
-fn is_limited(reply: &Reply) {
+fn assert_limited(reply: &Reply) {
     assert_eq!(reply.status, 429, "{reply:?}");
     let wait: u64 = reply.header("retry-after").and_then(|text| text.parse().ok()).expect("seconds");
-    assert!((1..=24 * 3600 / FAILURES as u64).contains(&wait), "one is forgiven within its share of the day: {wait}");
+    assert!(
+        (1..=24 * 3600 / FAILURES as u64).contains(&wait),
+        "one failure expires within its share of the day: {wait}"
+    );
 }
 
 #[test]
@@ -85,33 +88,33 @@ fn an_address_whose_proofs_fail_is_refused_before_the_proof() {
         proxy.denies_on(from(&proxy, &client), &forged("one"), "one", "signature_mismatch");
     }
     let reply = proxy.denies_on(from(&proxy, &client), &forged("one"), "one", "flood_limited");
-    is_limited(&reply);
-    // Whatever it sends: nobody looks.
+    assert_limited(&reply);
+    // Even a valid request is not verified.
     proxy.denies_on(from(&proxy, &client), &valid("one"), "one", "flood_limited");
-    // It is known by the source and by its address.
+    // The limit applies to this source and this address only.
     proxy.passes_on(from(&proxy, &client), &valid("two"));
     proxy.passes_on(from(&proxy, &new_client()), &valid("one"));
 }
 
 #[test]
-fn what_passes_and_what_is_refused_for_other_reasons_costs_nothing() {
+fn valid_requests_and_denials_for_other_reasons_do_not_count() {
     let Some(proxy) = PROXY.take() else { return };
     let client = new_client();
     let mut connection = from(&proxy, &client);
     let honest = Request { method: "GET", ..GITHUB.valid(b"").at("/hooks/one") };
     for _ in 0..3 * FAILURES {
-        assert_eq!(connection.ask(&honest).status, 200);
-        assert_eq!(connection.ask(&honest.clone().at("/nowhere")).status, 404);
+        assert_eq!(connection.round_trip(&honest).status, 200);
+        assert_eq!(connection.round_trip(&honest.clone().at("/nowhere")).status, 404);
     }
     for _ in 0..2 * FAILURES {
         let encoded = valid("one").with("content-encoding", "gzip");
-        assert_eq!(from(&proxy, &client).ask(&encoded).status, 415);
+        assert_eq!(from(&proxy, &client).round_trip(&encoded).status, 415);
     }
     proxy.passes_on(from(&proxy, &client), &valid("one"));
 }
 
 #[test]
-fn an_ipv6_client_is_its_64_and_a_mapped_one_its_ipv4_address() {
+fn ipv6_clients_are_counted_by_their_64_and_mapped_ones_by_their_ipv4_address() {
     let Some(proxy) = PROXY.take() else { return };
     for number in 0..FAILURES {
         let client = format!("[2001:db8:64::{number:x}:1]:4000");
@@ -126,27 +129,73 @@ fn an_ipv6_client_is_its_64_and_a_mapped_one_its_ipv4_address() {
 }
 
 #[test]
-fn the_workers_share_what_they_know() {
+fn the_workers_share_the_limit() {
     let Some(proxy) = PROXY.take() else { return };
     let client = new_client();
     let address = client.rsplit_once(':').expect("a port").0;
     let to = proxy.listener("behind");
-    let wire = bare("one").with("X-Forwarded-For", address).wire();
-    let statuses = crowd::statuses(to, 8, 1000, |_| wire.clone());
+    let wire = forged_without_body("one").with("X-Forwarded-For", address).wire();
+    let statuses = parallel::statuses(to, 8, 1000, |_| wire.clone());
     let failed = statuses.iter().filter(|status| **status == 401).count();
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 1000 - failed);
-    // Whatever began before the last failure was counted is proved too: at most one a connection.
-    assert!((FAILURES..FAILURES + 8).contains(&failed), "{failed} were looked at");
+    // Requests that began before the last failure was counted are verified too: at most one for each connection.
+    assert!((FAILURES..FAILURES + 8).contains(&failed), "{failed} were verified");
     proxy.assert_all_workers_served("behind");
 }
 
 #[test]
-fn honest_traffic_is_served_beside_a_flood() {
+fn concurrent_requests_do_not_exceed_the_limit() {
+    const CONCURRENT: usize = 80;
+
+    let Some(proxy) = PROXY.take() else { return };
+    let client = new_client();
+    let wire = forged("one").wire();
+    let (head, body) = wire.split_at(wire.len() - BODY.len());
+    let mut begun: Vec<_> = (0..CONCURRENT).map(|_| from(&proxy, &client)).collect();
+    begun.iter_mut().for_each(|connection| connection.send(head));
+    // After a later request was served, the filter has all their heads.
+    proxy.passes_on(from(&proxy, &new_client()), &valid("one"));
+    begun.iter_mut().for_each(|connection| connection.send(body));
+    let statuses: Vec<_> = begun.iter_mut().map(|connection| connection.reply().status).collect();
+    let failed = statuses.iter().filter(|status| **status == 401).count();
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), CONCURRENT - failed);
+    // The other worker may verify one more.
+    assert!((FAILURES..FAILURES + 2).contains(&failed), "{failed} were hashed");
+}
+
+#[test]
+fn a_sender_with_an_open_connection_is_served_during_a_flood_from_its_own_address() {
+    let Some(proxy) = PROXY.take() else { return };
+    let sender = new_client();
+    let attacker = sender.replace(":4000", ":5000");
+    let mut open = from(&proxy, &sender);
+    let honest = Request { method: "GET", ..GITHUB.valid(b"").at("/hooks/one") };
+    assert_eq!(open.round_trip(&honest).status, 200);
+    let mut connection = from(&proxy, &attacker);
+    let flood = wait_for(crate::harness::client::TIMEOUT, || {
+        (connection.round_trip(&forged_without_body("one")).status == 429).then_some(())
+    });
+    assert!(flood.is_some(), "other connections from the address are limited");
+    let mut limited = 0;
+    for _ in 0..50 {
+        limited += usize::from((0..30).any(|_| connection.round_trip(&forged_without_body("one")).status == 429));
+        assert_eq!(open.round_trip(&honest).status, 200, "the sender is not limited");
+    }
+    assert!(limited > 25, "{limited} rounds of the flood reached the limit");
+    // On a new connection it competes with the flood, and passes when a failure expires.
+    let mut reconnected = from(&proxy, &sender.replace(":4000", ":6000"));
+    let served =
+        wait_for(crate::harness::client::TIMEOUT, || (reconnected.round_trip(&honest).status == 200).then_some(()));
+    assert!(served.is_some());
+}
+
+#[test]
+fn honest_traffic_is_served_during_a_flood() {
     let Some(proxy) = PROXY.take() else { return };
     let to = proxy.listener("behind");
     let attacker = new_client();
     let attacker = attacker.rsplit_once(':').expect("a port").0;
-    let flood = bare("one").with("X-Forwarded-For", attacker).wire();
+    let flood = forged_without_body("one").with("X-Forwarded-For", attacker).wire();
     let stop = AtomicBool::new(false);
     let limited = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -161,64 +210,70 @@ fn honest_traffic_is_served_beside_a_flood() {
                 }
             });
         }
-        // Until the flood is one.
-        let flooded = wait_for(crate::client::PATIENCE, || (limited.load(Ordering::SeqCst) > 100).then_some(()));
+        // Wait until the attacker is limited.
+        let flooded =
+            wait_for(crate::harness::client::TIMEOUT, || (limited.load(Ordering::SeqCst) > 100).then_some(()));
         let honest: Vec<_> = (0..300)
             .map(|number| valid("one").with("X-Forwarded-For", format!("203.0.113.{}", number % 250)))
             .collect();
         let before = limited.load(Ordering::SeqCst);
-        let statuses = crowd::statuses(to, 4, honest.len(), |number| honest[number].wire());
+        let statuses = parallel::statuses(to, 4, honest.len(), |number| honest[number].wire());
         let during = limited.load(Ordering::SeqCst) - before;
         stop.store(true, Ordering::SeqCst);
         assert!(flooded.is_some(), "the attacker is limited");
         assert!(statuses.iter().all(|status| *status == 200), "every honest request passed: {statuses:?}");
-        assert!(during > 0, "and the flood went on");
+        assert!(during > 0, "the flood should continue meanwhile");
     });
 }
 
 #[test]
-fn clients_without_an_address_do_not_share_one() {
+fn clients_without_an_address_are_not_limited_together() {
     let Some(proxy) = PROXY.take() else { return };
     let socket = proxy.folder().join(SOCKET);
     let mut connection = Connection::open_socket(&socket);
     for _ in 0..5 * FAILURES {
-        assert_eq!(connection.ask(&bare("one")).status, 401, "nobody is limited for what somebody else did");
+        assert_eq!(
+            connection.round_trip(&forged_without_body("one")).status,
+            401,
+            "clients without an address are not limited"
+        );
     }
     proxy.passes_on(Connection::open_socket(&socket), &valid("one"));
 }
 
-/// More addresses than are remembered: memory stays what it is, a new attacker is noticed, honest senders pass.
+/// More addresses than fit into the table: a new attacker is still limited, and honest senders pass.
 #[test]
-fn a_flood_from_any_number_of_addresses_is_survived() {
+fn a_flood_from_more_addresses_than_are_remembered_does_no_harm() {
     const ADDRESSES: usize = 40_000;
 
     let Some(proxy) = PROXY.take() else { return };
     let to = proxy.listener("behind");
-    let forged = bare("two");
+    let forged = forged_without_body("two");
     let wire = |number: usize| {
         let address = format!("100.{}.{}.{}", 64 + number / 65536, number / 256 % 256, number % 256);
         forged.clone().with("X-Forwarded-For", address).wire()
     };
-    let statuses = crowd::statuses(to, 8, ADDRESSES, wire);
-    assert!(statuses.iter().all(|status| *status == 401), "each failed once, which each may");
+    let statuses = parallel::statuses(to, 8, ADDRESSES, wire);
+    assert!(statuses.iter().all(|status| *status == 401), "each address may fail once");
     let client = new_client();
     exhaust(&proxy, &client, "two");
-    is_limited(&from(&proxy, &client).ask(&bare("two")));
+    assert_limited(&from(&proxy, &client).round_trip(&forged_without_body("two")));
     proxy.passes_on(from(&proxy, &new_client()), &valid("two"));
 }
 
 #[test]
-fn a_limit_is_forgiven_as_time_goes_by() {
+fn failures_expire() {
     let Some(proxy) = PROXY.take() else { return };
     let client = new_client();
     let mut connection = from(&proxy, &client);
-    let limited = wait_for(crate::client::PATIENCE, || {
-        let reply = connection.ask(&bare("short"));
+    let limited = wait_for(crate::harness::client::TIMEOUT, || {
+        let reply = connection.round_trip(&forged_without_body("short"));
         (reply.status == 429).then_some(reply)
     });
-    assert_eq!(limited.expect("the limit is met").header("retry-after"), Some("1"));
+    assert_eq!(limited.expect("the limit is reached").header("retry-after"), Some("1"));
     let honest = Request { method: "GET", ..GITHUB.valid(b"").at("/hooks/short") };
-    let served = wait_for(crate::client::PATIENCE, || (connection.ask(&honest).status == 200).then_some(()));
-    assert!(served.is_some(), "nobody is shut out for good");
+    let served =
+        wait_for(crate::harness::client::TIMEOUT, || (connection.round_trip(&honest).status == 200).then_some(()));
+    assert!(served.is_some(), "the limit is temporary");
     assert_eq!(honest.send(proxy.address, Protocol::Http2).status, 200);
 }

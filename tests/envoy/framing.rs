@@ -1,10 +1,10 @@
-//! Requests that are not what they say: wrong lengths, two ways to read where one ends, hardly HTTP at all. Whoever
-//! answers, Envoy or the module, nothing of them reaches the upstream.
+//! Malformed framing: wrong lengths, ambiguous ends, bytes that are barely HTTP. Whether Envoy or the module answers,
+//! nothing reaches the upstream.
 
-use crate::client::{BOTH, Connection, Protocol, Request, insert_line};
-use crate::http2;
-use crate::senders::{BASIC, GITHUB};
-use crate::setups::{CHAIN_HOLDS, FILTER_HOLDS};
+use crate::harness::client::{BOTH, Connection, Protocol, Request, insert_line};
+use crate::harness::http2;
+use crate::harness::senders::{BASIC, GITHUB};
+use crate::harness::setups::{CHAIN_HOLDS, FILTER_HOLDS};
 
 const BODY: &[u8] = b"{\"framing\":1}";
 
@@ -18,7 +18,7 @@ fn a_body_shorter_than_its_declared_length_never_reaches_the_upstream() {
             let lie = String::from_utf8_lossy(&wire).replace(&length, "Content-Length: 100");
             wire = [lie.as_bytes(), BODY].concat();
             if sender.source == "basic" {
-                // The proof is in the headers; what is asked here is only that Envoy lives.
+                // The credential is in the headers, so the request may pass; Envoy must survive.
                 let mut connection = Connection::open(proxy.address);
                 connection.send(&wire);
                 connection.close_sending_side();
@@ -31,7 +31,7 @@ fn a_body_shorter_than_its_declared_length_never_reaches_the_upstream() {
 }
 
 #[test]
-fn a_body_longer_than_its_declared_length_is_judged_as_declared() {
+fn a_body_longer_than_its_declared_length_is_cut_to_it() {
     for shared in [&FILTER_HOLDS, &CHAIN_HOLDS] {
         let Some(proxy) = shared.take() else { return };
         let request = GITHUB.valid(BODY);
@@ -43,7 +43,7 @@ fn a_body_longer_than_its_declared_length_is_judged_as_declared() {
 }
 
 #[test]
-fn lengths_that_are_no_numbers_never_reach_the_upstream() {
+fn lengths_that_are_not_numbers_never_reach_the_upstream() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     let request = GITHUB.valid(BODY);
     let right = format!("Content-Length: {}", BODY.len());
@@ -56,7 +56,7 @@ fn lengths_that_are_no_numbers_never_reach_the_upstream() {
 }
 
 #[test]
-fn http2_lengths_that_do_not_fit_the_body_never_reach_the_upstream() {
+fn http2_lengths_that_differ_from_the_body_never_reach_the_upstream() {
     for shared in [&FILTER_HOLDS, &CHAIN_HOLDS] {
         let Some(proxy) = shared.take() else { return };
         for lie in ["5", "100", "0", "abc", "-1"] {
@@ -66,13 +66,13 @@ fn http2_lengths_that_do_not_fit_the_body_never_reach_the_upstream() {
                 Ok(reply) => assert!((400..500).contains(&reply.status), "{lie}: {reply:?}"),
                 Err(_reset) => {}
             }
-            proxy.is_honest_after(mark);
+            proxy.assert_serves_after(mark);
         }
     }
 }
 
 #[test]
-fn requests_that_two_parsers_would_cut_differently_never_reach_the_upstream() {
+fn smuggled_requests_never_reach_the_upstream() {
     for shared in [&FILTER_HOLDS, &CHAIN_HOLDS] {
         let Some(proxy) = shared.take() else { return };
         let hidden = "POST /hooks/github HTTP/1.1\r\nHost: hooks.example\r\nContent-Length: 0\r\n\r\n";
@@ -109,9 +109,9 @@ fn requests_that_two_parsers_would_cut_differently_never_reach_the_upstream() {
 }
 
 #[test]
-fn requests_that_are_hardly_http_never_reach_the_upstream() {
+fn malformed_requests_never_reach_the_upstream() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
-    // Forged, because some of it Envoy forgives and forwards in its own words.
+    // Forged, because Envoy normalises and forwards some of these.
     let request = GITHUB.forged(BODY);
     let without_host = String::from_utf8_lossy(&request.wire()).replace("Host: hooks.example\r\n", "");
     proxy.lets_nothing_through(without_host.as_bytes());
@@ -150,7 +150,7 @@ fn methods_and_pseudo_headers_change_nothing() {
             let request = Request { method, ..GITHUB.forged(BODY) };
             proxy.denies(protocol, &request, "github", "signature_mismatch");
         }
-        // What proxies and frameworks take for another path or method.
+        // Headers that proxies and frameworks take for another path or method.
         for (name, value) in [
             ("X-HTTP-Method-Override", "GET"),
             ("X-Original-URL", "/elsewhere"),

@@ -1,18 +1,18 @@
-//! Headers that strangers send: repeated, missing, not text, too large, too many. Each ends in a stated denial, or in
-//! an answer of Envoy's own; the upstream sees nothing of it, and the same Envoy then serves an honest request.
+//! Hostile headers: repeated, missing, not text, too large, too many. Each is denied with a known code or by Envoy
+//! itself; nothing reaches the upstream, and the same Envoy then serves an honest request.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::client::{BOTH, Protocol, insert_line};
-use crate::senders::{self, BASIC, BEARER, GENERIC, GITHUB, HEADER_TOKEN, SERVICESTACK, SHOPIFY, SLACK};
-use crate::senders::{STANDARD_WEBHOOKS, STRIPE, hex};
-use crate::setups::{CHAIN_HOLDS, FILTER_HOLDS};
+use crate::harness::client::{BOTH, Protocol, insert_line};
+use crate::harness::senders::{self, BASIC, BEARER, GENERIC, GITHUB, HEADER_TOKEN, SERVICESTACK, SHOPIFY, SLACK};
+use crate::harness::senders::{STANDARD_WEBHOOKS, STRIPE, hex};
+use crate::harness::setups::{CHAIN_HOLDS, FILTER_HOLDS};
 
 const BODY: &[u8] = b"{\"headers\":1}";
 
 #[test]
-fn denies_when_the_proof_stands_in_two_headers() {
+fn denies_a_signature_header_that_is_sent_twice() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     for (sender, header) in [
         (GITHUB, "X-Hub-Signature-256"),
@@ -24,7 +24,7 @@ fn denies_when_the_proof_stands_in_two_headers() {
         let valid = sender.valid(BODY);
         let again = valid.header(header).to_vec();
         for protocol in BOTH {
-            // The right one twice, the right one first, the right one last.
+            // The valid one twice, first, and last.
             let twice = valid.clone().with(header, &again);
             proxy.denies(protocol, &twice, sender.source, "signature_duplicated");
             let first = valid.clone().with(header, "x");
@@ -36,7 +36,7 @@ fn denies_when_the_proof_stands_in_two_headers() {
 }
 
 #[test]
-fn denies_when_a_credential_or_a_signed_header_stands_twice() {
+fn denies_a_credential_or_a_signed_header_that_is_sent_twice() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     for protocol in BOTH {
         let token = HEADER_TOKEN.valid(BODY).with("X-Token", HEADER_TOKEN.secret);
@@ -81,7 +81,7 @@ fn denies_when_signed_headers_are_missing() {
 }
 
 #[test]
-fn denies_a_proof_that_is_not_text() {
+fn denies_a_signature_or_credential_that_is_not_text() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     let noise = [0xff, 0xfe, 0x80, b'a', 0xc3];
     for protocol in BOTH {
@@ -101,16 +101,16 @@ fn denies_a_proof_that_is_not_text() {
             let request = sender.valid(BODY).replacing(header, noise);
             proxy.denies(protocol, &request, sender.source, code);
             let request = sender.valid(BODY);
-            let mut behind = request.header(header).to_vec();
-            behind.push(0xff);
-            let denied = request.replacing(header, behind).send(proxy.address, protocol);
-            assert_eq!(denied.status, 401, "{} with a byte 0xff behind {header}", sender.source);
+            let mut extended = request.header(header).to_vec();
+            extended.push(0xff);
+            let denied = request.replacing(header, extended).send(proxy.address, protocol);
+            assert_eq!(denied.status, 401, "{} with a byte 0xff after {header}", sender.source);
         }
     }
 }
 
 #[test]
-fn other_headers_that_are_not_text_go_through_unchanged() {
+fn other_headers_that_are_not_text_pass_unchanged() {
     for shared in [&FILTER_HOLDS, &CHAIN_HOLDS] {
         let Some(proxy) = shared.take() else { return };
         for protocol in BOTH {
@@ -133,7 +133,7 @@ fn header_names_that_are_not_text_never_reach_the_upstream() {
 }
 
 #[test]
-fn denies_oversized_proofs_and_bounds_the_candidates() {
+fn denies_oversized_signatures_and_too_many_candidates() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     let wrong = hex(&[0; 32]);
     for protocol in BOTH {
@@ -149,7 +149,7 @@ fn denies_oversized_proofs_and_bounds_the_candidates() {
         let status = request.send(proxy.address, protocol).status;
         assert_eq!(status, 401, "a very long event id");
 
-        // Hundreds of them, the right one last: a stranger must not choose how long we calculate.
+        // Hundreds of candidates with the valid one last: a sender must not control how much is computed.
         let stripe = STRIPE.valid(BODY);
         let right = stripe.header_text("Stripe-Signature");
         let (time, tag) = right.split_once(',').expect("t=…,v1=…");
@@ -166,7 +166,7 @@ fn denies_oversized_proofs_and_bounds_the_candidates() {
         let request = standard.clone().replacing("webhook-signature", many);
         proxy.denies(protocol, &request, "standard-webhooks", "signature_excess");
 
-        // A few are a rotation at the sender's, and pass.
+        // A few candidates, as during a key rotation at the sender, pass.
         let few = format!("{}{tag}", format!("v1,{} ", STANDARD.encode([7; 32])).repeat(5));
         let request = standard.clone().replacing("webhook-signature", few);
         proxy.passes(protocol, &request);
@@ -176,7 +176,7 @@ fn denies_oversized_proofs_and_bounds_the_candidates() {
 }
 
 #[test]
-fn requests_with_more_or_larger_headers_than_envoy_takes_never_reach_the_upstream() {
+fn requests_with_more_or_larger_headers_than_envoy_accepts_never_reach_the_upstream() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     let valid = GITHUB.valid(BODY).wire();
     let large = [b"X-Large: ".as_slice(), &vec![b'a'; 70_000], b"\r\n"].concat();
@@ -188,9 +188,9 @@ fn requests_with_more_or_larger_headers_than_envoy_takes_never_reach_the_upstrea
 }
 
 #[test]
-fn a_proof_named_in_the_connection_header_is_a_missing_proof() {
+fn a_signature_that_the_connection_header_names_is_missing() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
-    // Envoy takes away what `Connection` names, as it must; nothing is proved without it.
+    // Envoy removes the headers that `Connection` names (RFC 9110, section 7.6.1).
     for request in [GITHUB.valid(BODY), GITHUB.forged(BODY)] {
         let request = request.with("Connection", "x-hub-signature-256");
         proxy.denies(Protocol::Http1, &request, "github", "signature_missing");

@@ -1,45 +1,45 @@
-//! Nothing of a refused request reaches the upstream, and all of an accepted one does: byte by byte, with
-//! trailers, without a body, over the limits, and where nobody holds.
+//! Nothing of a denied request reaches the upstream, and all of an accepted one does: byte by byte, with trailers,
+//! without a body, over the limits, and where neither filter nor chain holds it.
 
-use crate::bootstrap::Hold;
-use crate::client::{BOTH, Connection, PATIENCE, Protocol, Request};
-use crate::harness::{Proxy, Shared, honest, wait_for};
-use crate::http2::{self, Ending};
-use crate::senders::{self, GITHUB};
-use crate::setups::{self, CHAIN_HOLDS, CHAIN_HOLDS_TWO_WORKERS, FILTER_HOLDS, FILTER_HOLDS_TWO_WORKERS};
-use crate::setups::{NEW_SECRET, OLD_SECRET, UNMATCHED_ALLOWED};
-use crate::upstream::Seen;
+use crate::harness::bootstrap::Hold;
+use crate::harness::client::{BOTH, Connection, Protocol, Request, TIMEOUT};
+use crate::harness::http2::{self, Ending};
+use crate::harness::senders::{self, GITHUB};
+use crate::harness::setups::{self, CHAIN_HOLDS, CHAIN_HOLDS_TWO_WORKERS, FILTER_HOLDS, FILTER_HOLDS_TWO_WORKERS};
+use crate::harness::setups::{NEW_SECRET, OLD_SECRET, UNMATCHED_ALLOWED};
+use crate::harness::upstream::Received;
+use crate::harness::{Proxy, SharedProxy, honest, wait_for};
 
-/// Both ways to hold; everything here has to be true of either.
-static BOTH_HOLDS: [&Shared; 2] = [&FILTER_HOLDS, &CHAIN_HOLDS];
+/// Both ways to hold a request; the tests apply to each.
+static BOTH_HOLDS: [&SharedProxy; 2] = [&FILTER_HOLDS, &CHAIN_HOLDS];
 
 const BODY: &[u8] = b"{\"slow\":\"post\"}";
 
 #[test]
-fn a_slow_post_that_is_refused_leaves_no_trace() {
+fn nothing_of_a_slow_post_that_is_denied_reaches_the_upstream() {
     for shared in BOTH_HOLDS {
         let Some(proxy) = shared.take() else { return };
         let request = GITHUB.forged(BODY);
-        let state = proxy.before();
+        let state = proxy.snapshot();
         let mut connection = Connection::open(proxy.address);
         connection.send(&request.head());
-        // A whole other request goes through the same worker, so Envoy has seen these headers.
-        proxy.is_honest_after(state.mark);
+        // The only worker has served another request since, so Envoy has seen these headers.
+        proxy.assert_serves_after(state.mark);
         let mark = proxy.upstream.mark();
         let (first, last) = request.body.split_at(request.body.len() - 1);
         for byte in first {
             connection.send(&[*byte]);
         }
-        proxy.is_honest_after(mark);
-        let state = proxy.before();
+        proxy.assert_serves_after(mark);
+        let state = proxy.snapshot();
         connection.send(last);
         let reply = connection.reply();
-        proxy.denied(&state, "github", "signature_mismatch", &reply);
+        proxy.assert_denied_since(&state, "github", "signature_mismatch", &reply);
     }
 }
 
 #[test]
-fn a_slow_post_that_is_accepted_arrives_byte_for_byte() {
+fn a_slow_post_that_is_accepted_arrives_unchanged() {
     for shared in BOTH_HOLDS {
         let Some(proxy) = shared.take() else { return };
         for request in [GITHUB.valid(BODY), GITHUB.valid(BODY).in_chunks(1)] {
@@ -48,13 +48,13 @@ fn a_slow_post_that_is_accepted_arrives_byte_for_byte() {
             let wire = request.wire();
             let (head, body) = wire.split_at(request.head().len());
             connection.send(head);
-            proxy.is_honest_after(mark);
+            proxy.assert_serves_after(mark);
             let mark = proxy.upstream.mark();
             for byte in body {
                 connection.send(&[*byte]);
             }
             let reply = connection.reply();
-            proxy.passed(mark, &request, &reply);
+            proxy.assert_passed_since(mark, &request, &reply);
         }
     }
 }
@@ -76,7 +76,7 @@ fn a_large_body_arrives_unchanged_and_a_changed_one_does_not() {
 }
 
 #[test]
-fn a_body_with_trailers_is_judged_when_the_trailers_come() {
+fn a_body_with_trailers_is_verified_when_the_trailers_arrive() {
     for shared in BOTH_HOLDS {
         let Some(proxy) = shared.take() else { return };
         let request = GITHUB.valid(BODY).in_chunks(4).with_trailer("x-checksum", "abc");
@@ -85,7 +85,7 @@ fn a_body_with_trailers_is_judged_when_the_trailers_come() {
         let forged = GITHUB.forged(BODY).with_trailer("x-checksum", "abc");
         proxy.denies(Protocol::Http2, &forged, "github", "signature_mismatch");
 
-        // In HTTP/1.1 too: trailers come after the last chunk.
+        // In HTTP/1.1 trailers follow the last chunk.
         let mut wire = GITHUB.forged(BODY).in_chunks(4).wire();
         wire.truncate(wire.len() - 2);
         wire.extend_from_slice(b"x-checksum: abc\r\n\r\n");
@@ -94,7 +94,7 @@ fn a_body_with_trailers_is_judged_when_the_trailers_come() {
 }
 
 #[test]
-fn trailers_without_a_body_are_judged_as_an_empty_body() {
+fn trailers_without_a_body_are_verified_as_an_empty_body() {
     for shared in BOTH_HOLDS {
         let Some(proxy) = shared.take() else { return };
         let request = GITHUB.valid(b"").with_trailer("x-checksum", "abc");
@@ -120,8 +120,8 @@ fn forged_identity_in_trailers_does_not_reach_the_upstream() {
     }
 }
 
-/// Envoy's buffer filter declares the length of what it held, and then has no place for trailers in HTTP/1.1.
-fn assert_only_checksum(seen: &Seen) {
+/// Envoy's buffer filter sets a Content-Length, so that HTTP/1.1 has no place for trailers.
+fn assert_only_checksum(seen: &Received) {
     match seen.header("content-length") {
         None => assert_eq!(seen.trailers, [("x-checksum".to_owned(), b"abc".to_vec())]),
         Some(_) => assert_eq!(seen.trailers, []),
@@ -141,7 +141,7 @@ fn an_empty_body_and_no_body_are_the_empty_signed_content() {
             proxy.denies(protocol, &get.without("x-hub-signature-256"), "github", "signature_missing");
         }
         for protocol in BOTH {
-            // The end comes after the headers, in a frame or chunk of its own.
+            // The end of stream is in a frame or chunk of its own.
             proxy.passes(protocol, &GITHUB.valid(b"").in_chunks(1));
             proxy.denies(protocol, &GITHUB.forged(b"").in_chunks(1), "github", "signature_mismatch");
         }
@@ -150,18 +150,18 @@ fn an_empty_body_and_no_body_are_the_empty_signed_content() {
 }
 
 #[test]
-fn credentials_are_judged_without_waiting_for_the_body() {
+fn credentials_are_verified_without_waiting_for_the_body() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     let request = senders::BASIC.forged(BODY);
-    let state = proxy.before();
+    let state = proxy.snapshot();
     let mut connection = Connection::open(proxy.address);
     connection.send(&request.head());
     let reply = connection.reply();
-    proxy.denied(&state, "basic", "credential_mismatch", &reply);
+    proxy.assert_denied_since(&state, "basic", "credential_mismatch", &reply);
 }
 
 #[test]
-fn a_body_over_the_limit_of_the_source_is_refused_by_its_declared_length() {
+fn a_body_over_the_limit_of_the_source_is_denied_by_its_declared_length() {
     for shared in BOTH_HOLDS {
         let Some(proxy) = shared.take() else { return };
         for protocol in BOTH {
@@ -170,17 +170,17 @@ fn a_body_over_the_limit_of_the_source_is_refused_by_its_declared_length() {
             let over = GITHUB.valid(&pattern(1001)).at("/hooks/small");
             proxy.denies(protocol, &over, "small", "body_too_large");
         }
-        // The length alone is enough.
-        let state = proxy.before();
+        // The declared length is enough.
+        let state = proxy.snapshot();
         let mut connection = Connection::open(proxy.address);
         connection.send(&GITHUB.valid(&pattern(1001)).at("/hooks/small").head());
         let reply = connection.reply();
-        proxy.denied(&state, "small", "body_too_large", &reply);
+        proxy.assert_denied_since(&state, "small", "body_too_large", &reply);
     }
 }
 
 #[test]
-fn a_body_over_the_limit_of_the_source_is_refused_when_it_has_no_declared_length() {
+fn a_body_over_the_limit_of_the_source_is_denied_without_a_declared_length() {
     for shared in BOTH_HOLDS {
         let Some(proxy) = shared.take() else { return };
         for protocol in BOTH {
@@ -202,32 +202,32 @@ fn a_body_over_the_buffer_limit_of_envoy_is_refused_by_envoy() {
                 let reply = request.at("/hooks/large").send(proxy.address, protocol);
                 assert_eq!(reply.status, 413, "{reply:?}");
                 proxy.upstream.assert_nothing_since(mark);
-                proxy.is_honest_after(mark);
+                proxy.assert_serves_after(mark);
             }
         }
     }
 }
 
 #[test]
-fn answers_503_and_names_the_flag_when_nobody_delivers_the_body() {
-    let mut plugin = setups::plugin(Hold::Nobody);
+fn answers_503_and_logs_the_missing_flag_when_envoy_does_not_deliver_the_body() {
+    let mut plugin = setups::plugin(Hold::Neither);
     plugin["stall_timeout"] = serde_json::json!("1s");
-    let Some(proxy) = Proxy::start(&setups::with_plugin(plugin, Hold::Nobody, 1)) else { return };
+    let Some(proxy) = Proxy::start(&setups::with_plugin(plugin, Hold::Neither, 1)) else { return };
     let mark = proxy.upstream.mark();
     for protocol in BOTH {
         let reply = GITHUB.valid(BODY).send(proxy.address, protocol);
         crate::harness::assert_denial(&reply, "hold_unsupported", &|| Vec::new());
     }
-    proxy.printed(&["hookwarden", "allow_on_headers_stop_iteration"]);
+    proxy.wait_for_log(&["hookwarden", "allow_on_headers_stop_iteration"]);
     assert_eq!(proxy.metric("source.github.denials.hold_unsupported"), 2);
-    // What needs no body is decided at once and still works.
+    // A request without a body still works.
     let reply = GITHUB.valid(b"").send(proxy.address, Protocol::Http2);
     assert_eq!(reply.status, 200, "{reply:?}");
     proxy.upstream.only_request_since(mark);
 }
 
 #[test]
-fn a_request_whose_sender_goes_away_leaves_no_trace() {
+fn nothing_of_an_aborted_request_reaches_the_upstream() {
     for shared in BOTH_HOLDS {
         let Some(proxy) = shared.take() else { return };
         for request in [honest(), GITHUB.forged(BODY)] {
@@ -235,10 +235,10 @@ fn a_request_whose_sender_goes_away_leaves_no_trace() {
             let mut connection = Connection::open(proxy.address);
             let wire = request.wire();
             connection.send(&wire[..wire.len() - 1]);
-            proxy.is_honest_after(mark);
+            proxy.assert_serves_after(mark);
             let mark = proxy.upstream.mark();
             drop(connection);
-            proxy.is_honest_after(mark);
+            proxy.assert_serves_after(mark);
         }
     }
 }
@@ -249,21 +249,21 @@ fn a_connection_serves_an_honest_request_after_a_denied_one() {
         let Some(proxy) = shared.take() else { return };
         let mut connection = Connection::open(proxy.address);
         for _ in 0..3 {
-            let state = proxy.before();
+            let state = proxy.snapshot();
             connection.send(&GITHUB.forged(BODY).wire());
             let reply = connection.reply();
-            proxy.denied(&state, "github", "signature_mismatch", &reply);
+            proxy.assert_denied_since(&state, "github", "signature_mismatch", &reply);
             let request = honest();
             let mark = proxy.upstream.mark();
             connection.send(&request.wire());
             let reply = connection.reply();
-            proxy.passed(mark, &request, &reply);
+            proxy.assert_passed_since(mark, &request, &reply);
         }
     }
 }
 
 #[test]
-fn pipelined_requests_are_judged_one_by_one() {
+fn pipelined_requests_are_decided_one_by_one() {
     for shared in BOTH_HOLDS {
         let Some(proxy) = shared.take() else { return };
         let request = honest();
@@ -272,12 +272,12 @@ fn pipelined_requests_are_judged_one_by_one() {
         connection.send(&[GITHUB.forged(BODY).wire(), request.wire()].concat());
         assert_eq!(connection.reply().status, 401);
         let reply = connection.reply();
-        proxy.passed(mark, &request, &reply);
+        proxy.assert_passed_since(mark, &request, &reply);
     }
 }
 
 #[test]
-fn many_connections_at_once_do_not_mix_up_verdicts() {
+fn concurrent_connections_do_not_mix_up_verdicts() {
     const CONNECTIONS: usize = 8;
     const ROUNDS: usize = 30;
 
@@ -304,7 +304,7 @@ fn many_connections_at_once_do_not_mix_up_verdicts() {
             })
             .collect();
         for client in clients {
-            client.join().expect("every verdict was right");
+            client.join().expect("every verdict was correct");
         }
         let seen = proxy.upstream.only_requests_since(mark, CONNECTIONS * ROUNDS);
         assert!(seen.iter().all(|seen| !seen.body.ends_with(b"!")), "no changed body arrived");
@@ -312,7 +312,7 @@ fn many_connections_at_once_do_not_mix_up_verdicts() {
 }
 
 #[test]
-fn streams_of_one_connection_are_judged_one_by_one() {
+fn streams_of_one_connection_are_decided_one_by_one() {
     for shared in BOTH_HOLDS {
         let Some(proxy) = shared.take() else { return };
         let passing = honest();
@@ -332,12 +332,12 @@ fn streams_of_one_connection_are_judged_one_by_one() {
         let seen = proxy.upstream.only_request_since(mark);
         assert_eq!(seen.body, passing.body);
         let mark = proxy.upstream.mark();
-        proxy.is_honest_after(mark);
+        proxy.assert_serves_after(mark);
     }
 }
 
 #[test]
-fn what_is_not_held_may_be_larger_than_the_buffer() {
+fn requests_that_are_not_held_may_exceed_the_buffer_limit() {
     let Some(proxy) = UNMATCHED_ALLOWED.take() else { return };
     let large = pattern(3_000_000);
     for protocol in BOTH {
@@ -349,23 +349,23 @@ fn what_is_not_held_may_be_larger_than_the_buffer() {
     assert_ne!(proxy.metric("source.observed-large.denials.signature_mismatch"), 0);
 }
 
-/// The proof that these tests would see a leak: where the configuration says that the chain holds and nothing in
-/// the chain does, the upstream sees the headers of a request that is refused later.
+/// Shows that these tests detect a leak: with `"body_hold": "chain"` and no buffer filter, the upstream sees the headers
+/// of a request that is denied later.
 #[test]
-fn the_upstream_of_these_tests_sees_half_a_request() {
-    let setup = setups::with_plugin(setups::plugin(Hold::Chain), Hold::Nobody, 1);
+fn the_upstream_of_these_tests_sees_an_incomplete_request() {
+    let setup = setups::with_plugin(setups::plugin(Hold::Chain), Hold::Neither, 1);
     let Some(proxy) = Proxy::start(&setup) else { return };
     let mark = proxy.upstream.mark();
     let request = GITHUB.forged(BODY);
     let mut connection = Connection::open(proxy.address);
     connection.send(&request.head());
-    let leaked = wait_for(PATIENCE, || (proxy.upstream.bytes_since(mark) > 0).then_some(()));
-    assert!(leaked.is_some(), "the headers went ahead");
+    let leaked = wait_for(TIMEOUT, || (proxy.upstream.bytes_since(mark) > 0).then_some(()));
+    assert!(leaked.is_some(), "the headers should reach the upstream");
     connection.send(&request.body);
     assert_eq!(connection.reply().status, 401);
 }
 
-/// Bytes that no chunk of a text would hold, and no two of them alike at the same distance.
+/// A body of any length in which a moved or lost part shows.
 pub fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i % 251) as u8).collect()
 }

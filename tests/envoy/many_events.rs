@@ -1,22 +1,22 @@
-//! Very many events through two workers, some of which fail, and then all of them again.
+//! Very many events through two workers, some of which fail; then all of them are sent again.
 //!
-//! `HOOKWARDEN_EVENTS` says how many, if not a hundred thousand, which take half a minute on two processors.
+//! `HOOKWARDEN_EVENTS` sets the number; the default of 100,000 takes half a minute on two processors.
 
 use serde_json::json;
 
-use crate::bootstrap::at;
-use crate::client::Request;
-use crate::crowd;
 use crate::harness::Proxy;
-use crate::listeners::manager;
-use crate::senders::{GITHUB, hmac_sha256};
-use crate::setups::{guarded, guards};
-use crate::upstream::CONDUCT;
+use crate::harness::bootstrap::at;
+use crate::harness::client::Request;
+use crate::harness::listeners::manager;
+use crate::harness::parallel;
+use crate::harness::senders::{GITHUB, hmac_sha256};
+use crate::harness::setups::{guarded, guards};
+use crate::harness::upstream::BEHAVIOUR;
 
 const EVENT: &str = "x-test-event";
 
 #[test]
-fn exactly_the_events_that_failed_pass_when_all_come_again() {
+fn exactly_the_events_that_failed_pass_when_all_are_sent_again() {
     let count = std::env::var("HOOKWARDEN_EVENTS").map_or(100_000, |text| text.parse().expect("a number of events"));
     let replay = json!({"replay": {"window": "24h", "entries": count, "duplicate": 409}});
     let setup = guards([guarded("many", replay)]).workers(2).edit(|bootstrap, _| {
@@ -31,15 +31,15 @@ fn exactly_the_events_that_failed_pass_when_all_come_again() {
         0 => Some("503"),
         50 => Some("500"),
         100 => Some("reset"),
-        // Each is waited for.
+        // Each takes the upstream timeout.
         150 if number % 2000 == 150 => Some("silence"),
         _ => None,
     };
-    let first = crowd::statuses(proxy.address, 8, count, |number| {
+    let first = parallel::statuses(proxy.address, 8, count, |number| {
         let request = event(number);
-        planned(number).map_or(request.clone(), |conduct| request.with(CONDUCT, conduct)).wire()
+        planned(number).map_or(request.clone(), |conduct| request.with(BEHAVIOUR, conduct)).wire()
     });
-    // A machine that is busy may make others fail, by letting them wait too long.
+    // On a loaded machine, others may time out as well.
     let failed = |number: usize| first[number] >= 500;
     let failures = (0..count).filter(|number| failed(*number)).count();
     for (number, status) in first.iter().enumerate() {
@@ -48,8 +48,8 @@ fn exactly_the_events_that_failed_pass_when_all_come_again() {
     assert_eq!(proxy.metric("source.many.replay.given_back"), failures as u64);
     assert_eq!(proxy.metric("source.many.replay.remembered"), (count - failures) as u64);
 
-    let order = crowd::shuffled(count);
-    let second = crowd::statuses(proxy.address, 8, count, |position| event(order[position]).wire());
+    let order = parallel::shuffled(count);
+    let second = parallel::statuses(proxy.address, 8, count, |position| event(order[position]).wire());
     for (number, status) in order.iter().zip(&second) {
         let expected = if failed(*number) { status == &200 || status >= &500 } else { status == &409 };
         assert!(expected, "{number}: {} at first, {status} again", first[*number]);
@@ -65,7 +65,7 @@ fn exactly_the_events_that_failed_pass_when_all_come_again() {
     proxy.assert_all_workers_served("webhooks");
 }
 
-/// As `senders::github`, which remembers every tag.
+/// As `senders::github`, which would register every tag as a secret.
 fn event(number: usize) -> Request {
     let body = format!("{{\"event\":{number}}}");
     let tag = hmac_sha256(GITHUB.secret.as_bytes(), &[body.as_bytes()]);

@@ -1,18 +1,18 @@
-//! Guards of a source that only observes: they all run, refuse nothing, and count what they would have refused.
+//! Guards of a source in mode `observe`: they all run, deny nothing, and count what they would have denied.
 
 use serde_json::{Value, json};
 
-use crate::bootstrap::Hold;
-use crate::client::{BOTH, Request};
-use crate::harness::{Proxy, Shared, honest};
+use crate::harness::bootstrap::Hold;
+use crate::harness::client::{BOTH, Request};
+use crate::harness::senders::GITHUB;
+use crate::harness::setups::{guarded, guards};
+use crate::harness::{Proxy, SharedProxy, honest};
 use crate::hold::pattern;
-use crate::senders::GITHUB;
-use crate::setups::{guarded, guards};
 
-static FILTER: Shared = Shared::new(|| setup(Hold::Filter));
-static CHAIN: Shared = Shared::new(|| setup(Hold::Chain));
+static FILTER: SharedProxy = SharedProxy::new(|| setup(Hold::Filter));
+static CHAIN: SharedProxy = SharedProxy::new(|| setup(Hold::Chain));
 
-/// A source, and requests to it: how many are proved, how many would be refused and why.
+/// A source and requests to it: how many are verified, how many would be denied and why.
 struct Case {
     source: &'static str,
     guards: Value,
@@ -68,8 +68,8 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Two sources for each case, so that HTTP/1.1 and HTTP/2 begin alike.
-fn setup(hold: Hold) -> crate::launch::Setup {
+/// Two sources for each case, one for HTTP/1.1 and one for HTTP/2.
+fn setup(hold: Hold) -> crate::harness::launch::Setup {
     let both = BOTH.map(|protocol| {
         cases().into_iter().map(move |case| {
             let mut source = guarded(&format!("{}-{protocol:?}", case.source), case.guards);
@@ -77,14 +77,11 @@ fn setup(hold: Hold) -> crate::launch::Setup {
             source
         })
     });
-    let mut setup = guards(both.into_iter().flatten()).hold(hold);
-    let holder = if hold == Hold::Chain { "chain" } else { "filter" };
-    setup.plugin.as_mut().expect("a plugin")["body_hold"] = json!(holder);
-    setup
+    guards(both.into_iter().flatten()).body_hold(hold)
 }
 
 #[test]
-fn an_observed_source_refuses_nothing_and_counts_everything() {
+fn an_observed_source_denies_nothing_and_counts_everything() {
     for shared in [&FILTER, &CHAIN] {
         let Some(proxy) = shared.take() else { return };
         for protocol in BOTH {
@@ -104,20 +101,19 @@ fn an_observed_source_refuses_nothing_and_counts_everything() {
                 assert_eq!(case.passed + observed, requests.len() as u64, "{source}");
             }
         }
-        says_so(&proxy);
+        assert_observed_denials_are_logged(&proxy);
     }
 }
 
 #[track_caller]
-fn says_so(proxy: &Proxy) {
+fn assert_observed_denials_are_logged(proxy: &Proxy) {
     for code in ["transport_insecure", "address_denied", "rate_limited", "duplicate"] {
-        proxy.printed(&["wasm log hookwarden", "\"event\":\"observed\"", &format!("\"code\":\"{code}\"")]);
+        proxy.wait_for_log(&["wasm log hookwarden", "\"event\":\"observed\"", &format!("\"code\":\"{code}\"")]);
     }
 }
 
-/// What was refused in observation may not look proved to the upstream.
 #[test]
-fn what_would_have_been_refused_carries_no_identity() {
+fn requests_that_would_have_been_denied_carry_no_identity() {
     let Some(proxy) = FILTER.take() else { return };
     let request =
         honest().at("/hooks/tls-Http1").with("x-hookwarden-source", "forged").with("x-hookwarden-key-id", "x");

@@ -1,12 +1,12 @@
-//! Which source a path is for, and paths that two readers could read differently.
+//! Which source a path matches, and ambiguous paths.
 
-use crate::client::{BOTH, Protocol, Request};
-use crate::senders::{self, GITHUB};
-use crate::setups::{FILTER_HOLDS, TENANT_SECRET, UNMATCHED_ALLOWED};
+use crate::harness::client::{BOTH, Protocol, Request};
+use crate::harness::senders::{self, GITHUB};
+use crate::harness::setups::{FILTER_HOLDS, TENANT_SECRET, UNMATCHED_ALLOWED};
 
 const BODY: &[u8] = b"{\"path\":1}";
 
-/// Each can be read as `/hooks/github` by somebody.
+/// Paths that some router reads as `/hooks/github`.
 const READ_AS_GITHUB: [&str; 24] = [
     "/hooks/./github",
     "/hooks/x/../github",
@@ -34,7 +34,7 @@ const READ_AS_GITHUB: [&str; 24] = [
     "/hooks/github%3fx",
 ];
 
-/// Not ambiguous as RFC 3986 has it, but a lenient router takes them for `/hooks/github`.
+/// Not ambiguous by RFC 3986, but a lenient router reads them as `/hooks/github`.
 const NEARLY_GITHUB: [&str; 4] = ["/Hooks/GitHub", "/HOOKS/GITHUB", "/hooks/github/", "/hooks/GITHUB/"];
 
 #[test]
@@ -48,7 +48,7 @@ fn denies_ambiguous_paths_even_with_a_valid_signature() {
 }
 
 #[test]
-fn denies_ambiguous_paths_that_would_be_a_sources_where_unmatched_ones_are_allowed() {
+fn denies_ambiguous_paths_of_a_source_where_unmatched_requests_are_allowed() {
     let Some(proxy) = UNMATCHED_ALLOWED.take() else { return };
     for path in READ_AS_GITHUB.into_iter().chain(NEARLY_GITHUB) {
         for protocol in BOTH {
@@ -57,12 +57,42 @@ fn denies_ambiguous_paths_that_would_be_a_sources_where_unmatched_ones_are_allow
     }
 }
 
+/// Documented rewrites of routers and scripts that lead to `/hooks/github`.
+#[test]
+fn denies_other_spellings_of_a_sources_path_where_unmatched_requests_are_allowed() {
+    let Some(proxy) = UNMATCHED_ALLOWED.take() else { return };
+    for path in [
+        "/hooks/github.json",
+        "/hooks/github.tar.gz",
+        "/hooks/github:",
+        "/hooks/github~",
+        "/hooks/github%20",
+        "/hooks/github%09",
+        "/hooks/github%e2%80%8b",
+        "/hooks/github::$DATA",
+        "/hook%c5%bf/github",
+        "/hoo%e2%84%aas/github",
+        "/hooks%ef%bc%8fgithub",
+        "/hooks%c0%afgithub",
+        "/hooks/%252567ithub",
+        "/index.php/hooks/github",
+        "/hooks/github/index.php",
+    ] {
+        for protocol in BOTH {
+            proxy.denies(protocol, &Request::post(path, BODY), "_none", "ambiguous_path");
+        }
+    }
+    for (name, value) in [("X-Original-URL", "/hooks/github"), ("X-Rewrite-URL", "/hooks/GitHub?a")] {
+        proxy.denies(Protocol::Http1, &Request::post("/elsewhere", BODY).with(name, value), "_none", "ambiguous_path");
+    }
+}
+
 #[test]
 fn backslashes_never_lead_to_a_source() {
     for shared in [&FILTER_HOLDS, &UNMATCHED_ALLOWED] {
         let Some(proxy) = shared.take() else { return };
         for path in ["/hooks\\github", "\\hooks\\github", "/hooks/x\\..\\github"] {
-            // Envoy may refuse the byte itself; if not, we do.
+            // Either Envoy rejects the byte or the module does.
             proxy.lets_nothing_through(&Request::post(path, BODY).wire());
         }
     }
@@ -76,11 +106,11 @@ fn invalid_escapes_never_pass_on_a_sources_path() {
         assert!(matches!(reply.status, 200 | 400), "{path}: {reply:?}");
     }
     let mark = proxy.upstream.mark();
-    proxy.is_honest_after(mark);
+    proxy.assert_serves_after(mark);
 }
 
 #[test]
-fn denies_what_no_source_matches() {
+fn denies_requests_that_match_no_source() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     for protocol in BOTH {
         for path in ["/", "/hooks", "/hooks/", "/hooks/githubx", "/hooks/github/x", "/hooks/github2", "/elsewhere"] {
@@ -90,7 +120,7 @@ fn denies_what_no_source_matches() {
 }
 
 #[test]
-fn lets_through_what_no_source_matches_where_that_is_allowed() {
+fn passes_requests_that_match_no_source_where_that_is_allowed() {
     let Some(proxy) = UNMATCHED_ALLOWED.take() else { return };
     let before = proxy.metric("source._none.requests.unmatched");
     for protocol in BOTH {
@@ -100,12 +130,12 @@ fn lets_through_what_no_source_matches_where_that_is_allowed() {
         }
     }
     assert_eq!(proxy.metric("source._none.requests.unmatched"), before + 10);
-    // What a source matches is still proved.
+    // Requests that match a source are still verified.
     proxy.denies(Protocol::Http1, &GITHUB.forged(BODY), "github", "signature_mismatch");
 }
 
 #[test]
-fn the_query_is_no_part_of_the_path() {
+fn the_query_is_not_part_of_the_path() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     for protocol in BOTH {
         for query in ["?", "?a=b", "?/../x", "?//", "?%2f;\\"] {
@@ -134,7 +164,7 @@ fn a_path_segment_chooses_the_tenants_secret() {
 }
 
 #[test]
-fn a_source_with_hosts_answers_for_those_only() {
+fn a_source_with_hosts_matches_only_those() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     let to = |host: &str| Request { host: host.to_owned(), ..GITHUB.valid(BODY).at("/hooks/hosted") };
     for protocol in BOTH {
@@ -148,7 +178,7 @@ fn a_source_with_hosts_answers_for_those_only() {
 }
 
 #[test]
-fn no_spelling_of_a_host_slips_past_its_source() {
+fn every_spelling_of_a_host_matches_its_source() {
     let Some(proxy) = UNMATCHED_ALLOWED.take() else { return };
     for host in [
         "a.wild.example",
@@ -164,6 +194,6 @@ fn no_spelling_of_a_host_slips_past_its_source() {
         "hooks.example@a.wild.example",
     ] {
         let wire = Request { host: host.to_owned(), ..Request::post("/hooks/hosted", BODY) }.wire();
-        assert!(proxy.lets_nothing_through(&wire).is_some(), "{host} is answered");
+        assert!(proxy.lets_nothing_through(&wire).is_some(), "{host} got no response");
     }
 }

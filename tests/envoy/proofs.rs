@@ -1,11 +1,11 @@
-//! Proofs that are nearly right: written a little differently, cut, extended, moved, out of time, of another scheme.
+//! Nearly valid proofs: in other spellings, truncated, extended, moved, stale, of another scheme.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::client::{BOTH, Protocol};
-use crate::senders::{self, BASIC, BEARER, GITHUB, SERVICESTACK, SHOPIFY, SLACK, STANDARD_WEBHOOKS, STRIPE};
-use crate::setups::FILTER_HOLDS;
+use crate::harness::client::{BOTH, Protocol};
+use crate::harness::senders::{self, BASIC, BEARER, GITHUB, SERVICESTACK, SHOPIFY, SLACK, STANDARD_WEBHOOKS, STRIPE};
+use crate::harness::setups::FILTER_HOLDS;
 
 const BODY: &[u8] = b"{\"proofs\":1}";
 
@@ -42,7 +42,7 @@ fn denies_hexadecimal_that_is_not_exactly_the_tag() {
             proxy.denies(protocol, &request, "github", "signature_malformed");
         }
     }
-    // Of the right length and in the right alphabet, but another tag.
+    // Well-formed, but another tag.
     for position in [0, 31, 63] {
         let mut other = tag.clone().into_bytes();
         other[position] = if other[position] == b'0' { b'1' } else { b'0' };
@@ -55,12 +55,12 @@ fn denies_hexadecimal_that_is_not_exactly_the_tag() {
 #[test]
 fn denies_base64_that_is_not_canonical() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
-    // A tag whose encoding holds both + and /, so that the URL alphabet makes a difference.
+    // A tag with both + and / in its encoding, so that it differs in the URL-safe alphabet.
     let (request, tag) = (0..)
         .map(|i| SHOPIFY.valid(format!("{i}").as_bytes()))
         .map(|request| (request.clone(), request.header_text("X-Shopify-Hmac-Sha256").to_owned()))
         .find(|(_, tag)| tag.contains('+') && tag.contains('/'))
-        .expect("some tag holds both");
+        .expect("a tag with both");
     // 32 bytes leave two bits of the last digit unused; any but 00 there is not canonical.
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = ALPHABET.iter().position(|b| *b == tag.as_bytes()[42]).expect("a digit");
@@ -90,7 +90,7 @@ fn denies_base64_that_is_not_canonical() {
 }
 
 #[test]
-fn denies_basic_credentials_that_are_not_strictly_written() {
+fn denies_basic_credentials_that_are_not_well_formed() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     let request = BASIC.valid(BODY);
     let right = request.header_text("Authorization").trim_start_matches("Basic ").to_owned();
@@ -111,7 +111,7 @@ fn denies_basic_credentials_that_are_not_strictly_written() {
     ];
     for protocol in BOTH {
         for value in &malformed {
-            // Some secrets need no padding; then taking it away changes nothing.
+            // Some secrets have no padding to remove.
             if value == request.header_text("Authorization") {
                 continue;
             }
@@ -130,7 +130,7 @@ fn denies_basic_credentials_that_are_not_strictly_written() {
 }
 
 #[test]
-fn denies_tokens_that_are_nearly_right() {
+fn denies_nearly_valid_tokens() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     let token = BEARER.secret;
     for protocol in BOTH {
@@ -178,7 +178,7 @@ fn denies_timestamps_that_are_not_plain_seconds() {
     ];
     for time in &odd {
         for protocol in BOTH {
-            // Signed as they stand: only the reading of the timestamp is in the way.
+            // The signature is valid; only the timestamp is malformed.
             let request = senders::stripe_at(time, "/hooks/stripe", STRIPE.secret, BODY);
             proxy.denies(protocol, &request, "stripe", "timestamp_malformed");
             let request = senders::slack_at(time, "/hooks/slack", SLACK.secret, BODY);
@@ -191,7 +191,7 @@ fn denies_timestamps_that_are_not_plain_seconds() {
 }
 
 #[test]
-fn denies_timestamps_outside_of_the_tolerance_in_both_directions() {
+fn denies_timestamps_outside_the_tolerance_in_both_directions() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     let now = senders::now();
     for protocol in BOTH {
@@ -210,7 +210,7 @@ fn denies_timestamps_outside_of_the_tolerance_in_both_directions() {
         for time in [now - 270, now + 270] {
             proxy.passes(protocol, &senders::stripe_at(&time.to_string(), "/hooks/stripe", STRIPE.secret, BODY));
         }
-        // A stale timestamp that was made fresh afterwards.
+        // A stale timestamp that was replaced after signing.
         let stale = senders::slack_at(&(now - 3600).to_string(), "/hooks/slack", SLACK.secret, BODY);
         let refreshed = stale.replacing("X-Slack-Request-Timestamp", now.to_string());
         proxy.denies(protocol, &refreshed, "slack", "signature_mismatch");
@@ -225,10 +225,10 @@ fn denies_timestamps_outside_of_the_tolerance_in_both_directions() {
 fn denies_when_the_signature_is_under_a_weaker_or_another_scheme() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     for protocol in BOTH {
-        // The legacy header never stands in for the strong one.
+        // The legacy header never replaces the SHA-256 one.
         let legacy = senders::github_sha1("/hooks/github", GITHUB.secret, BODY);
         proxy.denies(protocol, &legacy, "github", "signature_missing");
-        // A real HMAC-SHA1 is not what this sender writes behind its label `sha1=`.
+        // This sender sends HMAC-SHA256 after its label `sha1=`, so a real HMAC-SHA1 is invalid.
         let sha1 = senders::github_sha1("/hooks/servicestack", SERVICESTACK.secret, BODY)
             .with("X-Webhook-Event", senders::SERVICESTACK_EVENT);
         proxy.denies(protocol, &sha1, "servicestack", "signature_malformed");
@@ -236,7 +236,7 @@ fn denies_when_the_signature_is_under_a_weaker_or_another_scheme() {
         let tag = upper.header_text("X-Hub-Signature").trim_start_matches("sha1=").to_ascii_uppercase();
         let upper = upper.replacing("X-Hub-Signature", format!("sha1={tag}"));
         proxy.denies(protocol, &upper, "servicestack", "signature_malformed");
-        // Stripe's decoy version, and a version that no verifier here knows.
+        // Stripe's decoy version, and an unknown one.
         let stripe = STRIPE.valid(BODY);
         let decoy = stripe.header_text("Stripe-Signature").replace("v1=", "v0=");
         proxy.denies(protocol, &stripe.replacing("Stripe-Signature", decoy), "stripe", "signature_missing");
@@ -257,7 +257,7 @@ fn denies_when_parts_of_the_signed_content_are_moved_into_one_another() {
     let time = request.header_text("webhook-timestamp").to_owned();
     let moved_id = request.clone().replacing("webhook-id", format!("{}.{time}", senders::EVENT_ID));
     proxy.denies(Protocol::Http1, &moved_id, "standard-webhooks", "header_malformed");
-    // The dot between timestamp and body moved: the same signed bytes, cut elsewhere.
+    // The dot between timestamp and body is moved: the signed bytes are the same.
     let body = [time.as_bytes(), b".", BODY].concat();
     let signed = senders::standard_webhooks_at("1", "/hooks/standard-webhooks", STANDARD_WEBHOOKS.secret, &body);
     let recut = signed

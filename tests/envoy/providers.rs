@@ -1,9 +1,9 @@
-//! Every sender through Envoy: signed now and let through, forged and refused.
+//! Every sender through Envoy: valid requests pass, forged ones are denied.
 
-use crate::client::{BOTH, Request};
-use crate::harness::{Proxy, Shared};
-use crate::senders::{self, Sender};
-use crate::setups::{CHAIN_HOLDS, CHAIN_HOLDS_TWO_WORKERS, FILTER_HOLDS, FILTER_HOLDS_TWO_WORKERS};
+use crate::harness::client::{BOTH, Request};
+use crate::harness::senders::{self, Sender};
+use crate::harness::setups::{CHAIN_HOLDS, CHAIN_HOLDS_TWO_WORKERS, FILTER_HOLDS, FILTER_HOLDS_TWO_WORKERS};
+use crate::harness::{Proxy, SharedProxy};
 
 const BODY: &[u8] = b"{\"zen\":\"Non-blocking is better than blocking.\",\"bytes\":\"\xff\x00\"}";
 
@@ -45,7 +45,7 @@ fn denies_every_sender_when_its_proof_is_missing() {
     for sender in senders::ALL {
         let missing = match sender.source {
             "basic" | "bearer" | "header-token" => "credential_missing",
-            // Without the event's name there is no secret to look for.
+            // The event's name selects the secret.
             "servicestack" => continue,
             _ => "signature_missing",
         };
@@ -56,7 +56,7 @@ fn denies_every_sender_when_its_proof_is_missing() {
 }
 
 #[test]
-fn denies_when_body_is_changed_and_the_upstream_sees_nothing() {
+fn denies_when_the_body_is_changed_and_the_upstream_sees_nothing() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     for sender in signing() {
         for protocol in BOTH {
@@ -69,12 +69,12 @@ fn denies_when_body_is_changed_and_the_upstream_sees_nothing() {
 }
 
 #[test]
-fn denies_when_body_is_cut_or_extended_by_a_byte() {
+fn denies_when_the_body_is_truncated_or_extended_by_a_byte() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     for sender in signing() {
         for body in [&BODY[1..], &BODY[..BODY.len() - 1], &[BODY, b" "].concat()] {
             let request = sender.valid(BODY).with_body(body);
-            proxy.denies(crate::client::Protocol::Http1, &request, sender.source, sender.mismatch);
+            proxy.denies(crate::harness::client::Protocol::Http1, &request, sender.source, sender.mismatch);
         }
     }
 }
@@ -83,7 +83,7 @@ fn signing() -> impl Iterator<Item = Sender> {
     senders::ALL.into_iter().filter(|sender| sender.mismatch == "signature_mismatch")
 }
 
-fn each_sender(shared: &'static Shared) {
+fn each_sender(shared: &'static SharedProxy) {
     let Some(proxy) = shared.take() else { return };
     for sender in senders::ALL {
         for protocol in BOTH {
@@ -92,7 +92,7 @@ fn each_sender(shared: &'static Shared) {
             proxy.denies(protocol, &sender.forged(BODY), sender.source, sender.mismatch);
         }
     }
-    // Requests meet both workers: connections are spread over them.
+    // Connections are spread over both workers.
     several_connections(&proxy);
 }
 

@@ -4,44 +4,44 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::bootstrap::{Hold, cluster, point};
-use crate::client::{BOTH, Protocol, Request};
-use crate::crowd;
+use crate::harness::bootstrap::{Hold, cluster, set_endpoint};
+use crate::harness::client::{BOTH, Protocol, Request};
+use crate::harness::launch::Setup;
+use crate::harness::limiter::{Call, Limiter};
+use crate::harness::parallel;
+use crate::harness::senders;
+use crate::harness::setups::{NEW_SECRET, OLD_SECRET, guarded, unused_address};
 use crate::harness::{Proxy, honest};
-use crate::launch::Setup;
-use crate::limiter::{Asked, Limiter};
-use crate::senders;
-use crate::setups::{NEW_SECRET, OLD_SECRET, guarded};
 
 const BODY: &[u8] = b"{\"fleet\":1}";
 
-/// The shipped file as it is, but for the places of things.
+/// The shipped file with the addresses of the test.
 fn shipped(limiter: SocketAddr) -> Setup {
     let setup = Setup { file: "envoy-rate-limit.yaml", ..Setup::shipped(Hold::Filter) };
-    setup.edit(move |bootstrap, _| point(cluster(bootstrap, "rate_limit"), limiter))
+    setup.edit(move |bootstrap, _| set_endpoint(cluster(bootstrap, "rate_limit"), limiter))
 }
 
 fn with_plugin(limiter: SocketAddr, plugin: Value) -> Setup {
     Setup { plugin: Some(plugin), environment: Vec::new(), ..shipped(limiter) }
 }
 
-fn descriptors(source: &str, key_id: &str) -> Asked {
+fn descriptors(source: &str, key_id: &str) -> Call {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    Asked {
+    Call {
         domain: "hookwarden".to_owned(),
         descriptors: vec![vec![pair("source", source)], vec![pair("source", source), pair("key_id", key_id)]],
     }
 }
 
 #[test]
-fn the_service_is_asked_about_what_was_proved_and_about_nothing_else() {
+fn only_verified_requests_are_counted_by_the_service() {
     let limiter = Limiter::start();
     let setup = shipped(limiter.address);
     let Some(proxy) = Proxy::start(&setup) else { return };
     let github = |body: &[u8]| senders::github("/hooks/github", setup.variable("GITHUB_WEBHOOK_SECRET"), body);
     let stripe = senders::stripe("/hooks/stripe", setup.variable("STRIPE_WEBHOOK_SECRET"), BODY);
     for protocol in BOTH {
-        // Forged, whatever it says about itself.
+        // Forged, whatever identity headers it carries.
         let claims = |request: Request| {
             request
                 .with("x-hookwarden-source", "stripe")
@@ -58,9 +58,9 @@ fn the_service_is_asked_about_what_was_proved_and_about_nothing_else() {
             }
         }
         proxy.upstream.assert_nothing_since(mark);
-        assert_eq!(limiter.calls(), before, "the service hears nothing of strangers");
+        assert_eq!(limiter.calls(), before, "unverified requests do not reach the service");
 
-        // Genuine, and lying about who it is.
+        // Genuine, with forged identity headers.
         for request in [github(BODY), claims(github(BODY)), github(BODY).in_chunks(3)] {
             let seen = proxy.passes(protocol, &request);
             assert_eq!(seen.header_text("x-hookwarden-source"), Some("github"));
@@ -68,7 +68,7 @@ fn the_service_is_asked_about_what_was_proved_and_about_nothing_else() {
         }
         proxy.passes(protocol, &stripe);
         assert_eq!(limiter.calls().last(), Some(&descriptors("stripe", "1")));
-        assert_eq!(limiter.calls().len(), before.len() + 4, "once a request");
+        assert_eq!(limiter.calls().len(), before.len() + 4, "one call for each request");
     }
 }
 
@@ -82,14 +82,14 @@ fn all_proxies_spend_one_budget() {
     limiter.allow(&[("source", "github")], BUDGET);
     let valid = senders::github("/hooks/github", setup.variable("GITHUB_WEBHOOK_SECRET"), BODY);
     let wire = valid.wire();
-    let ask = |proxy: &Proxy| crowd::statuses(proxy.address, 4, 60, |_| wire.clone());
+    let send = |proxy: &Proxy| parallel::statuses(proxy.address, 4, 60, |_| wire.clone());
     let statuses = std::thread::scope(|scope| {
-        let other = scope.spawn(|| ask(&two));
-        [ask(&one), other.join().expect("every request was answered")].concat()
+        let other = scope.spawn(|| send(&two));
+        [send(&one), other.join().expect("every request got a response")].concat()
     });
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), BUDGET);
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), statuses.len() - BUDGET);
-    // Others have theirs.
+    // Other sources have budgets of their own.
     let anymail = senders::basic("/anymail/x", setup.variable("ANYMAIL_WEBHOOK_SECRET"), BODY);
     one.passes(Protocol::Http2, &anymail);
 }
@@ -108,9 +108,9 @@ fn each_secret_can_have_its_own_budget() {
     assert_eq!([NEW_SECRET; 4].map(send), [200; 4]);
 }
 
-/// The service's refusal is not the upstream's: the sender will come again, and must not be taken for a duplicate.
+/// The upstream never saw what the service refused: the sender's retry must not be denied as a duplicate.
 #[test]
-fn what_the_service_refuses_is_given_back() {
+fn a_claim_is_given_back_when_the_service_refuses_the_request() {
     let limiter = Limiter::start();
     let replay = json!({"replay": {"window": "24h", "duplicate": 409}});
     let plugin = json!({"sources": [guarded("github", replay)]});
@@ -123,21 +123,21 @@ fn what_the_service_refuses_is_given_back() {
         assert_eq!((reply.status, reply.header("retry-after")), (429, None));
         proxy.upstream.assert_nothing_since(mark);
     }
-    // What the documents say of it.
-    proxy.printed(&["\"details\":\"request_rate_limited\"", "source=github outcome=passed"]);
+    // As documented.
+    proxy.wait_for_log(&["\"details\":\"request_rate_limited\"", "source=github outcome=passed"]);
     let counted = proxy.admin("/stats?filter=ratelimit.over_limit").text();
     assert!(counted.contains("cluster.receiver.ratelimit.over_limit: 2"), "{counted}");
     limiter.allow(&[("source", "github")], 1);
     proxy.passes(Protocol::Http1, &request);
     limiter.allow(&[("source", "github")], 1);
     assert_eq!(request.send(proxy.address, Protocol::Http1).status, 409);
-    assert_eq!(limiter.calls().len(), 3, "a duplicate does not get there");
+    assert_eq!(limiter.calls().len(), 3, "a duplicate does not reach the service");
 }
 
 #[test]
-fn nothing_passes_uncounted_while_the_service_is_away() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
-    let setup = shipped(nobody);
+fn nothing_passes_uncounted_while_the_service_is_down() {
+    let unused = unused_address();
+    let setup = shipped(unused);
     let Some(proxy) = Proxy::start(&setup) else { return };
     let valid = senders::github("/hooks/github", setup.variable("GITHUB_WEBHOOK_SECRET"), BODY);
     for protocol in BOTH {

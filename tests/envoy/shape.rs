@@ -1,18 +1,18 @@
-//! What a request must look like before anything of it is proved: method, query, encoding, size.
+//! The shape of a request, which is checked before the proof: method, query, encoding, size.
 
 use serde_json::json;
 
-use crate::bootstrap::at;
-use crate::client::{BOTH, Connection, Protocol, Request};
-use crate::harness::{Proxy, Shared};
+use crate::harness::bootstrap::at;
+use crate::harness::client::{BOTH, Connection, Protocol, Request};
+use crate::harness::launch::Setup;
+use crate::harness::senders::GITHUB;
+use crate::harness::setups::{guarded, guards};
+use crate::harness::{Proxy, SharedProxy};
 use crate::hold::pattern;
-use crate::launch::Setup;
-use crate::senders::GITHUB;
-use crate::setups::{guarded, guards};
 
 const BODY: &[u8] = b"{\"shape\":1}";
 
-static PROXY: Shared = Shared::new(|| {
+static PROXY: SharedProxy = SharedProxy::new(|| {
     guards([
         guarded("post", json!({"methods": ["POST", "PUT"]})),
         guarded("no-query", json!({"query": "deny"})),
@@ -40,7 +40,7 @@ fn with_method(method: &'static str, request: Request) -> Request {
 }
 
 #[test]
-fn other_methods_get_405_and_are_told_which_there_are() {
+fn other_methods_get_405_with_an_allow_header() {
     let Some(proxy) = PROXY.take() else { return };
     for protocol in BOTH {
         proxy.passes(protocol, &to("post"));
@@ -53,14 +53,14 @@ fn other_methods_get_405_and_are_told_which_there_are() {
     }
     let bare = with_method("GET", GITHUB.valid(b"").at("/hooks/post"));
     proxy.denies(Protocol::Http1, &bare, "post", "method_not_allowed");
-    // Envoy or the module: nothing of it arrives.
+    // Denied by Envoy or by the module.
     for method in ["post", "Post", "POSTS", "CONNECT", "TRACE", "PRI"] {
         proxy.lets_nothing_through(&with_method(method, to("post")).wire());
     }
 }
 
 #[test]
-fn a_query_is_refused_where_none_is_wanted() {
+fn a_query_is_denied_where_configured() {
     let Some(proxy) = PROXY.take() else { return };
     for protocol in BOTH {
         proxy.passes(protocol, &to("no-query"));
@@ -74,7 +74,7 @@ fn a_query_is_refused_where_none_is_wanted() {
 }
 
 #[test]
-fn an_encoded_body_is_refused_unless_the_source_takes_the_encoding() {
+fn an_encoded_body_is_denied_unless_the_source_allows_the_encoding() {
     let Some(proxy) = PROXY.take() else { return };
     for protocol in BOTH {
         for encoding in ["gzip", "GZIP", "deflate", "br", "x-gzip", "identity, gzip", "gzip,", "", "*", "gz ip"] {
@@ -95,24 +95,24 @@ fn an_encoded_body_is_refused_unless_the_source_takes_the_encoding() {
 }
 
 #[test]
-fn a_declared_length_over_the_limit_is_refused_and_nothing_is_read() {
+fn a_declared_length_over_the_limit_is_denied_before_the_body_is_read() {
     let Some(proxy) = PROXY.take() else { return };
     let request = GITHUB.valid(&pattern(LIMIT + 1)).at("/hooks/small");
-    let state = proxy.before();
+    let state = proxy.snapshot();
     let mut connection = Connection::open(proxy.address);
     connection.send(&request.head());
     let reply = connection.reply();
-    proxy.denied(&state, "small", "body_too_large", &reply);
+    proxy.assert_denied_since(&state, "small", "body_too_large", &reply);
     for protocol in BOTH {
         proxy.denies(protocol, &request, "small", "body_too_large");
         proxy.passes(protocol, &GITHUB.valid(&pattern(LIMIT)).at("/hooks/small"));
     }
 }
 
-/// Envoy adds a piece of the body to what it holds before the module sees it, and a piece can be all that Envoy reads
-/// ahead on a connection. With a limit that is larger by so much the module always answers first.
+/// Envoy buffers a piece of the body before the module sees it, and a piece can be as large as Envoy's read buffer. With a
+/// limit that is larger by this much, the module always answers first.
 #[test]
-fn the_source_refuses_a_body_that_grows_too_large_before_envoy_does() {
+fn the_source_denies_a_body_that_grows_too_large_before_envoy_does() {
     const ONE_READ: usize = 131_072;
 
     for ahead in [16_384, 1_048_576] {
@@ -123,7 +123,7 @@ fn the_source_refuses_a_body_that_grows_too_large_before_envoy_does() {
         let Some(proxy) = Proxy::start(&Setup { buffer_limit: Some((LIMIT + margin) as u32), ..setup }) else { return };
         for protocol in BOTH {
             for size in [1, 1000, 1024, 16_384, 16_385, 65_536, 99_999, 1_000_000] {
-                // Small chunks take long, and any number of them is like any other.
+                // Small chunks are slow, and their number makes no difference.
                 let length = if size < 1000 { LIMIT + 1 } else { LIMIT + 2 * margin };
                 let over = GITHUB.valid(&pattern(length)).at("/hooks/small").in_chunks(size);
                 proxy.denies(protocol, &over, "small", "body_too_large");
@@ -135,7 +135,7 @@ fn the_source_refuses_a_body_that_grows_too_large_before_envoy_does() {
 }
 
 #[test]
-fn the_shape_is_looked_at_in_its_order_and_before_the_transport() {
+fn the_shape_is_checked_in_order_and_before_the_transport() {
     let Some(proxy) = PROXY.take() else { return };
     let mut request = GITHUB.forged(BODY).at("/hooks/strict?a=1").with("content-encoding", "gzip");
     request.method = "PUT";

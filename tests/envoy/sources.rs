@@ -1,29 +1,29 @@
-//! What a source can be: several secrets, several checks, observed, switched off, closed.
+//! Options of a source: several secrets, several checks, and the modes observe, disabled and closed.
 
-use crate::client::{BOTH, Protocol, Request};
 use crate::harness::Proxy;
+use crate::harness::client::{BOTH, Protocol, Request};
+use crate::harness::senders::{self, BASIC, BEARER, GITHUB, hmac_sha256};
+use crate::harness::setups::{self, CHAIN_HOLDS, FILTER_HOLDS, NEW_SECRET, OLD_SECRET};
 use crate::hold::pattern;
-use crate::senders::{self, BASIC, BEARER, GITHUB, hmac_sha256};
-use crate::setups::{self, CHAIN_HOLDS, FILTER_HOLDS, NEW_SECRET, OLD_SECRET};
 
 const BODY: &[u8] = b"{\"source\":1}";
 const ROTATED: &str = "/hooks/rotated";
 
 #[test]
-fn any_of_several_secrets_matches_and_the_metrics_say_which() {
+fn any_of_several_secrets_matches_and_the_metrics_show_which() {
     for shared in [&FILTER_HOLDS, &CHAIN_HOLDS] {
         let Some(proxy) = shared.take() else { return };
-        // Larger than one read of the body, so that a mismatch of the first secret reads several parts again.
+        // Larger than one read of the body, so that the second secret re-reads several parts.
         let large = pattern(200_000);
         for protocol in BOTH {
-            // Back and forth: whichever matched last is tried first.
+            // In this order, because the secret that matched last is tried first.
             for (secret, id) in [(OLD_SECRET, "old"), (NEW_SECRET, "new"), (OLD_SECRET, "old"), (OLD_SECRET, "old")] {
                 for body in [BODY, b"", &large] {
                     let before = proxy.metric(&format!("source.rotated.matches.{id}"));
                     let request = senders::github(ROTATED, secret, body).in_chunks(1 + body.len() / 9);
                     let seen = proxy.passes(protocol, &request);
-                    if let Some(told) = seen.header_text("x-hookwarden-key-id") {
-                        assert_eq!(told, id);
+                    if let Some(reported) = seen.header_text("x-hookwarden-key-id") {
+                        assert_eq!(reported, id);
                     }
                     assert_eq!(proxy.metric(&format!("source.rotated.matches.{id}")), before + 1);
                 }
@@ -35,7 +35,7 @@ fn any_of_several_secrets_matches_and_the_metrics_say_which() {
 }
 
 #[test]
-fn several_secrets_with_trailers_read_the_body_again_too() {
+fn several_secrets_with_trailers_re_read_the_body() {
     for shared in [&FILTER_HOLDS, &CHAIN_HOLDS] {
         let Some(proxy) = shared.take() else { return };
         let large = pattern(100_000);
@@ -49,7 +49,7 @@ fn several_secrets_with_trailers_read_the_body_again_too() {
 }
 
 #[test]
-fn a_secret_past_its_time_matches_nothing() {
+fn an_expired_secret_matches_nothing() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     for protocol in BOTH {
         let request = senders::github("/hooks/expired", OLD_SECRET, BODY);
@@ -58,7 +58,7 @@ fn a_secret_past_its_time_matches_nothing() {
 }
 
 #[test]
-fn all_checks_of_a_list_must_hold() {
+fn all_checks_of_a_list_must_verify() {
     for shared in [&FILTER_HOLDS, &CHAIN_HOLDS] {
         let Some(proxy) = shared.take() else { return };
         let credential = BASIC.valid(BODY).header("Authorization").to_vec();
@@ -79,7 +79,7 @@ fn all_checks_of_a_list_must_hold() {
 }
 
 #[test]
-fn one_of_several_checks_is_enough_where_the_source_says_any() {
+fn one_of_several_checks_is_enough_with_any() {
     for shared in [&FILTER_HOLDS, &CHAIN_HOLDS] {
         let Some(proxy) = shared.take() else { return };
         for protocol in BOTH {
@@ -94,7 +94,7 @@ fn one_of_several_checks_is_enough_where_the_source_says_any() {
 }
 
 #[test]
-fn an_observed_source_lets_everything_through_and_counts_what_it_would_refuse() {
+fn an_observed_source_passes_everything_and_counts_what_it_would_deny() {
     for shared in [&FILTER_HOLDS, &CHAIN_HOLDS] {
         let Some(proxy) = shared.take() else { return };
         for protocol in BOTH {
@@ -103,7 +103,7 @@ fn an_observed_source_lets_everything_through_and_counts_what_it_would_refuse() 
                 metrics.get(&format!("source.observed.{name}")).copied().unwrap_or(0)
             };
             let seen = proxy.passes(protocol, &GITHUB.forged(BODY).at("/hooks/observed"));
-            assert_eq!(seen.header("x-hookwarden-key-id"), None, "nothing was proved");
+            assert_eq!(seen.header("x-hookwarden-key-id"), None, "nothing was verified");
             proxy.passes(protocol, &Request::post("/hooks/observed", BODY));
             proxy.passes(protocol, &GITHUB.valid(BODY).at("/hooks/observed"));
             let after = proxy.metrics();
@@ -121,7 +121,7 @@ fn an_observed_source_lets_everything_through_and_counts_what_it_would_refuse() 
 }
 
 #[test]
-fn an_observed_source_does_not_tell_the_upstream_that_a_forgery_was_proved() {
+fn an_observed_source_does_not_identify_a_forgery_as_verified() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     let forged = GITHUB
         .forged(BODY)
@@ -135,15 +135,15 @@ fn an_observed_source_does_not_tell_the_upstream_that_a_forgery_was_proved() {
 
 #[test]
 fn an_observed_denial_is_logged_as_observed() {
-    let Some(proxy) = Proxy::start(&setups::main(crate::bootstrap::Hold::Filter, 1)) else { return };
+    let Some(proxy) = Proxy::start(&setups::main(crate::harness::bootstrap::Hold::Filter, 1)) else { return };
     proxy.passes(Protocol::Http1, &GITHUB.forged(BODY).at("/hooks/observed"));
-    let line = proxy.printed(&["wasm log hookwarden", "\"event\":\"observed\""]);
+    let line = proxy.wait_for_log(&["wasm log hookwarden", "\"event\":\"observed\""]);
     assert!(line.contains("\"code\":\"signature_mismatch\""), "{line}");
-    proxy.printed(&["\"hookwarden\":\"source=observed outcome=observed code=signature_mismatch"]);
+    proxy.wait_for_log(&["\"hookwarden\":\"source=observed outcome=observed code=signature_mismatch"]);
 }
 
 #[test]
-fn a_disabled_source_asks_senders_to_come_back() {
+fn a_disabled_source_sends_retry_after() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     for protocol in BOTH {
         let request = GITHUB.valid(BODY).at("/hooks/disabled");
@@ -153,13 +153,13 @@ fn a_disabled_source_asks_senders_to_come_back() {
 }
 
 #[test]
-fn a_missing_variable_closes_its_own_source_only() {
+fn a_missing_variable_closes_only_its_own_source() {
     let Some(proxy) = FILTER_HOLDS.take() else { return };
     for protocol in BOTH {
         let request = GITHUB.valid(BODY).at("/hooks/closed");
         let reply = proxy.denies(protocol, &request, "closed", "source_closed");
         assert_eq!(reply.header("retry-after"), Some("30"));
-        // Signed with what a missing secret could be mistaken for.
+        // Signed with values that a missing secret could be mistaken for.
         for guess in ["", "None", "null", setups::ABSENT_VARIABLE] {
             let tag: String = hmac_sha256(guess.as_bytes(), &[BODY]).iter().map(|b| format!("{b:02x}")).collect();
             let request = Request::post("/hooks/closed", BODY).with("X-Hub-Signature-256", format!("sha256={tag}"));
@@ -168,6 +168,6 @@ fn a_missing_variable_closes_its_own_source_only() {
         proxy.passes(protocol, &GITHUB.valid(BODY));
     }
     assert_eq!(proxy.metric("sources_closed"), 1);
-    proxy.printed(&["[error]", "wasm log hookwarden", "source closed is closed"]);
-    proxy.printed(&["wasm log hookwarden", ".verify.secrets[0].env"]);
+    proxy.wait_for_log(&["[error]", "wasm log hookwarden", "source closed is closed"]);
+    proxy.wait_for_log(&["wasm log hookwarden", ".verify.secrets[0].env"]);
 }

@@ -1,40 +1,39 @@
-//! Whether the request came over TLS: on this hop, with which version, with a certificate; or before a proxy that is
-//! named and trusted.
+//! `transport`: TLS on this hop, its version, a client certificate; or TLS in front of a trusted proxy.
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use serde_json::json;
 
-use crate::client::{BOTH, Connection, Protocol, Request};
-use crate::harness::{Proxy, Shared};
-use crate::launch::Setup;
-use crate::listeners::{self, Clients};
-use crate::senders::GITHUB;
-use crate::setups::{guarded, guards};
-use crate::tls::{self, Authority, Identity, TLS12, TLS13};
+use crate::harness::client::{BOTH, Connection, Protocol, Request};
+use crate::harness::launch::Setup;
+use crate::harness::listeners::{self, Clients};
+use crate::harness::senders::GITHUB;
+use crate::harness::setups::{guarded, guards};
+use crate::harness::tls::{self, Authority, Identity, TLS12, TLS13};
+use crate::harness::{Proxy, SharedProxy};
 
 const BODY: &[u8] = b"{\"transport\":1}";
 
-static PROXY: Shared = Shared::new(setup);
+static PROXY: SharedProxy = SharedProxy::new(setup);
 static CERTIFICATES: LazyLock<Certificates> = LazyLock::new(Certificates::new);
 
 struct Certificates {
     server: Identity,
     sender: Identity,
-    /// Of an authority that nobody trusts.
-    stranger: Identity,
+    /// Of an untrusted authority.
+    untrusted: Identity,
 }
 
 impl Certificates {
     fn new() -> Self {
-        let (ours, theirs) = (Authority::new("the test's authority"), Authority::new("another authority"));
-        Self { server: ours.server(), sender: ours.client("a sender"), stranger: theirs.client("a stranger") }
+        let (ours, theirs) = (Authority::new("trusted authority"), Authority::new("untrusted authority"));
+        Self { server: ours.server(), sender: ours.client("a sender"), untrusted: theirs.client("a untrusted") }
     }
 }
 
-/// Plain, TLS that asks for no certificate, checks one, demands one; and behind balancers that tell the client's
-/// address in X-Forwarded-For, whose own address the PROXY protocol makes up.
+/// Listeners without TLS; with TLS that requests no client certificate, verifies one, requires one; and behind load
+/// balancers that send X-Forwarded-For, whose own address is set with the PROXY protocol.
 fn setup() -> Setup {
     let forwarded = |header: &str| {
         json!({"transport": {"https": true, "insecure_trust_forwarded_proto": {
@@ -55,7 +54,7 @@ fn setup() -> Setup {
         listeners::add(bootstrap, "tls", tls(Clients::Unasked));
         listeners::add(bootstrap, "tls-checks", tls(Clients::Checked));
         listeners::add(bootstrap, "tls-demands", tls(Clients::Demanded));
-        for (name, use_remote_address, hops) in [("edge", true, 0), ("behind", true, 1), ("credulous", false, 0)] {
+        for (name, use_remote_address, hops) in [("edge", true, 0), ("behind", true, 1), ("trust-all", false, 0)] {
             listeners::add(bootstrap, name, |listener| {
                 listeners::proxied(listener);
                 listeners::trust(listener, use_remote_address, hops);
@@ -77,14 +76,14 @@ fn over_tls(
     tls::connect(proxy.listener(listener), &CERTIFICATES.server, version, client)
 }
 
-/// A connection from a balancer, or from whoever says to be one.
+/// A connection from a load balancer, or from a client that claims to be one.
 fn through(proxy: &Proxy, listener: &str, peer: &str) -> Connection {
     let peer: SocketAddr = peer.parse().expect("an address and a port");
     Connection::open_as(peer, proxy.listener(listener))
 }
 
 #[test]
-fn https_passes_over_tls_and_is_refused_in_plain_text() {
+fn https_passes_over_tls_and_is_denied_without() {
     let Some(proxy) = PROXY.take() else { return };
     for version in [&TLS12, &TLS13] {
         let connection = || over_tls(&proxy, "tls", version, None);
@@ -96,7 +95,7 @@ fn https_passes_over_tls_and_is_refused_in_plain_text() {
 }
 
 #[test]
-fn what_a_stranger_says_of_the_transport_is_not_believed() {
+fn headers_of_untrusted_clients_do_not_count_as_tls() {
     let Some(proxy) = PROXY.take() else { return };
     let mut https = at("secure");
     for (name, value) in [
@@ -116,14 +115,14 @@ fn what_a_stranger_says_of_the_transport_is_not_believed() {
             proxy.denies(protocol, &https.clone().at(&format!("/hooks/{source}")), source, "transport_insecure");
         }
     }
-    for listener in ["edge", "behind", "credulous"] {
+    for listener in ["edge", "behind", "trust-all"] {
         let connection = || through(&proxy, listener, "198.51.100.3:4000");
         proxy.denies_on(connection(), &https, "secure", "transport_insecure");
     }
 }
 
 #[test]
-fn an_older_version_of_tls_is_refused() {
+fn an_older_version_of_tls_is_denied() {
     let Some(proxy) = PROXY.take() else { return };
     let older = || over_tls(&proxy, "tls", &TLS12, None);
     proxy.passes_on(older(), &at("lenient"));
@@ -137,21 +136,21 @@ fn an_older_version_of_tls_is_refused() {
 }
 
 #[test]
-fn a_client_certificate_is_one_that_envoy_asked_for_and_checked() {
+fn only_a_client_certificate_that_envoy_verified_counts() {
     let Some(proxy) = PROXY.take() else { return };
-    let Certificates { sender, stranger, .. } = &*CERTIFICATES;
+    let Certificates { sender, untrusted, .. } = &*CERTIFICATES;
     for version in [&TLS12, &TLS13] {
         for listener in ["tls-checks", "tls-demands"] {
             let connection = || over_tls(&proxy, listener, version, Some(sender));
             proxy.passes_on(connection(), &at("mutual"));
-            // Envoy ends the handshake itself.
+            // Envoy itself rejects the handshake.
             let mark = proxy.upstream.mark();
-            let mut connection = over_tls(&proxy, listener, version, Some(stranger));
+            let mut connection = over_tls(&proxy, listener, version, Some(untrusted));
             connection.send(&at("mutual").wire());
             assert_eq!(connection.try_reply(), None);
-            proxy.is_honest_after(mark);
+            proxy.assert_serves_after(mark);
         }
-        // Not asked for: the client has one and does not show it.
+        // Envoy does not request it, so the client does not present it.
         for (listener, client) in [("tls-checks", None), ("tls", None), ("tls", Some(sender))] {
             let connection = || over_tls(&proxy, listener, version, client);
             proxy.denies_on(connection(), &at("mutual"), "mutual", "client_certificate_missing");
@@ -161,7 +160,7 @@ fn a_client_certificate_is_one_that_envoy_asked_for_and_checked() {
 }
 
 #[test]
-fn a_named_proxy_in_front_may_say_that_the_client_came_over_tls() {
+fn a_trusted_proxy_may_report_that_the_client_used_tls() {
     let Some(proxy) = PROXY.take() else { return };
     let forwarded = |value: &str| at("fronted").with("X-Forwarded-For", "203.0.113.9").with("X-Forwarded-Proto", value);
     for peer in ["198.51.100.3:4000", "[2001:db8:1::3]:4000", "[::ffff:198.51.100.3]:4000"] {
@@ -172,7 +171,7 @@ fn a_named_proxy_in_front_may_say_that_the_client_came_over_tls() {
             proxy.denies_on(connection(), &request, "fronted", "transport_insecure");
         }
     }
-    // Anybody else: a stranger who reaches the port, also one who writes the balancer's address into the header.
+    // Any other client, even one that writes the load balancer's address into the header.
     for peer in ["198.51.100.16:4000", "203.0.113.7:4000", "[2001:db8:2::3]:4000", "127.0.0.1:4000"] {
         for claimed in ["203.0.113.9", "198.51.100.3", "203.0.113.9, 198.51.100.3", "2001:db8:1::3"] {
             let connection = || through(&proxy, "behind", peer);
@@ -180,12 +179,12 @@ fn a_named_proxy_in_front_may_say_that_the_client_came_over_tls() {
             proxy.denies_on(connection(), &request, "fronted", "transport_insecure");
         }
     }
-    // TLS on this hop needs nobody's word.
+    // TLS on this hop needs no header.
     proxy.passes_on(over_tls(&proxy, "tls", &TLS13, None), &at("fronted"));
 }
 
 #[test]
-fn the_header_of_the_named_proxy_is_the_one_that_is_configured() {
+fn only_the_configured_header_of_the_trusted_proxy_counts() {
     let Some(proxy) = PROXY.take() else { return };
     for listener in ["edge", "behind"] {
         let connection = || through(&proxy, listener, "198.51.100.3:4000");
@@ -203,11 +202,11 @@ fn the_header_of_the_named_proxy_is_the_one_that_is_configured() {
     }
 }
 
-/// Envoy without `use_remote_address` adds nobody to X-Forwarded-For and believes all of it.
+/// Without `use_remote_address` Envoy adds no address to X-Forwarded-For and trusts all of it.
 #[test]
-fn nobodys_word_is_taken_where_envoy_does_not_say_who_the_peer_is() {
+fn no_proxy_is_trusted_where_envoy_does_not_report_the_peer() {
     let Some(proxy) = PROXY.take() else { return };
-    let connection = || through(&proxy, "credulous", "203.0.113.7:4000");
+    let connection = || through(&proxy, "trust-all", "203.0.113.7:4000");
     let request = at("fronted").with("X-Forwarded-For", "198.51.100.3").with("X-Forwarded-Proto", "https");
     proxy.denies_on(connection(), &request, "fronted", "transport_insecure");
 }

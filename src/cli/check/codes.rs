@@ -1,5 +1,7 @@
 //! Every code that a finding can have. They are the same in every version: what is silenced by code stays silenced.
 
+use hookwarden::config::problem::Kind;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -33,6 +35,35 @@ impl Severity {
     }
 }
 
+/// The code of what the filter's own reader says.
+pub fn of(kind: &Kind) -> &'static Code {
+    match kind {
+        Kind::NotJson => &NOT_JSON,
+        Kind::UnknownKey => &UNKNOWN_KEY,
+        Kind::RepeatedKey => &REPEATED_KEY,
+        Kind::MissingKey => &MISSING_KEY,
+        Kind::WrongType => &WRONG_KIND,
+        Kind::InvalidValue => &INVALID_VALUE,
+        Kind::UnknownProvider => &UNKNOWN_PROVIDER,
+        Kind::SourceTaken => &SOURCE_TAKEN,
+        Kind::NameTaken => &NAME_TAKEN,
+        Kind::SchemeValue | Kind::SchemeValueMissing { .. } => &SCHEME_VALUE,
+        Kind::SecretUnusable => &SECRET_UNUSABLE,
+        Kind::SecretForm => &SECRET_FORM,
+        Kind::VariableUnset => &VARIABLE_UNSET,
+        Kind::SecretShort => &SECRET_SHORT,
+        Kind::SecretPrefix => &SECRET_PREFIX,
+        Kind::WeakCredential => &WEAK_CREDENTIAL,
+        Kind::WeakBody | Kind::WeakCoverage => &WEAK_BODY,
+        Kind::WeakAlgorithm | Kind::PlainHash | Kind::OpenBoundary => &WEAK_ALGORITHM,
+        Kind::ReplayMissing => &REPLAY_MISSING,
+        Kind::ReplayEnds => &REPLAY_ENDS,
+        Kind::ReplayShort => &REPLAY_SHORT,
+        Kind::PrivateAddresses => &ADDRESS_PRIVATE,
+        Kind::Advice => &ADVICE,
+    }
+}
+
 macro_rules! codes {
     ($($name:ident $severity:ident $word:literal $docs:literal $about:literal)*) => {
         $(pub static $name: Code =
@@ -48,40 +79,43 @@ codes! {
     NOT_TEXT Error "not-text" "docs/configuration.md#when-it-is-refused" "A file is not text in UTF-8."
     NOT_YAML Error "not-yaml" "docs/configuration.md#when-it-is-refused" "A file is not YAML."
     NOT_JSON Error "not-json" "docs/configuration.md#when-it-is-refused" "A file, or the text of a plugin's configuration, is not JSON."
-    NO_PLUGIN Error "no-plugin" "README.md#plain-envoy" "No file has a plugin of ours."
-    NOTHING_HERE Note "nothing-here" "README.md#plain-envoy" "This file has no plugin of ours; it is used as surroundings of others."
-    CONFIGURATION_MISSING Error "configuration-missing" "README.md#plain-envoy" "A plugin has no configuration."
-    CONFIGURATION_KIND Error "configuration-kind" "README.md#plain-envoy" "A plugin's configuration is not wrapped as the host needs it."
+    NO_PLUGIN Error "no-plugin" "docs/envoy.md#plain-envoy" "No file has a hookwarden plugin."
+    NOTHING_HERE Note "nothing-here" "docs/envoy.md#plain-envoy" "This file has no hookwarden plugin; it is used as context for the others."
+    CONFIGURATION_MISSING Error "configuration-missing" "docs/envoy.md#plain-envoy" "A plugin has no configuration."
+    CONFIGURATION_KIND Error "configuration-kind" "docs/envoy.md#plain-envoy" "A plugin's configuration is not in the form that the proxy passes on."
 
     // The plugin's configuration.
     INVALID_VALUE Error "invalid-value" "docs/configuration.md#every-key" "A value is not one that its key takes."
     UNKNOWN_KEY Error "unknown-key" "docs/configuration.md#every-key" "A key is not known."
-    REPEATED_KEY Error "repeated-key" "docs/configuration.md#every-key" "A key stands twice in its object."
+    REPEATED_KEY Error "repeated-key" "docs/configuration.md#every-key" "Duplicate key."
     MISSING_KEY Error "missing-key" "docs/configuration.md#every-key" "A key is missing."
-    WRONG_KIND Error "wrong-kind" "docs/configuration.md#every-key" "A value is of another kind: text for a number, and so on."
-    UNKNOWN_PROVIDER Error "unknown-provider" "docs/configuration.md#checks" "No sender of this name is shipped."
-    SOURCE_TAKEN Error "source-taken" "docs/configuration.md#sources-and-matching" "Two sources have one host and path, or one that routers may take for it."
-    NAME_TAKEN Error "name-taken" "docs/configuration.md#every-key" "Two sources, or two secrets of a list, have one name."
-    SCHEME_VALUE Error "scheme-value" "docs/configuration.md#values-in-with" "A value in `with` is missing, not used, or not of its form."
+    WRONG_KIND Error "wrong-kind" "docs/configuration.md#every-key" "A value has the wrong type, such as text for a number."
+    UNKNOWN_PROVIDER Error "unknown-provider" "docs/configuration.md#checks" "There is no built-in provider of this name."
+    SOURCE_TAKEN Error "source-taken" "docs/configuration.md#sources-and-matching" "Two sources have the same host and path, or paths that routers may treat as equal."
+    NAME_TAKEN Error "name-taken" "docs/configuration.md#every-key" "Two sources, or two secrets of a list, have the same name."
+    SCHEME_VALUE Error "scheme-value" "docs/configuration.md#values-in-with" "A value in `with` is missing, unused, or malformed."
     SECRET_UNUSABLE Error "secret-unusable" "docs/configuration.md#secrets" "A secret is empty, a placeholder, too short, or badly pasted."
-    SECRET_FORM Error "secret-form" "docs/configuration.md#secrets" "A secret is not of its sender's form: not base64, another kind of key, no public key."
+    SECRET_FORM Error "secret-form" "docs/configuration.md#secrets" "A secret does not have its sender's format: not base64, another kind of key, not a public key."
     SECRET_SHORT Warning "secret-short" "docs/configuration.md#secrets" "A secret has fewer than 16 bytes."
-    SECRET_PREFIX Warning "secret-prefix" "docs/configuration.md#secrets" "A secret does not begin as its sender's do."
-    SECRET_EXPIRED Error "secret-expired" "docs/operations.md#rotating-a-secret" "Every secret of a list is expired, so that nothing can be proved."
-    SECRET_OVER Warning "secret-over" "docs/operations.md#rotating-a-secret" "A secret is expired and does nothing any more."
+    SECRET_PREFIX Warning "secret-prefix" "docs/configuration.md#secrets" "A secret lacks the prefix of its sender's secrets."
+    ALL_SECRETS_EXPIRED Error "all-secrets-expired" "docs/operations.md#rotating-a-secret" "Every secret of a list has expired, so nothing can be verified."
+    SECRET_EXPIRED Warning "secret-expired" "docs/operations.md#rotating-a-secret" "A secret has expired and has no effect."
     SECRET_EXPIRING Warning "secret-expiring" "docs/operations.md#rotating-a-secret" "A secret expires within 14 days."
     SECRET_EARLY Warning "secret-early" "docs/operations.md#rotating-a-secret" "No secret of a list is valid yet."
-    SECRET_IN_FILE Warning "secret-in-file" "docs/configuration.md#secrets" "A secret itself stands in the file."
+    SECRET_IN_FILE Warning "secret-in-file" "docs/configuration.md#secrets" "A secret is written in the file itself."
     ADVICE Warning "advice" "docs/configuration.md#every-key" "Something that works and should be changed."
     WEAK_CREDENTIAL Note "weak-credential" "docs/configuration.md#weak-schemes" "The proof is a password or token: whoever sees it can use it."
     WEAK_BODY Note "weak-body" "docs/configuration.md#weak-schemes" "The signature does not cover the whole body or query."
     WEAK_ALGORITHM Note "weak-algorithm" "docs/configuration.md#weak-schemes" "The algorithm is old, or values can move under one signature."
     STRONGER_PROVIDER Warning "stronger-provider" "docs/configuration.md#weak-schemes" "The same sender has a stronger scheme."
     WEAKEST_OF_ANY Note "weakest-of-any" "docs/configuration.md#checks" "A signature stands in `any` beside a credential, which is then enough."
-    REPLAY_MISSING Warning "replay-missing" "docs/configuration.md#weak-schemes" "The sender signs no time and nothing remembers events: a request can be sent again for ever."
+    REPLAY_MISSING Warning "replay-missing" "docs/configuration.md#weak-schemes" "The sender signs no time and nothing remembers events: a request can be replayed indefinitely."
     REPLAY_SHORT Warning "replay-short" "docs/configuration.md#every-key" "The replay window does not keep all repetitions out."
-    REPLAY_ENDS Note "replay-ends" "docs/configuration.md#weak-schemes" "The sender signs no time: when the replay window is over, a request can be sent again."
-    TOLERANCE_WIDE Warning "tolerance-wide" "docs/operations.md#finding-out-why-a-sender-gets-401" "A captured request can be sent again for more than an hour."
+    REPLAY_ENDS Note "replay-ends" "docs/configuration.md#weak-schemes" "The sender signs no time: after the replay window, a request can be replayed."
+    RETRIES_LOST Warning "retries-lost" "docs/configuration.md#window-and-tolerance" "The tolerance ends before the sender's repetitions do, which carry the time of the first attempt: the later ones are lost."
+    RETRIES_AGAIN Note "retries-again" "docs/configuration.md#window-and-tolerance" "The replay window ends before the sender's repetitions do: a later one is taken for a new event."
+    TOLERANCE_WIDE Warning "tolerance-wide" "docs/operations.md#finding-out-why-a-sender-gets-401" "A captured request can be replayed for more than an hour."
+    HANDSHAKE_UNANSWERED Warning "handshake-unanswered" "docs/handshakes.md#in-two-minutes" "The sender checks its endpoint, and the source does not answer."
     OBSERVES Warning "observes" "docs/configuration.md#modes" "A source only observes: it protects nothing."
     DISABLED Note "disabled" "docs/operations.md#in-an-incident" "A source is switched off."
     SOURCES_OVERLAP Warning "sources-overlap" "docs/configuration.md#sources-and-matching" "A source takes requests that another one seems to be for."
@@ -97,26 +131,30 @@ codes! {
     BODY_LIMIT Warning "body-limit" "docs/configuration.md#body-size" "`max_body_bytes` is more than Envoy buffers, so that Envoy refuses first."
 
     // The filters around ours.
-    FAILS_OPEN Error "fails-open" "README.md#the-decision" "If the module cannot run, everything passes."
-    FILTER_OFF Error "filter-off" "README.md#the-decision" "The plugin is switched off, or for some requests only."
-    BEHIND_ROUTER Error "behind-router" "README.md#plain-envoy" "The plugin stands behind the router, which is the last filter."
-    BODY_CHANGED Warning "body-changed" "README.md#the-decision" "A filter before ours can change the body."
-    HEADERS_CHANGED Warning "headers-changed" "README.md#the-decision" "A filter before ours can change headers."
+    FAILS_OPEN Error "fails-open" "docs/decision.md#the-decision" "If the module cannot run, everything passes."
+    STAYS_STOPPED Warning "stays-stopped" "docs/operations.md#when-the-vm-stops" "A VM that stopped stays stopped, and every source with it, until Envoy starts again."
+    FILTER_OFF Error "filter-off" "docs/decision.md#the-decision" "The plugin is switched off, or for some requests only."
+    BEHIND_ROUTER Error "behind-router" "docs/envoy.md#plain-envoy" "The plugin stands behind the router, which is the last filter."
+    BODY_CHANGED Warning "body-changed" "docs/decision.md#the-decision" "A filter before ours can change the body."
+    HEADERS_CHANGED Warning "headers-changed" "docs/decision.md#the-decision" "A filter before ours can change headers."
     PLUGINS_IN_CHAIN Warning "plugins-in-chain" "docs/configuration.md#what-the-upstream-gets" "Several plugins of ours stand in one chain."
-    WAY_AROUND Warning "way-around" "README.md#the-decision" "A listener without the plugin leads to the same cluster."
+    WAY_AROUND Warning "way-around" "docs/decision.md#the-decision" "A listener without the plugin leads to the same cluster."
 
     // What Envoy makes of a request.
     PATH_NORMALIZED Warning "path-normalized" "docs/configuration.md#ambiguous-paths" "Paths are changed before the plugin sees them."
     PATH_TIDIED Note "path-tidied" "docs/configuration.md#ambiguous-paths" "Signed paths that need to be normalised will not match here."
     PATH_RAW Warning "path-raw" "docs/configuration.md#ambiguous-paths" "Path normalisation is off, and requests that no source matches go on as they came."
     PATH_UNSET Note "path-unset" "docs/configuration.md#ambiguous-paths" "Path normalisation is not said to be off or on."
+    REQUEST_ID_REPLACED Error "request-id-replaced" "docs/configuration.md#what-must-come-through" "Envoy writes an `x-request-id` of its own over the one that a sender signs."
     ADDRESS_FORGEABLE Error "address-forgeable" "docs/operations.md#log-lines" "A rule on addresses believes what the client writes."
     ADDRESS_UNTRUSTED Note "address-untrusted" "docs/operations.md#log-lines" "The address in the log is what the client writes."
     ADDRESS_PRIVATE Warning "address-private" "docs/operations.md#log-lines" "A rule names the addresses of a load balancer, which every client seems to have."
-    TLS_MISSING Error "tls-missing" "README.md#what-it-does-not-do" "A source wants TLS that the listener does not have."
+    FLOOD_SHARED Warning "flood-shared" "docs/configuration.md#failed-proofs" "A limit on failed proofs counts addresses that the sender shares with strangers."
+    INTERNAL_CALLERS Warning "internal-callers" "docs/operations.md#headers-that-steer-envoy" "Callers that Envoy counts as internal can have it retry or give up requests."
+    TLS_MISSING Error "tls-missing" "docs/limits.md#what-it-does-not-do" "A source wants TLS that the listener does not have."
     HOST_UNROUTED Warning "host-unrouted" "docs/configuration.md#sources-and-matching" "No virtual host has a host that a source is for."
     QUERY_LOGGED Warning "query-logged" "docs/operations.md#access-log" "A secret in the query is written into the access log."
-    TIMEOUT_OFF Warning "timeout-off" "README.md#what-it-does-not-do" "A time-out is off that bounds how long requests are held."
+    TIMEOUT_OFF Warning "timeout-off" "docs/limits.md#what-it-does-not-do" "A time-out is off that bounds how long requests are held."
 
     // The environment.
     VARIABLE_NOT_PASSED Error "variable-not-passed" "docs/configuration.md#secrets" "A secret names a variable that does not reach the plugin."
@@ -125,13 +163,14 @@ codes! {
 
     // The rest of the proxy.
     STORE_CLUSTER Error "store-cluster" "docs/configuration.md#every-key" "The cluster of a replay store is not among the clusters."
-    ADMIN_PUBLIC Warning "admin-public" "README.md#plain-envoy" "The admin port can be reached from outside."
+    HEAP_UNBOUNDED Warning "heap-unbounded" "docs/operations.md#memory" "Nothing refuses requests before memory runs out."
+    ADMIN_PUBLIC Warning "admin-public" "docs/envoy.md#plain-envoy" "The admin port can be reached from outside."
     STATS_TAGS Note "stats-tags" "docs/operations.md#metrics" "Metrics will have no labels."
-    MODULE_UNPINNED Note "module-unpinned" "README.md#istio" "The module is not pinned by its sum."
+    MODULE_UNPINNED Note "module-unpinned" "docs/istio.md#istio" "The module is not pinned by its sum."
 
     // Istio and Envoy Gateway.
-    SELECTOR_MISSING Warning "selector-missing" "README.md#istio" "The plugin goes to every workload of its namespace."
-    SELECTOR_DIFFERS Error "selector-differs" "README.md#istio" "What holds is for other workloads than the plugin."
-    TRAFFIC_MODE Warning "traffic-mode" "README.md#istio" "The plugin is not in the traffic's way, or in more than it should be."
-    PHASE Note "phase" "README.md#istio" "Other filters see requests before they are proved."
+    SELECTOR_MISSING Warning "selector-missing" "docs/istio.md#istio" "The plugin goes to every workload of its namespace."
+    SELECTOR_DIFFERS Error "selector-differs" "docs/istio.md#istio" "What holds is for other workloads than the plugin."
+    TRAFFIC_MODE Warning "traffic-mode" "docs/istio.md#istio" "The plugin is not in the traffic's way, or in more than it should be."
+    PHASE Note "phase" "docs/istio.md#istio" "Other filters see requests before they are verified."
 }

@@ -2,20 +2,17 @@
 
 use std::rc::Rc;
 
-use hookwarden::config::problem::Problem;
-use hookwarden::config::{self, Mode, Policy, providers};
+use hookwarden::config::problem::{self, Path, Problem};
+use hookwarden::config::{self, Mode, Policy};
 use hookwarden::verify::Requirement;
-use hookwarden::verify::check::Check;
-use hookwarden::verify::scheme::Scheme;
 
 use super::codes;
-use super::cursor::Cursor;
-use super::documents::Document;
 use super::findings::{Findings, Spot};
-use super::source::Source as Text;
-use super::sources::{self, Source};
-use super::value::{Kind, Member, Value};
-use super::{json, wording, yaml};
+use crate::cli::document::Document;
+use crate::cli::document::cursor::Cursor;
+use crate::cli::document::text::Text;
+use crate::cli::document::value::{Kind, Member, Value};
+use crate::cli::document::{json, yaml};
 
 /// A plugin's configuration.
 pub struct Configuration {
@@ -29,10 +26,10 @@ pub struct Configuration {
 impl Configuration {
     /// The configuration in a text: a JSON document in a scalar.
     pub fn of_text(cursor: &Cursor<'_>, text: &str, findings: &mut Findings) -> Option<Self> {
-        let source = Rc::new(Text::of_scalar(text, &cursor.document.source, cursor.value.at));
+        let source = Rc::new(Text::of_scalar(text, &cursor.document.text, cursor.value.at));
         match json::parse(&source) {
             Ok(root) => Some(Self {
-                document: Document { file: Rc::clone(&cursor.document.file), source, root },
+                document: Document { file: Rc::clone(&cursor.document.file), text: source, root },
                 text: text.to_owned(),
                 policy: None,
             }),
@@ -46,7 +43,7 @@ impl Configuration {
                     yaml::parse(&source).ok()?.into_iter().next().filter(|root| root.get("sources").is_some())?;
                 Some(Self {
                     text: meant.to_json(),
-                    document: Document { file: Rc::clone(&cursor.document.file), source, root: meant },
+                    document: Document { file: Rc::clone(&cursor.document.file), text: source, root: meant },
                     policy: None,
                 })
             }
@@ -58,7 +55,7 @@ impl Configuration {
         Self {
             document: Document {
                 file: Rc::clone(&document.file),
-                source: Rc::clone(&document.source),
+                text: Rc::clone(&document.text),
                 root: value.clone(),
             },
             text: value.to_json(),
@@ -77,94 +74,88 @@ impl Configuration {
         let places = self.document.root.places();
         for problem in &said.problems {
             let spot = self.spot(problem, &places);
-            let code = wording::of_problem(&problem.message, &spot.path);
-            let (wrong, mut right) = wording::parts(&problem.message, &spot.path);
-            if *code == codes::UNKNOWN_PROVIDER
-                && let Some(nearest) = self.nearest_provider(&spot.path)
-            {
-                right = format!("did you mean \"{nearest}\"?");
-            }
-            findings.add_at(code, spot, wrong, right);
+            findings.add_at(codes::of(&problem.kind), spot.clone(), wrong(problem, &spot.path), &problem.right);
         }
         for warning in &said.warnings {
-            let (code, otherwise) = wording::of_warning(&warning.message);
             let spot = self.spot(warning, &places);
-            let (wrong, right) = wording::parts(&warning.message, &spot.path);
-            let right = match right.is_empty() {
-                true if *code == codes::REPLAY_MISSING && !self.could_remember(&spot.path) => {
+            let right = match warning.right.as_str() {
+                "" if warning.kind == problem::Kind::ReplayMissing && !self.could_remember(&warning.path) => {
                     "name the sender's event id: \"replay\" with \"id\": \"header:…\" and \"insecure_unsigned_id\": true, for \
                      nothing else tells its events apart; or let the receiver refuse events that it has seen"
-                        .to_owned()
                 }
-                true => otherwise.to_owned(),
-                false => right,
+                "" => usual_advice(&warning.kind),
+                right => right,
             };
-            findings.add_at(code, spot, wrong, right);
+            findings.add_at(codes::of(&warning.kind), spot.clone(), wrong(warning, &spot.path), right);
         }
-    }
-
-    /// The provider whose name differs least from the one at `path`.
-    fn nearest_provider(&self, path: &str) -> Option<&'static str> {
-        let source = self.source_above(path)?;
-        let name = source
-            .checks()
-            .iter()
-            .find(|check| wording::is_above(&check.path.to_string(), path))?
-            .text_at("provider")?;
-        let distance = |known: &&str| strsim::osa_distance(known, &name.to_ascii_lowercase());
-        providers::names().min_by_key(distance).filter(|known| distance(known) <= 2)
     }
 
     /// Whether the source above `path` may have `replay`: its events can be told apart.
-    fn could_remember(&self, path: &str) -> bool {
-        let sources = sources::sources(&self.root());
-        let above = |source: &Source<'_>| wording::is_above(&source.at.path.to_string(), path);
-        let Some(position) = sources.iter().position(above) else { return true };
+    fn could_remember(&self, path: &Path) -> bool {
+        let sources = self.root().list("sources");
+        let Some(position) = sources.iter().position(|source| source.path.is_above(path)) else { return true };
         let mut root = self.document.root.clone();
         let Some(Value { kind: Kind::List(list), .. }) = root.get_mut("sources") else { return true };
         let Some(Value { kind: Kind::Map(members), .. }) = list.get_mut(position) else { return true };
-        let text = |text: &str| Value { at: 0, kind: Kind::Text(text.to_owned()) };
-        let window = Member { at: 0, key: "window".to_owned(), value: text("24h") };
-        let replay = Value { at: 0, kind: Kind::Map(vec![window]) };
+
+        let window = Member { at: 0, key: "window".to_owned(), value: Value::new(0, Kind::Text("24h".to_owned())) };
+        let replay = Value::new(0, Kind::Map(vec![window]));
         members.push(Member { at: 0, key: "replay".to_owned(), value: replay });
         let (_, said) = config::inspect(root.to_json().as_bytes(), &|_| Some(config::UNSEEN.to_owned()));
-        let replay = format!("$.sources[{position}].replay");
-        !said.problems.iter().any(|problem| problem.path.to_string().starts_with(&replay))
-    }
-
-    fn source_above(&self, path: &str) -> Option<Source<'_>> {
-        sources::sources(&self.root()).into_iter().find(|source| wording::is_above(&source.at.path.to_string(), path))
+        let replay = Path::root().member("sources").element(position).member("replay");
+        !said.problems.iter().any(|problem| replay.is_above(&problem.path))
     }
 
     /// Whether some request must wait for its body, and so must be held. Where nothing is known, it must.
     pub fn needs_hold(&self) -> bool {
         let Some(policy) = &self.policy else { return true };
         policy.sources.iter().filter(|source| source.mode == Mode::Enforce).any(|source| {
-            let checks = source.requirement.iter().flat_map(Requirement::checks);
-            source.max_body_bytes.is_some() || source.requirement.is_none() || checks.map(Check::scheme).any(waits)
+            source.max_body_bytes.is_some() || source.requirement.as_deref().is_none_or(Requirement::needs_body)
         })
     }
 
     /// Where a problem is: at its path, or at the longest path above it that is there. What is wrong within a provider
     /// is wrong with how it is used.
-    fn spot(&self, problem: &Problem, places: &[(config::problem::Path, usize)]) -> Spot {
+    fn spot(&self, problem: &Problem, places: &[(Path, usize)]) -> Spot {
+        let found = places.iter().filter(|(other, _)| other.is_above(&problem.path));
+        let found = found.max_by_key(|(other, _)| other.to_string().len());
         let path = problem.path.to_string();
-        let found = places
-            .iter()
-            .map(|(other, at)| (other.to_string(), *at))
-            .filter(|(other, _)| wording::is_above(other, &path))
-            .max_by_key(|(other, _)| other.len());
-        let (above, at) = found.unwrap_or_else(|| (path.clone(), self.document.root.at));
+        let (above, at) = found.map_or((path.clone(), self.document.root.at), |(other, at)| (other.to_string(), *at));
         let path = if above.ends_with(".provider") { above } else { path };
-        Spot { file: Rc::clone(&self.document.file), place: self.document.source.place(at), path }
+        Spot { file: Rc::clone(&self.document.file), place: self.document.text.place(at), path }
     }
 }
 
-/// Whether a scheme may need the body.
-fn waits(scheme: &Scheme) -> bool {
-    match scheme {
-        Scheme::Credential(scheme) => scheme.needs_body(),
-        Scheme::Jwt(scheme) => scheme.needs_body(),
-        Scheme::Signature(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => true,
+/// What is wrong, with its subject where it is a predicate.
+fn wrong(problem: &Problem, path: &str) -> String {
+    let wrong = &problem.wrong;
+    if problem.kind.is_sentence() { wrong.clone() } else { format!("{} {wrong}", subject(path)) }
+}
+
+/// The last name of a path; of the text of a secret, the secret.
+fn subject(path: &str) -> String {
+    let path = path.strip_suffix(".env").or(path.strip_suffix(".value")).unwrap_or(path);
+    match path.rsplit_once('.') {
+        Some((_, name)) if name.ends_with(']') => name.to_owned(),
+        Some((_, name)) => format!("\"{name}\""),
+        None => "the configuration".to_owned(),
+    }
+}
+
+/// What would be right, where a warning does not say it.
+fn usual_advice(kind: &problem::Kind) -> &'static str {
+    use problem::Kind;
+    match kind {
+        Kind::SecretPrefix => "see that it is the webhook's own secret, not another key",
+        Kind::WeakCredential => "take TLS; and the sender's signature if it has one",
+        Kind::ReplayMissing => {
+            "add \"replay\": { \"window\": \"24h\" } to the source, or let the receiver refuse events that it has seen"
+        }
+        Kind::ReplayShort => "make it twice the tolerance or more",
+        Kind::WeakBody => "let the receiver ask the sender for the object, by its id",
+        Kind::WeakCoverage => "let the sender sign it, and demand that",
+        Kind::PlainHash => "take a long secret",
+        Kind::OpenBoundary => "trust neither value beyond what is signed as a whole",
+        _ => "",
     }
 }

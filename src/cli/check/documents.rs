@@ -7,22 +7,14 @@ use std::rc::Rc;
 
 use super::codes;
 use super::findings::{Findings, Spot};
-use super::source::Source;
-use super::value::{Kind, Value};
-use super::{json, yaml};
+use crate::cli::document::Document;
+use crate::cli::document::text::Text;
+use crate::cli::document::value::{Kind, Value};
+use crate::cli::document::{json, yaml};
 use crate::cli::terminal::Failure;
 
 /// What is read of one file. No configuration comes near it.
 const MAX_BYTES: u64 = 64 << 20;
-
-/// One document.
-#[derive(Debug)]
-pub struct Document {
-    /// The name of its file, as it was given.
-    pub file: Rc<str>,
-    pub source: Rc<Source>,
-    pub root: Value,
-}
 
 /// A file as it was read.
 pub struct File {
@@ -33,13 +25,13 @@ pub struct File {
 impl File {
     /// Reads a file, or standard input for `-`.
     pub fn read(name: &str) -> Result<Self, Failure> {
-        let told = |why: String| Failure::Told(format!("{name}: {why}"));
+        let failure = |why: String| Failure::Message(format!("{name}: {why}"));
         let mut bytes = Vec::new();
         let read = if name == "-" {
             std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes)
         } else {
             if Path::new(name).is_dir() {
-                return Err(told(format!(
+                return Err(failure(format!(
                     "is a folder; name its files, such as {}/*.yaml",
                     name.trim_end_matches('/')
                 )));
@@ -48,13 +40,13 @@ impl File {
         };
         match read {
             Ok(read) if u64::try_from(read).is_ok_and(|read| read > MAX_BYTES) => {
-                Err(told("is larger than 64 MiB and no configuration".to_owned()))
+                Err(failure("is larger than 64 MiB and no configuration".to_owned()))
             }
             Ok(_) => Ok(Self { name: if name == "-" { "<stdin>".into() } else { name.into() }, bytes }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err(told("there is no such file; \"-\" is standard input".to_owned()))
+                Err(failure("there is no such file; \"-\" is standard input".to_owned()))
             }
-            Err(error) => Err(told(error.to_string())),
+            Err(error) => Err(failure(error.to_string())),
         }
     }
 
@@ -71,21 +63,21 @@ impl File {
             Err(error) => {
                 let valid = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let spot = Spot { file: name, place: Source::of_file(text).place(valid), path: "$".to_owned() };
+                let spot = Spot { file: name, place: Text::of_file(text).place(valid), path: "$".to_owned() };
                 findings.add_at(&codes::NOT_TEXT, spot, "is not text in UTF-8", "save it as UTF-8");
                 return Vec::new();
             }
         };
-        let source = Rc::new(Source::of_file(text));
+        let text = Rc::new(Text::of_file(text));
         let is_json_file = name.to_ascii_lowercase().ends_with(".json");
-        let parsed = parse(&source, is_json_file).unwrap_or_else(|refused| {
-            let spot = Spot { file: Rc::clone(&name), place: source.place(refused.at), path: "$".to_owned() };
+        let parsed = parse(&text, is_json_file).unwrap_or_else(|refused| {
+            let spot = Spot { file: Rc::clone(&name), place: text.place(refused.at), path: "$".to_owned() };
             findings.add_at(refused.code, spot, &refused.message, refused.right);
             Vec::new()
         });
         let mut documents = Vec::new();
         for root in parsed {
-            add(Document { file: Rc::clone(&name), source: Rc::clone(&source), root }, &mut documents);
+            add(Document { file: Rc::clone(&name), text: Rc::clone(&text), root }, &mut documents);
         }
         documents
     }
@@ -96,8 +88,8 @@ fn add(document: Document, documents: &mut Vec<Document>) {
     let is_list = document.root.get("kind").and_then(Value::text).is_some_and(|kind| kind.ends_with("List"));
     if let (true, Some(items)) = (is_list, document.root.get("items")) {
         for item in items.elements() {
-            let Document { file, source, .. } = &document;
-            add(Document { file: Rc::clone(file), source: Rc::clone(source), root: item.clone() }, documents);
+            let Document { file, text, .. } = &document;
+            add(Document { file: Rc::clone(file), text: Rc::clone(text), root: item.clone() }, documents);
         }
         return;
     }
@@ -122,10 +114,10 @@ fn texts(root: &Value) -> Vec<&Value> {
 /// The documents of a text in a document, if it is one that could have to do with us.
 fn inner(value: &Value, document: &Document) -> Vec<Document> {
     let Kind::Text(text) = &value.kind else { return Vec::new() };
-    let source = Rc::new(Source::of_scalar(text, &document.source, value.at));
-    let parsed = parse(&source, false).unwrap_or_default();
+    let text = Rc::new(Text::of_scalar(text, &document.text, value.at));
+    let parsed = parse(&text, false).unwrap_or_default();
     let maps = parsed.into_iter().filter(|root| matches!(root.kind, Kind::Map(_)));
-    maps.map(|root| Document { file: Rc::clone(&document.file), source: Rc::clone(&source), root }).collect()
+    maps.map(|root| Document { file: Rc::clone(&document.file), text: Rc::clone(&text), root }).collect()
 }
 
 struct Refused {
@@ -135,19 +127,19 @@ struct Refused {
     right: &'static str,
 }
 
-fn parse(source: &Source, is_json_file: bool) -> Result<Vec<Value>, Refused> {
-    let looks_like_json = source.text.trim_start().starts_with(['{', '[']);
-    let not_json = match (looks_like_json || is_json_file).then(|| json::parse(source)) {
+fn parse(text: &Text, is_json_file: bool) -> Result<Vec<Value>, Refused> {
+    let looks_like_json = text.text.trim_start().starts_with(['{', '[']);
+    let not_json = match (looks_like_json || is_json_file).then(|| json::parse(text)) {
         Some(Ok(root)) => return Ok(vec![root]),
         Some(Err(error)) => Some(Refused {
             code: &codes::NOT_JSON,
-            at: source.offset(error.line, error.column.max(1)),
+            at: text.offset(error.line, error.column.max(1)),
             message: format!("is not JSON: {}", error.message),
             right: "the filter reads JSON strictly: no comments, no comma behind the last element, keys in double quotes",
         }),
         None => None,
     };
-    let parsed = yaml::parse(source).map_err(|error| Refused {
+    let parsed = yaml::parse(text).map_err(|error| Refused {
         code: &codes::NOT_YAML,
         at: error.at,
         message: error.message,

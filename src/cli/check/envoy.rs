@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use hookwarden::verify::encoding;
+use hookwarden::verify::bytes::encoding;
 
 use super::codes;
 use super::configuration::Configuration;
-use super::cursor::Cursor;
-use super::documents::Document;
 use super::findings::Findings;
 use super::setup::{Chain, Filter, Flag, Host, Manager, Setup, Variables};
-use super::value::{Kind, Value};
+use crate::cli::document::Document;
+use crate::cli::document::cursor::Cursor;
+use crate::cli::document::value::{Kind, Value};
 
 /// What the files hold of Envoys.
 #[derive(Default)]
@@ -223,7 +223,7 @@ pub fn setup<'a>(
     });
     if let Some(policy) = plugin.get("failure_policy") {
         let known = ["FAIL_CLOSED", "FAIL_RELOAD", "FAIL_OPEN", "UNSPECIFIED", "0", "1", "2", "3"];
-        let right = "say FAIL_CLOSED; known are UNSPECIFIED, FAIL_RELOAD, FAIL_CLOSED and FAIL_OPEN";
+        let right = "say FAIL_RELOAD; known are UNSPECIFIED, FAIL_RELOAD, FAIL_CLOSED and FAIL_OPEN";
         check_word(&policy, &known, right, findings);
     }
     let remote = plugin.at(&["vm_config", "code", "remote"]);
@@ -259,7 +259,7 @@ fn configuration(plugin: &Cursor<'_>, findings: &mut Findings) -> Option<Configu
         findings.add(
             &codes::CONFIGURATION_MISSING,
             plugin,
-            "has no configuration, so that the module refuses to start",
+            "has no configuration, so the module does not start",
             right,
         );
         return None;

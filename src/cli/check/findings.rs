@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::codes::{Code, Severity};
-use super::cursor::Cursor;
-use super::source::Place;
+use crate::cli::document::cursor::Cursor;
+use crate::cli::document::text::Place;
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Findings {
     }
 
     /// Whether anything was found in this file.
-    pub fn speak_of(&self, file: &Rc<str>) -> bool {
+    pub fn have_any_in(&self, file: &Rc<str>) -> bool {
         self.0.iter().any(|finding| finding.spot.file == *file)
     }
 

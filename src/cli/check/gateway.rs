@@ -2,11 +2,11 @@
 
 use super::codes;
 use super::configuration::Configuration;
-use super::cursor::Cursor;
 use super::envoy;
 use super::findings::Findings;
 use super::objects::{Object, variables};
 use super::setup::{Chain, Filter, Flag, Host, Setup, Variables};
+use crate::cli::document::cursor::Cursor;
 
 /// Our plugins in these objects.
 pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<'a>> {
@@ -46,7 +46,7 @@ fn url<'a>(plugin: &Cursor<'a>) -> Option<Cursor<'a>> {
 fn setup<'a>(plugin: &Cursor<'a>, chain: Chain<'a>, objects: &[Object<'a>], findings: &mut Findings) -> Setup<'a> {
     let found = plugin.get("config");
     if found.is_none() {
-        let message = "has no config, so that the module refuses to start";
+        let message = "has no config, so the module does not start";
         findings.add(&codes::CONFIGURATION_MISSING, plugin, message, "put the configuration under config");
     }
     let keys = plugin.at(&["env", "hostKeys"]).map(|keys| keys.elements()).unwrap_or_default();

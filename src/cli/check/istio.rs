@@ -2,12 +2,12 @@
 
 use super::codes;
 use super::configuration::Configuration;
-use super::cursor::Cursor;
 use super::envoy;
 use super::findings::Findings;
 use super::objects::{Object, covers, labels, variables};
 use super::setup::{Chain, Filter, Flag, Host, Setup, Variables};
-use super::value::Value;
+use crate::cli::document::cursor::Cursor;
+use crate::cli::document::value::Value;
 
 /// A filter that an `EnvoyFilter` puts into chains.
 struct Patch<'a> {
@@ -131,7 +131,7 @@ fn of_plugin<'a>(
     let has_buffer = chain.after("buffer").next().is_some() || chain.before("buffer").next().is_some();
     let is_buffer = |patch: &&&Patch<'_>| patch.filter.kind == "buffer" && !has_buffer;
     if let Some((patch, why)) = idle.iter().find(is_buffer).and_then(|patch| Some((patch, patch.idle?))) {
-        let message = format!("nothing holds requests until they are proved: this {why}");
+        let message = format!("nothing holds requests until they are verified: this {why}");
         let right = "insert it before the router: INSERT_BEFORE, with subFilter envoy.filters.http.router";
         findings.add(&codes::HOLD_MISSING, &patch.at, message, right);
         // That nothing holds is said, and would be said twice.
@@ -195,12 +195,7 @@ fn configuration(spec: &Cursor<'_>, findings: &mut Findings) -> Option<Configura
     let found = spec.get("pluginConfig");
     if found.is_none() {
         let right = "put the configuration under spec.pluginConfig";
-        findings.add(
-            &codes::CONFIGURATION_MISSING,
-            spec,
-            "has no pluginConfig, so that the module refuses to start",
-            right,
-        );
+        findings.add(&codes::CONFIGURATION_MISSING, spec, "has no pluginConfig, so the module does not start", right);
     }
     found.map(|found| Configuration::of_value(found.document, found.value))
 }
@@ -261,11 +256,11 @@ fn check_plugin(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Find
     let spec = &plugin.spec;
     let selector = labels(spec.at(&["selector", "matchLabels"]));
     if selector.is_empty() && spec.get("targetRefs").is_none() && spec.get("targetRef").is_none() {
-        let message = "has no selector, so that it goes to every workload of its namespace";
+        let message = "has no selector, so it applies to every workload of its namespace";
         findings.add(&codes::SELECTOR_MISSING, spec, message, "add selector.matchLabels, or targetRefs");
     }
     if let Some(strategy) = spec.get("failStrategy") {
-        let right = "say FAIL_CLOSE; known are FAIL_CLOSE, FAIL_OPEN and FAIL_RELOAD";
+        let right = "say FAIL_RELOAD; known are FAIL_CLOSE, FAIL_OPEN and FAIL_RELOAD";
         envoy::check_word(&strategy, &["FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD"], right, findings);
     }
     let modes: Vec<_> = spec.list("match").into_iter().filter_map(|traffic| traffic.get("mode")).collect();
@@ -284,12 +279,12 @@ fn check_plugin(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Find
         }
     }
     if let Some(kind) = spec.get("type").filter(|kind| kind.text() == Some("NETWORK")) {
-        let message = "is loaded as a network filter, and is an HTTP one";
+        let message = "is loaded as a network filter, but is an HTTP filter";
         findings.add(&codes::FILTER_OFF, &kind, message, "leave type out, or say HTTP");
     }
     if spec.text_at("phase") != Some("AUTHN") {
         let at = spec.get("phase").unwrap_or_else(|| spec.clone());
-        let message = "other filters, among them Istio's authentication, see requests before they are proved";
+        let message = "other filters, among them Istio's authentication, see requests before they are verified";
         findings.add(&codes::PHASE, &at, message, "say phase: AUTHN, unless that is meant");
     }
 }

@@ -2,43 +2,37 @@
 
 mod codes;
 mod configuration;
-pub mod cursor;
 pub mod documents;
 mod envoy;
 mod findings;
 mod gateway;
 mod istio;
-mod json;
 mod objects;
 mod render;
-mod scalar;
 mod setup;
-mod source;
 pub mod sources;
 pub mod surroundings;
-pub mod value;
 mod variables;
-mod wording;
-mod yaml;
 
 use std::rc::Rc;
 
 use clap::ValueEnum;
 use hookwarden::config;
-use hookwarden::verify::timestamp::{UnixTime, parse_rfc3339};
+use hookwarden::verify::primitives::timestamp::{UnixTime, parse_rfc3339};
 
+use super::document::Document;
+use super::document::cursor::Cursor;
+use super::document::text::Place;
+use super::document::value::Value;
 use super::terminal::{Failure, Terminal};
 use super::{Verdict, clock};
 use codes::Severity;
 use configuration::Configuration;
-use cursor::Cursor;
-use documents::{Document, File};
+use documents::File;
 use envoy::Proxies;
 use findings::{Finding, Findings, Spot};
 use setup::{Chain, Flag, Host, Setup, Variables};
-use source::Place;
-use surroundings::Around;
-use value::Value;
+use surroundings::Surroundings;
 use variables::Values;
 
 /// Checks configurations, and what surrounds them in a proxy's.
@@ -94,8 +88,9 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     }
     let values = Values::read(&arguments.env_file)?;
     let now = match &arguments.at {
-        Some(text) => parse_rfc3339(text)
-            .ok_or_else(|| Failure::Told("--at must be a time such as 2026-12-31T00:00:00Z (RFC 3339)".to_owned()))?,
+        Some(text) => parse_rfc3339(text).ok_or_else(|| {
+            Failure::Message("--at must be a time such as 2026-12-31T00:00:00Z (RFC 3339)".to_owned())
+        })?,
         None => clock::now(),
     };
     let files = arguments.files.iter().map(|name| File::read(name)).collect::<Result<Vec<_>, _>>()?;
@@ -179,11 +174,11 @@ fn check(files: Vec<File>, values: &Values, now: UnixTime) -> Checked {
             configuration.load(&|name| values.of_plugin(variables, name), &mut findings);
         }
     }
-    let around = Around { documents: &documents, proxies: &proxies, objects: &objects, now };
+    let surroundings = Surroundings { documents: &documents, proxies: &proxies, objects: &objects, now };
     for setup in &setups {
-        surroundings::check(setup, &around, &mut findings);
+        surroundings::check(setup, &surroundings, &mut findings);
     }
-    surroundings::check_proxies(&around, &mut findings);
+    surroundings::check_proxies(&surroundings, &mut findings);
     tell_of_files_without_plugin(&names, &documents, &setups, &mut findings);
     Checked { plugins: setups.len(), findings: findings.sorted(&names), files: names }
 }
@@ -219,7 +214,7 @@ fn tell_of_files_without_plugin(
     let right = "what is looked for: a wasm filter whose name, root_id or module says hookwarden or whose configuration \
                  has \"sources\"; a WasmPlugin; an EnvoyExtensionPolicy; or the plugin's own JSON";
     for name in names.iter().filter(|name| !documents.iter().any(|document| document.file == **name)) {
-        if !findings.speak_of(name) {
+        if !findings.have_any_in(name) {
             let spot = Spot { file: Rc::clone(name), place: Place { line: 1, column: 1 }, path: "$".to_owned() };
             findings.add_at(&codes::NO_PLUGIN, spot, "this file is empty", right);
         }
@@ -230,12 +225,12 @@ fn tell_of_files_without_plugin(
         let is_first = documents.iter().find(|other| of_file(other)).is_some_and(|first| std::ptr::eq(first, document));
         let (is_first, root) = (is_first && !has_plugin, Cursor::root(document));
         if is_first && setups.is_empty() {
-            findings.add(&codes::NO_PLUGIN, &root, "no plugin of ours is in this file", right);
+            findings.add(&codes::NO_PLUGIN, &root, "this file has no hookwarden plugin", right);
         } else if is_first {
             findings.add(
                 &codes::NOTHING_HERE,
                 &root,
-                "no plugin of ours is in this file; it counts as their surroundings",
+                "this file has no hookwarden plugin; it is used as context for the others",
                 "",
             );
         }

@@ -1,7 +1,7 @@
 //! Kubernetes objects: their kind, name and labels.
 
-use super::cursor::Cursor;
-use super::documents::Document;
+use crate::cli::document::Document;
+use crate::cli::document::cursor::Cursor;
 
 /// An object.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::configuration::Configuration;
-use super::cursor::Cursor;
+use crate::cli::document::cursor::Cursor;
 
 /// What runs the plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

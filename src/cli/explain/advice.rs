@@ -11,8 +11,8 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
     let (code, sentence, advice) = match denial {
         Denial::Unmatched => (
             "unmatched",
-            format!("No source wants this host and path. The paths that are wanted: {list}."),
-            "Compare host and path with \"match\" of the source that it is meant for.",
+            format!("No source matches this host and path. Configured paths: {list}."),
+            "Compare the host and path with \"match\" of the intended source.",
         ),
         Denial::AmbiguousPath => (
             "path_readings",
@@ -23,7 +23,7 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
         Denial::SourceClosed => (
             "secret_missing",
             format!(
-                "The environment lacks {}: nothing can be proved, and every request gets 503.",
+                "The environment lacks {}: nothing can be verified, and every request gets 503.",
                 if list.is_empty() { "a secret" } else { &list }
             ),
             "Set the variable for Envoy's process and name it in vm_config.environment_variables.host_env_keys; here, give --env-file or set it.",
@@ -56,6 +56,11 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
             meaning,
             "Raise \"max_body_bytes\" if such bodies are meant, and Envoy's buffer limit with it.",
         ),
+        Denial::BodyInflation => (
+            "body_inflation",
+            meaning,
+            "If the sender really sends such events, let it send them uncompressed or in smaller batches.",
+        ),
         Denial::TransportInsecure => (
             "transport_insecure",
             meaning,
@@ -81,7 +86,7 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
         Denial::SecretUnknown => (
             "secret_unknown",
             meaning,
-            "Compare the header or path segment with the names under secrets_by; add the new one.",
+            "Compare the header or path segment with the names under secrets_by or keys_by; add the new one.",
         ),
         Denial::SecretInactive => (
             "secret_inactive",
@@ -117,5 +122,5 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
     let mistake = Mistake { code, sentence, advice: advice.to_owned() };
     // What the filter itself found is no guess; what is behind a proof that fails is.
     let is_certain = !matches!(super::walk::step_of(denial), "proof" | "match");
-    Some(Finding { mistakes: vec![mistake], secret: None, is_certain })
+    Some(Finding { mistakes: vec![mistake], secret: None, is_certain, source: None })
 }

@@ -1,8 +1,8 @@
 //! Very many requests: a line of JSON each, and a verdict line for each.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::capture::{Captured, Reading, from_value, stated_time};
 use super::configuration::{Configuration, Unjudged};
-use super::environment::Environment;
 use super::explanation::explain;
 use super::peer::{Peer, Tls};
 use super::suspects::Effort;
 use super::when::Arrival;
-use crate::cli::Verdict;
+use crate::cli::environment::Environment;
 use crate::cli::terminal::{Failure, Terminal};
+use crate::cli::{Verdict, input};
 
 /// How many configurations are kept parsed.
 const KEPT: usize = 2000;
@@ -69,12 +69,7 @@ pub struct Common<'a> {
 /// # Errors
 /// Only where the lines cannot be read or the verdicts not be written: a bad line is a verdict, too.
 pub fn run(from: &Path, common: &Common<'_>, terminal: &mut Terminal) -> Result<Verdict, Failure> {
-    let input: Box<dyn io::Read> = if from == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(from).map_err(|error| Failure::Told(format!("{}: {error}", from.display())))?)
-    };
-    let mut input = BufReader::with_capacity(256 * 1024, input);
+    let mut input = BufReader::with_capacity(256 * 1024, input::open(from)?);
     let mut batch = Batch {
         environment: common.environment,
         usual: common.configuration,

@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
-use hookwarden::filter::{Around, BodyBuffer, Exchange};
+use hookwarden::filter::{BodyBuffer, Context, Exchange};
+use hookwarden::guard::pool::Pool;
+use hookwarden::handshake::Response;
 use hookwarden::report;
 use hookwarden::step::{Outcome, Record, Step};
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::{Denial, Request};
 
 use super::capture::Captured;
@@ -23,15 +25,18 @@ pub struct Decision {
     pub matches: Vec<String>,
     /// The answer's status, where the request is refused.
     pub status: Option<u16>,
+    /// The answer to a handshake, where it is given here.
+    pub answer: Option<Response>,
     /// Whether a store that the fleet shares would have been asked, which nobody did here.
     pub asks_store: bool,
 }
 
 impl Decision {
-    /// The code: that of the denial, or `verified`, or `unmatched` for what goes on unproved.
+    /// The code: that of the denial, or `verified`, or `unmatched` for what goes on unverified.
     pub fn code(&self) -> &'static str {
         match self.outcome {
             Outcome::Passed => "verified",
+            Outcome::Handshake => "handshake",
             Outcome::Denied(denial) | Outcome::Observed(denial) => denial.code(),
             Outcome::Unmatched => "unmatched",
         }
@@ -41,6 +46,7 @@ impl Decision {
     pub fn word(&self) -> &'static str {
         match self.outcome {
             Outcome::Passed => "passed",
+            Outcome::Handshake => "handshake",
             Outcome::Denied(_) => "denied",
             Outcome::Observed(_) => "observed",
             Outcome::Unmatched => "unmatched",
@@ -51,11 +57,16 @@ impl Decision {
     pub fn denial(&self) -> Option<Denial> {
         match self.outcome {
             Outcome::Denied(denial) | Outcome::Observed(denial) => Some(denial),
-            Outcome::Passed | Outcome::Unmatched => None,
+            Outcome::Passed | Outcome::Handshake | Outcome::Unmatched => None,
         }
     }
 
-    /// Whether it was proved.
+    /// Whether nothing is wrong with it: it was verified, or is a handshake that the source takes part in.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.outcome, Outcome::Passed | Outcome::Handshake)
+    }
+
+    /// Whether it was verified.
     pub fn is_verified(&self) -> bool {
         self.outcome == Outcome::Passed
     }
@@ -64,43 +75,52 @@ impl Decision {
 /// Decides about a request that comes in one piece.
 pub fn decide(configuration: &Configuration, captured: &Captured, peer: &Peer, now: UnixTime) -> Decision {
     configuration.memory.forget();
-    let around = Around { now, peer, memory: &configuration.memory };
-    let mut exchange = Exchange::new(Rc::clone(&configuration.policy), Rc::clone(&configuration.guards));
+    let context = Context { now, peer, memory: &configuration.memory };
+    let mut exchange = Exchange::new(Rc::clone(&configuration.active), Pool::default());
     let head = captured.head();
-    let mut step = exchange.on_headers(Request::new(&head), captured.body.is_empty(), &around);
+    let mut step = exchange.on_headers(Request::new(&head), captured.body.is_empty(), &context);
     let mut pieces = 0;
     loop {
         let record = match step {
             Step::Deny(record) => Some(record),
+            Step::Answer(answer) => {
+                let Some(record) = &answer.record else {
+                    return verified_apart_from_the_store(configuration, captured);
+                };
+                let decision = of_record(record, &exchange, configuration);
+                return Decision { status: Some(answer.response.status), answer: Some(answer.response), ..decision };
+            }
             Step::Continue(passage) => passage.into_parts().1,
             Step::Hold => None,
-            Step::Call(_) => return proved_but_for_the_store(configuration, captured),
+            Step::Call(_) => return verified_apart_from_the_store(configuration, captured),
         };
         match record {
-            Some(record) => return of_record(&record, configuration),
+            Some(record) => return of_record(&record, &exchange, configuration),
             // It waits for the body, all of which comes at once.
             None if pieces == 0 => {
                 pieces = 1;
-                step = exchange.on_body(&Whole(&captured.body), true, &around);
+                step = exchange.on_body(&Whole(&captured.body), true, &context);
             }
             None => step = exchange.on_failure(Denial::HostFailure),
         }
     }
 }
 
-fn of_record(record: &Record, configuration: &Configuration) -> Decision {
-    let source = record.source.and_then(|position| configuration.policy.sources.get(position));
+fn of_record(record: &Record, exchange: &Exchange, configuration: &Configuration) -> Decision {
+    let source = exchange.source();
     let status = match record.outcome {
-        Outcome::Denied(denial) => Some(report::reply(denial, source, record.retry_after).status),
+        Outcome::Denied(denial) => Some(report::reply(record.refusal(denial), source.map(Rc::as_ref)).status),
         _ => None,
     };
     let matches = record.matches.iter().map(|found| found.secret_id().to_owned()).collect();
-    Decision { source: record.source, outcome: record.outcome, matches, status, asks_store: false }
+    let position =
+        source.and_then(|source| configuration.policy.sources.iter().position(|own| Rc::ptr_eq(own, source)));
+    Decision { source: position, outcome: record.outcome, matches, status, answer: None, asks_store: false }
 }
 
-fn proved_but_for_the_store(configuration: &Configuration, captured: &Captured) -> Decision {
+fn verified_apart_from_the_store(configuration: &Configuration, captured: &Captured) -> Decision {
     let source = configuration.policy.routes.find(captured.authority.as_bytes(), captured.path().as_bytes()).ok();
-    Decision { source, outcome: Outcome::Passed, matches: Vec::new(), status: None, asks_store: true }
+    Decision { source, outcome: Outcome::Passed, matches: Vec::new(), status: None, answer: None, asks_store: true }
 }
 
 /// The whole body.

@@ -5,15 +5,16 @@ use hookwarden::verify::Request;
 
 use super::advice;
 use super::capture::Captured;
-use super::configuration::{Configuration, WrittenCheck};
+use super::configuration::Configuration;
 use super::decision::{Decision, decide};
+use super::differences::differences;
 use super::expected::{self, Expected};
-use super::needs;
 use super::peer::Peer;
 use super::suspects::{self, Effort, Finding, Mistake, Scene};
-use super::trial::{self, Prover};
+use super::trial::{self, Verifier};
 use super::walk::{self, Walked};
 use super::when::Arrival;
+use crate::cli::config_file::CheckEntry;
 
 /// What is said about one request.
 pub struct Explanation {
@@ -54,22 +55,22 @@ pub fn explain(
     effort: Effort,
 ) -> Explanation {
     let decision = decide(configuration, captured, peer, arrival.time);
-    let written = decision.source.and_then(|at| configuration.sources.get(at));
+    let entry = decision.source.and_then(|at| configuration.sources.get(at));
     let mut checks = Vec::new();
     if effort == Effort::Thorough {
-        let all = written.iter().flat_map(|source| source.groups.iter().flatten());
+        let all = entry.iter().flat_map(|source| source.checks());
         checks.extend(all.map(|check| checked(check, captured, arrival)));
     }
     let findings =
-        if decision.is_verified() { Vec::new() } else { findings(configuration, captured, arrival, &decision, effort) };
+        if decision.is_settled() { Vec::new() } else { findings(configuration, captured, arrival, &decision, effort) };
     let mut notes = captured.notes.clone();
     if arrival.is_guessed
         && findings.iter().flat_map(|finding| &finding.mistakes).any(|one| one.code == "timestamp_stale")
     {
-        notes.push("nothing says when the request arrived, so now was taken: give --at".to_owned());
+        notes.push("the arrival time is unknown, so the current time was used; set --at".to_owned());
     }
     Explanation {
-        source: written.map(|source| source.name.clone()),
+        source: entry.map(|source| source.name.clone()),
         steps: walk::walk(configuration, captured, peer, &decision),
         decision,
         checks,
@@ -78,27 +79,20 @@ pub fn explain(
     }
 }
 
-fn checked(check: &WrittenCheck, captured: &Captured, arrival: &Arrival) -> Checked {
+fn checked(check: &CheckEntry, captured: &Captured, arrival: &Arrival) -> Checked {
     let head = captured.head();
-    let result = Prover::as_configured(check).map(|prover| prover.matching(&head, &captured.body, arrival.time));
-    let spoken = Prover::as_configured(check).map_or(0, |prover| prover.spoken(Request::new(&head)));
-    let dialects = trial::schemes(check).unwrap_or_default();
-    // Those of the other kind of key are not among the dialects that count.
-    let counting = needs::dialects(&check.scheme).into_iter().filter(|written| {
-        dialects.len() == needs::dialects(&check.scheme).len() || needs::takes_public_keys(written) == check.public_keys
-    });
-    let written = counting.clone().nth(spoken).or_else(|| counting.clone().next());
-    let (expected, differences) = match (written, dialects.get(spoken)) {
-        (Some(written), Some(dialect)) => (
-            expected::expected(check, written),
-            expected::differences(check, written, dialect, &head, &captured.body, arrival.time),
-        ),
-        _ => (Expected::default(), Vec::new()),
+    let result = Verifier::as_configured(check).map(|verifier| verifier.matching(&head, &captured.body, arrival.time));
+    let selected = Verifier::as_configured(check).map_or(0, |verifier| verifier.selected_dialect(Request::new(&head)));
+    let (expected, differences) = match trial::dialects_with_json(check).get(selected) {
+        Some((json, dialect)) => {
+            (expected::expected(check, json), differences(dialect, &head, &captured.body, arrival.time))
+        }
+        None => (Expected::default(), Vec::new()),
     };
-    Checked { path: check.path.clone(), title: check.title(), result, expected, differences }
+    Checked { path: check.place.clone(), title: check.title(), result, expected, differences }
 }
 
-/// What is wrong with a request that is refused, or goes on unproved.
+/// What is wrong with a request that is refused, or goes on unverified.
 fn findings(
     configuration: &Configuration,
     captured: &Captured,
@@ -110,9 +104,10 @@ fn findings(
     let Some((position, source)) = decision.source.and_then(|at| Some((at, configuration.sources.get(at)?))) else {
         let mut findings = suspects::nearest(configuration, captured);
         let astray = suspects::astray(configuration, None, captured, arrival.time);
-        suspects::join(configuration, &mut findings, astray);
+        suspects::join(&mut findings, astray);
         if findings.is_empty() {
-            findings.extend(advice::of(denial, source_less(configuration, captured)));
+            let patterns = configuration.sources.iter().take(6).map(|source| source.pattern.clone());
+            findings.extend(advice::of(denial, patterns.collect()));
         }
         return findings;
     };
@@ -125,7 +120,7 @@ fn findings(
             .flatten()
             .flat_map(|check| check.secrets())
             .filter(|(_, secret)| secret.text.is_none())
-            .filter_map(|(_, secret)| secret.variable.clone())
+            .filter_map(|(_, secret)| secret.env.clone())
             .collect();
         findings.extend(advice::of(denial, missing));
         if matches!(denial, Denial::SourceClosed) {
@@ -137,8 +132,8 @@ fn findings(
         let results: Vec<_> = group
             .iter()
             .map(|check| {
-                let prover = Prover::as_configured(check);
-                (check, prover.map(|prover| prover.matching(&head, &captured.body, arrival.time)))
+                let verifier = Verifier::as_configured(check);
+                (check, verifier.map(|verifier| verifier.matching(&head, &captured.body, arrival.time)))
             })
             .collect();
         if results.iter().any(|(_, result)| matches!(result, Some(Ok(_)))) {
@@ -173,11 +168,6 @@ fn findings(
         findings.extend(advice::of(denial, Vec::new()));
     }
     findings
-}
-
-/// The paths that sources want.
-fn source_less(configuration: &Configuration, _captured: &Captured) -> Vec<String> {
-    configuration.sources.iter().take(6).map(|source| source.path.clone()).collect()
 }
 
 impl Explanation {

@@ -5,31 +5,28 @@ mod batch;
 mod capture;
 mod configuration;
 mod decision;
-mod environment;
+mod differences;
 mod expected;
 mod explanation;
-mod material;
-mod needs;
 mod peer;
 mod report;
+mod secret_material;
 mod suspects;
 mod trial;
 mod walk;
 mod when;
 
-use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use capture::{Captured, Reading};
 use configuration::{Configuration, Unjudged};
-use environment::Environment;
 use peer::{Peer, Tls};
 use suspects::Effort;
 use when::Arrival;
 
-use super::Verdict;
+use super::environment::Environment;
 use super::terminal::{Failure, Terminal};
+use super::{Verdict, input};
 
 /// Explains why a captured request is let through or refused.
 #[derive(clap::Args)]
@@ -62,7 +59,7 @@ pub struct Arguments {
     at: Option<String>,
     /// A file of NAME=value lines that secrets are read from, instead of the environment
     #[arg(long, value_name = "FILE")]
-    env_file: Option<PathBuf>,
+    env_file: Option<String>,
     /// The client's address as the proxy tells it, for sources with allow_from or deny_from
     #[arg(long, value_name = "ADDRESS")]
     client_address: Option<String>,
@@ -105,13 +102,13 @@ enum Format {
 }
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
-    let told = |error: String| Failure::Told(error);
+    let failure = |error: String| Failure::Message(error);
     if arguments.show_secret_material && !terminal.is_watched() {
-        return Err(told(
-            "--show-secret-material needs a terminal: what it shows must not end up in a file or a log".to_owned(),
+        return Err(failure(
+            "--show-secret-material works on a terminal only, so that no file or log holds the secret".to_owned(),
         ));
     }
-    let environment = read_environment(arguments)?;
+    let environment = Environment::of_file_or_process(arguments.env_file.as_deref())?;
     let peer = Peer {
         address: arguments.client_address.clone(),
         tls: arguments.tls,
@@ -129,20 +126,17 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     }
     let (configuration_path, request_path) = paths(arguments)?;
     let unjudged = Unjudged { transport: peer.tls.is_none(), address: peer.address.is_none() };
-    let configuration = match Configuration::load(&read(configuration_path)?, &environment, unjudged) {
+    let configuration = match Configuration::load(&input::read(configuration_path)?, &environment, unjudged) {
         Ok(configuration) => configuration,
         Err(problems) => {
             let list: Vec<_> = problems.iter().map(|problem| format!("  {problem}")).collect();
             let name = configuration_path.display();
-            return Err(told(format!(
-                "{name}: the configuration is refused, and so explains nothing:\n{}",
-                list.join("\n")
-            )));
+            return Err(failure(format!("{name}: invalid configuration:\n{}", list.join("\n"))));
         }
     };
-    let captured = read_request(arguments, request_path, &configuration).map_err(told)?;
-    let arrival = Arrival::of(arguments.at.as_deref(), &captured).map_err(told)?;
-    let explanation = terminal.waiting("looking for what went wrong", || {
+    let captured = read_request(arguments, request_path, &configuration).map_err(failure)?;
+    let arrival = Arrival::of(arguments.at.as_deref(), &captured).map_err(failure)?;
+    let explanation = terminal.waiting("searching for the cause", || {
         explanation::explain(&configuration, &captured, &peer, &arrival, Effort::Thorough)
     });
     let shown = match arguments.format {
@@ -151,53 +145,39 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     };
     terminal.print(&shown)?;
     if arguments.show_secret_material {
-        terminal.print(&material::shown(&configuration, &captured, &explanation.decision))?;
+        terminal.print(&secret_material::shown(&configuration, &captured, &explanation.decision))?;
     }
-    Ok(if explanation.decision.is_verified() { Verdict::Good } else { Verdict::Bad })
+    Ok(if explanation.decision.is_settled() { Verdict::Good } else { Verdict::Bad })
 }
 
 /// The configuration's file, and the request's.
 fn paths(arguments: &Arguments) -> Result<(&Path, Option<&Path>), Failure> {
     let mut files = arguments.files.iter().map(PathBuf::as_path);
     let configuration = arguments.config.as_deref().or_else(|| files.next()).ok_or_else(|| {
-        Failure::Told("needs a configuration and a request: hookwarden explain hookwarden.json request.http".to_owned())
+        Failure::Message(
+            "a configuration and a request are required: hookwarden explain hookwarden.json request.http".to_owned(),
+        )
     })?;
     let request = files.next();
     if files.next().is_some() || (request.is_some() && arguments.headers.is_some()) {
-        return Err(Failure::Told(
-            "takes one configuration and one request; give --headers and --body instead of a request".to_owned(),
+        return Err(Failure::Message(
+            "expected one configuration and one request; use --headers and --body in place of a request".to_owned(),
         ));
     }
     if configuration == Path::new("-")
         && request.is_none_or(|request| request == configuration)
         && arguments.headers.is_none()
     {
-        return Err(Failure::Told("standard input can be the configuration or the request, not both".to_owned()));
+        return Err(Failure::Message("standard input can be the configuration or the request, not both".to_owned()));
     }
     Ok((configuration, request))
-}
-
-fn read_environment(arguments: &Arguments) -> Result<Environment, Failure> {
-    let Some(path) = &arguments.env_file else { return Ok(Environment::of_process()) };
-    let text =
-        String::from_utf8(read(path)?).map_err(|_| Failure::Told(format!("{}: is not UTF-8", path.display())))?;
-    Environment::of_file(&text).map_err(|error| Failure::Told(format!("{}: {error}", path.display())))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes)?;
-        return Ok(bytes);
-    }
-    fs::read(path).map_err(|error| Failure::Told(format!("{}: {error}", path.display())))
 }
 
 /// Reads the request in whatever form it is, and puts in what the command line says.
 fn read_request(arguments: &Arguments, path: Option<&Path>, configuration: &Configuration) -> Result<Captured, String> {
     let bytes = |path: &Path| {
-        read(path).map_err(|failure| match failure {
-            Failure::Told(error) => error,
+        input::read(path).map_err(|failure| match failure {
+            Failure::Message(error) => error,
             Failure::ClosedPipe => "standard input was closed".to_owned(),
         })
     };

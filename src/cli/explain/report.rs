@@ -7,7 +7,8 @@ use super::capture::Captured;
 use super::explanation::{Checked, Explanation};
 use super::suspects::Finding;
 use super::walk::{Reached, Walked};
-use super::when::{self, Arrival};
+use super::when::Arrival;
+use crate::cli::clock;
 use crate::cli::layout;
 use crate::cli::terminal::{BAD, FAINT, GOOD, STRONG, WARNING};
 
@@ -18,13 +19,13 @@ pub fn text(explanation: &Explanation, captured: &Captured, arrival: &Arrival) -
         captured.header("content-type").map(|value| format!(" ({})", printable(value))).unwrap_or_default();
     let (method, host, path, bytes) = (&captured.method, &captured.authority, captured.path(), captured.body.len());
     line("request", &format!("{method} {host}{path}, {bytes} bytes of body{media_type}; {}", captured.form), &mut out);
-    line("arrived", &format!("{} ({})", when::written(arrival.time), arrival.place), &mut out);
+    line("arrived", &format!("{} ({})", clock::written(arrival.time), arrival.place), &mut out);
     for note in &explanation.notes {
         line("note", note, &mut out);
     }
     out.push_str(&format!("\n{STRONG}The decision, step by step{STRONG:#}\n"));
     steps(&explanation.steps, &mut out);
-    for checked in explanation.checks.iter().filter(|_| !explanation.decision.is_verified()) {
+    for checked in explanation.checks.iter().filter(|_| !explanation.decision.is_settled()) {
         check(checked, &mut out);
     }
     findings(&explanation.findings, &mut out);
@@ -45,22 +46,23 @@ fn steps(steps: &[Walked], out: &mut String) {
     let mut rest = steps;
     while let Some(first) = rest.first() {
         let alike =
-            rest.iter().take_while(|walked| walked.words.is_empty() && walked.result == first.result).count().max(1);
+            rest.iter().take_while(|walked| walked.detail.is_empty() && walked.result == first.result).count().max(1);
         let (group, behind) = rest.split_at_checked(alike).unwrap_or((rest, &[]));
         rest = behind;
         let (style, word) = match first.result {
-            Reached::Held => (GOOD, "holds"),
-            Reached::Refused => (BAD, "refuses"),
-            Reached::NotAsked => (FAINT, "not asked for"),
-            Reached::NotJudged => (WARNING, "not judged"),
+            Reached::Held => (GOOD, "pass"),
+            Reached::Refused => (BAD, "denied"),
+            Reached::NotAsked => (FAINT, "not configured"),
+            Reached::NotJudged => (WARNING, "unknown"),
             Reached::Behind => (FAINT, "not reached"),
         };
-        let names: Vec<_> = group.iter().map(|walked| walked.step).collect();
-        if first.words.is_empty() {
+        let label = |walked: &Walked| if walked.step == "switch" { "mode" } else { walked.step };
+        let names: Vec<_> = group.iter().map(label).collect();
+        if first.detail.is_empty() {
             out.push_str(&format!("  {FAINT}{}: {word}{FAINT:#}\n", names.join(", ")));
         } else {
-            let words = format!("{style}{word}{style:#}: {}", first.words);
-            line(first.step, &words, out);
+            let words = format!("{style}{word}{style:#}: {}", first.detail);
+            line(label(first), &words, out);
         }
     }
 }
@@ -73,14 +75,24 @@ fn headline(explanation: &Explanation) -> String {
         Outcome::Passed => {
             let ids: Vec<_> = explanation.decision.matches.iter().map(|id| format!("\"{id}\"")).collect();
             let by = if ids.is_empty() { String::new() } else { format!(", with the secret {}", ids.join(" and ")) };
-            format!("{GOOD}verified{GOOD:#}: the {source} proves the request{by}\n")
+            format!("{GOOD}verified{GOOD:#}: the request verifies for the {source}{by}\n")
         }
+        Outcome::Handshake => match &explanation.decision.answer {
+            Some(answer) => {
+                let body = String::from_utf8_lossy(&answer.body);
+                let body = if body.is_empty() { "without a body".to_owned() } else { format!("and {body}") };
+                format!("{GOOD}handshake{GOOD:#}: the {source} answers it with {} {body}\n", answer.status)
+            }
+            None => {
+                format!("{GOOD}handshake{GOOD:#}: the {source} forwards it, marked, for the application to answer\n")
+            }
+        },
         Outcome::Denied(_) => {
             let status = explanation.decision.status.map(|status| format!(" ({status})")).unwrap_or_default();
             let source = if explanation.source.is_some() {
                 format!("the {source} refuses the request")
             } else {
-                "the request is refused".to_owned()
+                "the request is denied".to_owned()
             };
             format!("{BAD}refused{BAD:#}: {source}: {STRONG}{code}{STRONG:#}{status}\n")
         }
@@ -90,15 +102,15 @@ fn headline(explanation: &Explanation) -> String {
             )
         }
         Outcome::Unmatched => {
-            format!("{WARNING}not verified{WARNING:#}: {source} wants the request, which goes on unproved\n")
+            format!("{WARNING}not verified{WARNING:#}: {source} matches the request, which passes unverified\n")
         }
     }
 }
 
 fn check(checked: &Checked, out: &mut String) {
     let (style, word) = match &checked.result {
-        Some(Ok(id)) => (GOOD, format!("holds, with the secret \"{id}\"")),
-        Some(Err(denial)) => (BAD, format!("refuses: {denial}")),
+        Some(Ok(id)) => (GOOD, format!("verifies, with the secret \"{id}\"")),
+        Some(Err(denial)) => (BAD, format!("fails: {denial}")),
         None => (WARNING, "cannot be tried: a secret is missing".to_owned()),
     };
     let title = &checked.title;
@@ -128,7 +140,7 @@ fn findings(findings: &[Finding], out: &mut String) {
             indented(&format!("{STRONG}To do:{STRONG:#} {}", mistake.advice), out);
         }
         if let Some(secret) = finding.secret.as_ref().filter(|_| finding.is_certain) {
-            indented(&format!("{FAINT}But for this the request is proved, with the secret {secret}.{FAINT:#}"), out);
+            indented(&format!("{FAINT}With this fixed, the request verifies with the secret {secret}.{FAINT:#}"), out);
         }
     }
 }
@@ -144,7 +156,7 @@ pub fn json(explanation: &Explanation, captured: &Captured, arrival: &Arrival) -
     let steps: Vec<_> = explanation
         .steps
         .iter()
-        .map(|walked| json!({ "step": walked.step, "result": walked.result.word(), "words": walked.words }))
+        .map(|walked| json!({ "step": walked.step, "result": walked.result.word(), "words": walked.detail }))
         .collect();
     let checks: Vec<_> = explanation
         .checks
@@ -181,7 +193,7 @@ pub fn json(explanation: &Explanation, captured: &Captured, arrival: &Arrival) -
             "path": captured.path(),
             "body_bytes": captured.body.len(),
         },
-        "time": when::written(arrival.time),
+        "time": clock::written(arrival.time),
         "time_from": arrival.place,
         "steps": steps,
         "checks": checks,

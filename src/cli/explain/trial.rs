@@ -1,36 +1,35 @@
-//! Trials: would the request be proved if something were otherwise? Every answer is the filter's own code.
+//! Trials: would the request be verified if something were otherwise? Every answer is the filter's own code.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use hookwarden::config::dialects::{self, Dialect};
-use hookwarden::verify::check::{Check, Rereading};
-use hookwarden::verify::keyring::{Keyring, Secrets};
-use hookwarden::verify::mac::MacKey;
-use hookwarden::verify::scheme::{Scheme, SignatureAlgorithm};
-use hookwarden::verify::secret::{Key, Secret, SecretText, Validity};
-use hookwarden::verify::timestamp::UnixTime;
-use hookwarden::verify::token::TokenDigest;
+use hookwarden::verify::bytes::json::Json;
+use hookwarden::verify::check::Check;
+use hookwarden::verify::key::keyring::{Keyring, Secrets};
+use hookwarden::verify::key::secret::{Key, Secret, Validity};
+use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::{Denial, Dialects, Group, HeaderLine, Request, Requirement};
 
-use super::configuration::WrittenCheck;
+use crate::cli::config_file::{CheckEntry, elements, member};
 
 /// A scheme and keys, ready to be tried on requests.
-pub struct Prover {
+pub struct Verifier {
     requirement: Requirement,
 }
 
 /// What a trial found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Proved {
+pub struct TrialResult {
     /// The position of the key that matched, where that can be told.
     pub key: Option<usize>,
     /// Whether the proof is right and its time is not.
     pub late: Option<Denial>,
 }
 
-impl Prover {
-    /// A prover of `dialects` with some keys for each. `None` if no dialect has a key.
+impl Verifier {
+    /// A verifier of `dialects` with some keys for each. `None` if no dialect has a key.
     pub fn new<'a>(dialects: &[Dialect], keys: impl Fn(&Scheme) -> Vec<Option<Key>> + 'a) -> Option<Self> {
         let mut checks = Vec::new();
         for (scheme, when) in dialects {
@@ -38,7 +37,12 @@ impl Prover {
                 .into_iter()
                 .enumerate()
                 .filter_map(|(at, key)| {
-                    Some(Secret { id: Rc::from(at.to_string()), key: key?, validity: Validity::default() })
+                    Some(Rc::new(Secret {
+                        id: Rc::from(at.to_string()),
+                        key: key?,
+                        validity: Validity::default(),
+                        events_of: None,
+                    }))
                 })
                 .collect();
             if !secrets.is_empty() {
@@ -48,8 +52,8 @@ impl Prover {
         Self::of(checks)
     }
 
-    /// A prover of a check as it is configured: its lists of secrets, and when they are valid.
-    pub fn as_configured(check: &WrittenCheck) -> Option<Self> {
+    /// A verifier of a check as it is configured: its lists of secrets, and when they are valid.
+    pub fn as_configured(check: &CheckEntry) -> Option<Self> {
         let mut checks = Vec::new();
         for (scheme, when) in schemes(check)? {
             let mut lists = Vec::new();
@@ -59,7 +63,12 @@ impl Prover {
                     .iter()
                     .map(|secret| {
                         let key = scheme.key(secret.text.as_deref()?).ok()?;
-                        Some(Secret { id: Rc::from(secret.id.as_str()), key, validity: secret.validity })
+                        Some(Rc::new(Secret {
+                            id: Rc::from(secret.id.as_str()),
+                            key,
+                            validity: secret.validity,
+                            events_of: None,
+                        }))
                     })
                     .collect();
                 lists.push((list.name.clone().unwrap_or_default(), Secrets::new(secrets?)));
@@ -82,34 +91,28 @@ impl Prover {
     }
 
     /// The position of the dialect that decides about a request.
-    pub fn spoken(&self, request: Request<'_>) -> usize {
-        self.requirement.spoken(request).first().copied().unwrap_or_default()
+    pub fn selected_dialect(&self, request: Request<'_>) -> usize {
+        self.requirement.selected_dialects(request).first().copied().unwrap_or_default()
     }
 
-    /// Whether a request is proved.
+    /// Verifies a request.
     ///
     /// # Errors
     /// The denial.
-    pub fn prove(&self, head: &[HeaderLine], body: &[u8], now: UnixTime) -> Result<Proved, Denial> {
-        let verified = self.requirement.begin(Request::new(head), now, Rereading::Possible).and_then(|mut proof| {
-            proof.update(body);
-            proof.finish(&self.requirement, &body, now)
-        });
-        match verified {
+    pub fn verify(&self, head: &[HeaderLine], body: &[u8], now: UnixTime) -> Result<TrialResult, Denial> {
+        match self.requirement.verify(head, body, now) {
             Ok(verified) => {
                 let found = verified.matches().first();
-                Ok(Proved { key: found.and_then(|found| found.secret_id().parse().ok()), late: None })
+                Ok(TrialResult { key: found.and_then(|found| found.secret_id().parse().ok()), late: None })
             }
-            Err(denial) if is_late(denial) => Ok(Proved { key: None, late: Some(denial) }),
+            Err(denial) if is_late(denial) => Ok(TrialResult { key: None, late: Some(denial) }),
             Err(denial) => Err(denial),
         }
     }
 
     /// The id of the secret that proves a request.
     pub fn matching(&self, head: &[HeaderLine], body: &[u8], now: UnixTime) -> Result<String, Denial> {
-        let mut proof = self.requirement.begin(Request::new(head), now, Rereading::Possible)?;
-        proof.update(body);
-        let verified = proof.finish(&self.requirement, &body, now)?;
+        let verified = self.requirement.verify(head, body, now)?;
         Ok(verified.matches().first().map(|found| found.secret_id().to_owned()).unwrap_or_default())
     }
 }
@@ -120,12 +123,23 @@ pub fn is_late(denial: Denial) -> bool {
 }
 
 /// The dialects of a check as it is configured.
-pub fn schemes(check: &WrittenCheck) -> Option<Vec<Dialect>> {
+pub fn schemes(check: &CheckEntry) -> Option<Vec<Dialect>> {
     dialects::read(&check.scheme, &check.with, check.tolerance.as_ref(), check.public_keys)
 }
 
+/// The dialects of a check, each with its JSON.
+pub fn dialects_with_json(check: &CheckEntry) -> Vec<(&Json, Dialect)> {
+    let all = match member(&check.scheme, "dialects") {
+        Some(list) => elements(Some(list)).collect(),
+        None => vec![&check.scheme],
+    };
+    // Those of the other kind of key do not count.
+    let read = |json| dialects::read(json, &check.with, check.tolerance.as_ref(), check.public_keys)?.pop();
+    all.into_iter().filter_map(|json| Some((json, read(json)?))).collect()
+}
+
 /// The same whatever the time is, with other configured values.
-pub fn timeless(check: &WrittenCheck, with: &[(String, String)]) -> Option<Vec<Dialect>> {
+pub fn timeless(check: &CheckEntry, with: &[(String, String)]) -> Option<Vec<Dialect>> {
     let mut dialects = dialects::read(&check.scheme, with, None, check.public_keys)?;
     dialects.iter_mut().for_each(|(scheme, _)| forget_time(scheme));
     Some(dialects)
@@ -135,28 +149,5 @@ pub fn timeless(check: &WrittenCheck, with: &[(String, String)]) -> Option<Vec<D
 pub fn forget_time(scheme: &mut Scheme) {
     if let Some(tolerance) = scheme.tolerance_mut() {
         *tolerance = Duration::MAX;
-    }
-}
-
-/// The key that these bytes are, whatever the scheme makes of a text. `None` for schemes of public keys.
-pub fn key_of_bytes(scheme: &Scheme, bytes: &[u8]) -> Option<Key> {
-    let simple = |algorithm| match algorithm {
-        SignatureAlgorithm::Hmac(hash) => MacKey::new(hash, bytes).map(Key::Mac),
-        SignatureAlgorithm::Hash(_) => Some(Key::Text(SecretText::new(bytes))),
-        SignatureAlgorithm::Public(_) => None,
-    };
-    match scheme {
-        Scheme::Signature(scheme) => simple(scheme.algorithm),
-        Scheme::MessageSignature(scheme) => simple(scheme.algorithm),
-        Scheme::HttpSignature(scheme) => simple(scheme.algorithm),
-        Scheme::Credential(_) => Some(Key::Token(TokenDigest::new(bytes))),
-        Scheme::Jwt(scheme) => {
-            let keys: Vec<_> = scheme
-                .algorithms
-                .iter()
-                .filter_map(|algorithm| Some((*algorithm, Key::Mac(MacKey::new(algorithm.hmac()?, bytes)?))))
-                .collect();
-            (!keys.is_empty()).then_some(Key::Jwt(keys))
-        }
     }
 }

@@ -1,13 +1,18 @@
 //! The decision, step by step.
 
+use std::rc::Rc;
+
 use hookwarden::config::{Mode, Source};
+use hookwarden::guard::address::{self, AddressWarning};
+use hookwarden::step::Outcome;
 use hookwarden::verify::Denial;
 
 use super::capture::Captured;
-use super::configuration::{Configuration, WrittenSource};
+use super::configuration::Configuration;
 use super::decision::Decision;
 use super::peer::{Peer, Tls};
 use super::suspects;
+use crate::cli::config_file::SourceEntry;
 
 /// A step of the decision, and what it came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +22,7 @@ pub struct Walked {
     /// What it came to.
     pub result: Reached,
     /// Why, for people.
-    pub words: String,
+    pub detail: String,
 }
 
 /// What a step came to.
@@ -64,6 +69,7 @@ pub fn step_of(denial: Denial) -> &'static str {
         | Denial::ContentLengthInvalid
         | Denial::ContentLengthMismatch
         | Denial::BodyTooLarge
+        | Denial::BodyInflation
         | Denial::BodyTimeout => "shape",
         Denial::TransportInsecure | Denial::TlsVersion | Denial::ClientCertificateMissing => "transport",
         Denial::AddressMissing | Denial::AddressDenied => "address",
@@ -78,63 +84,59 @@ pub fn step_of(denial: Denial) -> &'static str {
 /// Walks through what was decided.
 pub fn walk(configuration: &Configuration, captured: &Captured, peer: &Peer, decision: &Decision) -> Vec<Walked> {
     let refusing = decision.denial().map(|denial| (step_of(denial), denial));
-    let source = decision.source.and_then(|at| configuration.policy.sources.get(at));
-    let written = decision.source.and_then(|at| configuration.sources.get(at));
+    let source = decision.source.and_then(|at| configuration.policy.sources.get(at)).map(Rc::as_ref);
+    let entry = decision.source.and_then(|at| configuration.sources.get(at));
     let mut is_over = false;
     let mut walked = Vec::new();
     for step in STEPS {
         if let Some((refused, denial)) = refusing.filter(|(refused, _)| *refused == step) {
-            let detail = refusal_words(configuration, captured, peer, source, denial);
-            walked.push(Walked { step: refused, result: Reached::Refused, words: format!("{denial}: {detail}") });
+            let detail = denial_detail(configuration, captured, peer, source, denial);
+            walked.push(Walked { step: refused, result: Reached::Refused, detail: format!("{denial}: {detail}") });
             is_over = true;
         } else if is_over || source.is_none() && step != "match" {
-            walked.push(Walked { step, result: Reached::Behind, words: String::new() });
+            walked.push(Walked { step, result: Reached::Behind, detail: String::new() });
         } else {
-            let (result, words) = match (step, source, written) {
-                ("match", Some(_), Some(written)) => {
-                    (Reached::Held, matched(configuration, captured, written, decision))
-                }
+            let (result, detail) = match (step, source, entry) {
+                ("match", Some(_), Some(entry)) => (Reached::Held, matched(configuration, captured, entry, decision)),
                 ("match", ..) => (
                     Reached::Held,
-                    "no source wants it, and \"unmatched\" is \"allow\": it goes on unproved".to_owned(),
+                    "no source matches it, and \"unmatched\" is \"allow\": it passes unverified".to_owned(),
                 ),
-                (_, Some(source), Some(written)) => {
-                    held(step, configuration, source, written, captured, peer, decision)
-                }
+                (_, Some(source), Some(entry)) => held(step, configuration, source, entry, captured, peer, decision),
                 _ => (Reached::Behind, String::new()),
             };
-            walked.push(Walked { step, result, words });
+            walked.push(Walked { step, result, detail });
         }
     }
     walked
 }
 
 /// Why the source that was chosen was chosen, and the others were not.
-fn matched(configuration: &Configuration, captured: &Captured, chosen: &WrittenSource, decision: &Decision) -> String {
-    let mut words = format!("{}{} is for the source \"{}\"", captured.authority, captured.path(), chosen.name);
+fn matched(configuration: &Configuration, captured: &Captured, chosen: &SourceEntry, decision: &Decision) -> String {
+    let mut detail = format!("{}{} matches the source \"{}\"", captured.authority, captured.path(), chosen.name);
     let others: Vec<_> = others(configuration, captured, decision.source);
     if !others.is_empty() {
-        words.push_str(&format!("; {}", others.join("; ")));
+        detail.push_str(&format!("; {}", others.join("; ")));
     }
-    words
+    detail
 }
 
 /// Why other sources were not chosen, a few of them.
 fn others(configuration: &Configuration, captured: &Captured, chosen: Option<usize>) -> Vec<String> {
     const MOST: usize = 6;
     let rest = configuration.sources.iter().enumerate().filter(|(at, _)| Some(*at) != chosen);
-    let mut words: Vec<_> = rest
+    let mut detail: Vec<_> = rest
         .map(|(_, source)| match suspects::reason(source, captured) {
             Some(reason) => format!("\"{}\" {reason}", source.name),
-            None => format!("\"{}\" fits too, and less exactly", source.name),
+            None => format!("\"{}\" matches too, less specifically", source.name),
         })
         .collect();
-    if words.len() > MOST {
-        let more = words.len().saturating_sub(MOST);
-        words.truncate(MOST);
-        words.push(format!("and {more} more"));
+    if detail.len() > MOST {
+        let more = detail.len().saturating_sub(MOST);
+        detail.truncate(MOST);
+        detail.push(format!("and {more} more"));
     }
-    words
+    detail
 }
 
 /// What a step came to that did not refuse.
@@ -142,40 +144,42 @@ fn held(
     step: &str,
     configuration: &Configuration,
     source: &Source,
-    written: &WrittenSource,
+    entry: &SourceEntry,
     captured: &Captured,
     peer: &Peer,
     decision: &Decision,
 ) -> (Reached, String) {
-    let asked = |is_asked: bool, words: String| {
-        if is_asked { (Reached::Held, words) } else { (Reached::NotAsked, String::new()) }
+    let asked = |is_asked: bool, detail: String| {
+        if is_asked { (Reached::Held, detail) } else { (Reached::NotAsked, String::new()) }
     };
     match step {
         "switch" => {
-            let words = match source.mode {
-                Mode::Enforce => "the source enforces",
-                Mode::Observe => "the source observes: it refuses nothing, and counts what it would refuse",
-                Mode::Disabled => "the source is disabled",
+            let detail = match source.mode {
+                Mode::Enforce => "enforce",
+                Mode::Observe => "observe: nothing is denied, and what would be is counted",
+                Mode::Disabled => "disabled",
             };
-            (Reached::Held, words.to_owned())
+            (Reached::Held, detail.to_owned())
         }
         "shape" => {
-            let limit =
-                source.max_body_bytes.map_or("no limit".to_owned(), |limit| format!("at most {limit} are taken"));
+            let limit = source.max_body_bytes.map_or("no limit".to_owned(), |limit| format!("limit {limit}"));
             (Reached::Held, format!("{}, {} bytes of body; {limit}", captured.method, captured.body.len()))
         }
-        "transport" if configuration.unjudged.transport && written.has_transport => {
-            (Reached::NotJudged, "how the client connected is not known; say it with --tls".to_owned())
+        "transport" if configuration.unjudged.transport && entry.member("transport").is_some() => {
+            (Reached::NotJudged, "the TLS version is not known; set it with --tls".to_owned())
         }
-        "transport" => asked(source.transport.is_some(), tls_words(peer)),
-        "address" if configuration.unjudged.address && written.has_address => {
-            (Reached::NotJudged, "the client's address is not known; say it with --client-address".to_owned())
+        "transport" => asked(source.transport.is_some(), tls_detail(peer)),
+        "address"
+            if configuration.unjudged.address
+                && ["allow_from", "deny_from"].iter().any(|name| entry.member(name).is_some()) =>
+        {
+            (Reached::NotJudged, "the client's address is not known; set it with --client-address".to_owned())
         }
         "address" => {
             asked(source.address.is_some(), format!("{} may call", peer.address.as_deref().unwrap_or_default()))
         }
-        "flood" => asked(source.flood.is_some(), "no earlier request is known of".to_owned()),
-        "proof" => (Reached::Held, proof_words(decision)),
+        "flood" => asked(source.flood.is_some(), "no earlier requests".to_owned()),
+        "proof" => (Reached::Held, proof_detail(decision)),
         "freshness" => {
             let has_time = source
                 .requirement
@@ -184,32 +188,33 @@ fn held(
                 .any(|check| check.scheme().tolerance().is_some());
             asked(has_time, "the signed time is within the tolerance".to_owned())
         }
-        "budget" => asked(source.budget.is_some(), "no earlier request is known of".to_owned()),
-        "once" if decision.asks_store => {
-            (Reached::NotJudged, "the store that the fleet shares would be asked".to_owned())
-        }
-        _ => asked(source.replay.is_some(), "no earlier request is known of".to_owned()),
+        "budget" => asked(source.budget.is_some(), "no earlier requests".to_owned()),
+        "once" if decision.asks_store => (Reached::NotJudged, "depends on the shared replay store".to_owned()),
+        _ => asked(source.replay.is_some(), "no earlier requests".to_owned()),
     }
 }
 
-fn proof_words(decision: &Decision) -> String {
+fn proof_detail(decision: &Decision) -> String {
     let ids: Vec<_> = decision.matches.iter().map(|id| format!("\"{id}\"")).collect();
     match ids.as_slice() {
-        [] => "it holds".to_owned(),
-        [one] => format!("the secret {one} matches"),
-        several => format!("the secrets {} match, one a check", several.join(" and ")),
+        [] if decision.outcome == Outcome::Handshake => {
+            "not needed: the sender does not sign this handshake".to_owned()
+        }
+        [] => "verified".to_owned(),
+        [one] => format!("verified with the secret {one}"),
+        several => format!("verified with the secrets {}, one for each check", several.join(" and ")),
     }
 }
 
-fn tls_words(peer: &Peer) -> String {
+fn tls_detail(peer: &Peer) -> String {
     match peer.tls {
         Some(Tls::Version(version)) => version.to_owned(),
-        _ => "plain text, and a proxy in front vouches for TLS".to_owned(),
+        _ => "plain text, with TLS asserted by a trusted proxy".to_owned(),
     }
 }
 
 /// What a refusal is about.
-fn refusal_words(
+fn denial_detail(
     configuration: &Configuration,
     captured: &Captured,
     peer: &Peer,
@@ -220,7 +225,7 @@ fn refusal_words(
     match denial {
         Denial::Unmatched => {
             let others = others(configuration, captured, None);
-            format!("{}{} is for no source: {}", captured.authority, captured.path(), others.join("; "))
+            format!("{}{} matches no source: {}", captured.authority, captured.path(), others.join("; "))
         }
         Denial::MethodNotAllowed => {
             format!(
@@ -238,7 +243,15 @@ fn refusal_words(
                 source.and_then(|source| source.max_body_bytes).map(|limit| format!("; at most {limit} are taken"));
             format!("{meaning}: {} bytes came{}", captured.body.len(), limit.unwrap_or_default())
         }
-        Denial::AddressDenied => format!("{meaning}: it is {}", peer.address.as_deref().unwrap_or_default()),
+        Denial::AddressDenied => {
+            let address = peer.address.as_deref().unwrap_or_default();
+            let forwarded = captured.header("x-forwarded-for").unwrap_or_default();
+            let warning = address::warning(address.as_bytes(), forwarded).map(|warning| match warning {
+                AddressWarning::Shared => ", which seems to be a proxy's: X-Forwarded-For names a public one",
+                AddressWarning::Forgeable => ", which is what the caller wrote into X-Forwarded-For",
+            });
+            format!("{meaning}: it is {address}{}", warning.unwrap_or_default())
+        }
         Denial::TlsVersion | Denial::TransportInsecure => match peer.tls {
             Some(Tls::Version(version)) => format!("{meaning}: it is {version}"),
             _ => format!("{meaning}: it came in plain text"),

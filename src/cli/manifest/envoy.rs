@@ -67,9 +67,16 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
             lines(head, names)
         }
     };
+    let request_id = match plan.signs_request_id {
+        true => {
+            "# A sender signs x-request-id, over which Envoy would write its own.\npreserve_external_request_id: true"
+        }
+        false => "",
+    };
     let text = fill(
         BOOTSTRAP,
         &[
+            ("REQUEST_ID", request_id.to_owned()),
             ("LISTEN", listen.to_owned()),
             ("UPSTREAM", upstream.to_owned()),
             ("VARIABLE_COMMENTS", plan.variable_comments()),

@@ -72,6 +72,14 @@ pub fn gateway(arguments: &Arguments, plan: &Plan) -> Result<Output, Failure> {
         ("PLUGIN_ENVIRONMENT", block(plan, lines("env:\n  hostKeys:", names))),
         ("HOSTNAMES", hostnames),
         ("CLIENT_ADDRESS", address),
+        (
+            "REQUEST_ID",
+            match plan.signs_request_id {
+                true => "# A sender signs x-request-id, over which Envoy would write its own.\nheaders: { requestID: PreserveOrGenerate }",
+                false => "",
+            }
+            .to_owned(),
+        ),
         ("CLIENT_CERTIFICATE", certificate),
         ("LIMIT_QUANTITY", format!("{}Mi", plan.limit >> 20)),
     ]);
@@ -86,7 +94,9 @@ fn common(arguments: &Arguments, plan: &Plan, usual: &str) -> Result<Vec<(&'stat
             format!("sha256: {}", pretty::scalar(sum))
         }
         Some(_) => {
-            return Err(Failure::Told("--sha256 must be 64 digits 0-9 and a-f, as sha256sum prints them".to_owned()));
+            return Err(Failure::Message(
+                "--sha256 must be 64 digits 0-9 and a-f, as sha256sum prints them".to_owned(),
+            ));
         }
         None => "# sha256: ...".to_owned(),
     };
@@ -95,7 +105,7 @@ fn common(arguments: &Arguments, plan: &Plan, usual: &str) -> Result<Vec<(&'stat
     {
         let is_label = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
         if value.is_empty() || value.len() > 63 || !value.chars().all(is_label) || value.starts_with('-') {
-            return Err(Failure::Told(format!(
+            return Err(Failure::Message(format!(
                 "{name} must be lower-case letters, digits and hyphens, as Kubernetes names things"
             )));
         }
@@ -153,7 +163,7 @@ fn selector(arguments: &Arguments) -> Result<String, Failure> {
     let given = if arguments.selector.is_empty() { std::slice::from_ref(&usual) } else { &arguments.selector };
     let label = |text: &String| match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok(format!("{}: {}", pretty::scalar(name), pretty::scalar(value))),
-        _ => Err(Failure::Told(format!("--selector {text}: must be NAME=VALUE, such as app=receiver"))),
+        _ => Err(Failure::Message(format!("--selector {text}: must be NAME=VALUE, such as app=receiver"))),
     };
     Ok(given.iter().map(label).collect::<Result<Vec<_>, _>>()?.join(", "))
 }

@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Writes files into this folder instead of printing them. Files that are there stay as they are.
     #[arg(long, value_name = "FOLDER")]
     out: Option<String>,
-    /// Where proved requests go [default: what is usual for the target].
+    /// Where verified requests go [default: what is usual for the target].
     #[arg(long, value_name = "HOST:PORT")]
     upstream: Option<String>,
     /// Where Envoy listens (envoy, compose) [default: 127.0.0.1:10000, in a container 0.0.0.0:10000].
@@ -107,7 +107,7 @@ impl Address {
             let fits = !host.is_empty() && host.chars().all(plain);
             fits.then_some(Self { host: host.to_owned(), port: port.parse().ok()? })
         });
-        parsed.ok_or_else(|| Failure::Told(format!("{text} is no host and port, such as 127.0.0.1:8080")))
+        parsed.ok_or_else(|| Failure::Message(format!("{text} is no host and port, such as 127.0.0.1:8080")))
     }
 }
 
@@ -155,14 +155,14 @@ fn join(outputs: &[Output]) -> String {
 }
 
 fn write(folder: &Path, outputs: &[Output], terminal: &mut Terminal) -> Result<(), Failure> {
-    let told = |path: &Path, why: &dyn std::fmt::Display| Failure::Told(format!("{}: {why}", path.display()));
-    fs::create_dir_all(folder).map_err(|error| told(folder, &error))?;
+    let failure = |path: &Path, why: &dyn std::fmt::Display| Failure::Message(format!("{}: {why}", path.display()));
+    fs::create_dir_all(folder).map_err(|error| failure(folder, &error))?;
     let paths: Vec<_> = outputs.iter().map(|output| folder.join(output.name)).collect();
     if let Some(path) = paths.iter().find(|path| path.exists()) {
-        return Err(told(path, &"is there already; name another folder, or move it away"));
+        return Err(failure(path, &"is there already; name another folder, or move it away"));
     }
     for (path, output) in paths.iter().zip(outputs) {
-        fs::write(path, &output.text).map_err(|error| told(path, &error))?;
+        fs::write(path, &output.text).map_err(|error| failure(path, &error))?;
         terminal.note(&format!("wrote {}", path.display()));
     }
     Ok(())

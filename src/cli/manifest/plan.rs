@@ -1,10 +1,10 @@
 //! What a manifest must provide for a configuration.
 
-use crate::cli::check::cursor::Cursor;
-use crate::cli::check::documents::Document;
 use crate::cli::check::sources::sources;
 use crate::cli::check::surroundings::variables;
-use crate::cli::check::value::{Kind, Member, Value};
+use crate::cli::document::Document;
+use crate::cli::document::cursor::Cursor;
+use crate::cli::document::value::{Kind, Member, Value};
 
 /// How far Envoy's limit lies above the largest body, so that it is the filter that says 413: Envoy counts what one read
 /// brings before the filter sees it, up to `per_connection_buffer_limit_bytes` (1 MiB unless set) and a part of the next.
@@ -32,6 +32,8 @@ pub struct Plan {
     pub hosts: Vec<String>,
     /// The clusters of replay stores.
     pub stores: Vec<String>,
+    /// Whether a sender signs `x-request-id`, which Envoy must then leave as it is.
+    pub signs_request_id: bool,
     /// Whether a source wants TLS on this hop.
     pub wants_tls: bool,
     /// Whether a source wants a client certificate.
@@ -61,6 +63,7 @@ impl Plan {
             limit: (largest.max().unwrap_or(DEFAULT_BODY) + MARGIN).div_ceil(1 << 20) << 20,
             hosts,
             stores: unique(stores.map(str::to_owned)),
+            signs_request_id: sources.iter().any(|source| source.signs_request_id()),
             wants_tls: transports.iter().any(|transport| !trusts(transport)),
             wants_client_certificate: wants("client_certificate"),
             configuration: with_hold(&document.root, hold),
@@ -79,10 +82,10 @@ fn with_hold(root: &Value, hold: Hold) -> Value {
         Hold::Filter => "filter",
         Hold::Chain => "chain",
     };
-    let value = Value { at: root.at, kind: Kind::Text(word.to_owned()) };
+    let value = Value::new(root.at, Kind::Text(word.to_owned()));
     let mut members = vec![Member { at: root.at, key: "body_hold".to_owned(), value }];
     members.extend(root.members().iter().filter(|member| member.key != "body_hold").cloned());
-    Value { at: root.at, kind: Kind::Map(members) }
+    Value::new(root.at, Kind::Map(members))
 }
 
 fn unique(texts: impl Iterator<Item = String>) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! A configuration as JSON or YAML that people like to read: short objects on one line.
 
-use crate::cli::check::value::{Kind, Member, Value, write_text};
+use crate::cli::document::value::{Kind, Member, Value, quoted};
 
 /// How wide a line may become.
 const WIDTH: usize = 96;
@@ -27,7 +27,7 @@ fn write_json(value: &Value, depth: usize, text: &mut String) {
             for (position, Member { key, value, .. }) in members.iter().enumerate() {
                 text.push_str(if position > 0 { ",\n" } else { "\n" });
                 text.push_str(&indent);
-                write_text(key, text);
+                text.push_str(&quoted(key));
                 text.push_str(": ");
                 write_json(value, depth + 1, text);
             }
@@ -49,11 +49,7 @@ fn write_json(value: &Value, depth: usize, text: &mut String) {
 fn json_line(value: &Value) -> String {
     match &value.kind {
         Kind::Map(members) if !members.is_empty() => {
-            let member = |member: &Member| {
-                let mut text = String::new();
-                write_text(&member.key, &mut text);
-                format!("{text}: {}", json_line(&member.value))
-            };
+            let member = |member: &Member| format!("{}: {}", quoted(&member.key), json_line(&member.value));
             format!("{{ {} }}", members.iter().map(member).collect::<Vec<_>>().join(", "))
         }
         Kind::List(list) => format!("[{}]", list.iter().map(json_line).collect::<Vec<_>>().join(", ")),
@@ -134,9 +130,7 @@ pub fn scalar(text: &str) -> String {
     if first && plain && !words.contains(&text.to_ascii_lowercase().as_str()) {
         return text.to_owned();
     }
-    let mut quoted = String::new();
-    write_text(text, &mut quoted);
-    quoted
+    quoted(text)
 }
 
 /// Whether a line has room for this.

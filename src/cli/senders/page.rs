@@ -1,9 +1,18 @@
 //! One sender in full, for people.
 
-use super::{source, words};
+use hookwarden::config::dialects;
+use hookwarden::verify::bytes::json::Json;
+use hookwarden::verify::scheme::native::HeadPart;
+use serde_json::json;
+
+use super::{describe, source};
+use crate::cli::description::{self, Window};
 use crate::cli::layout::{labelled, point};
 use crate::cli::registry::{MadeBy, Sender};
 use crate::cli::terminal::{FAINT, GOOD, HEADING, STRONG, WARNING};
+
+/// What a sender's own window is counted from.
+const WINDOW: Window<'_> = Window { tolerance: None, from: "now" };
 
 /// Everything that is known of a sender. `all` is for those that are alike.
 pub fn of(sender: &Sender, all: &[Sender]) -> String {
@@ -11,12 +20,22 @@ pub fn of(sender: &Sender, all: &[Sender]) -> String {
     let dialects = sender.dialects();
     for (number, dialect) in (1_usize..).zip(&dialects) {
         if dialects.len() > 1 {
-            page.push_str(&format!("{HEADING}Way {number} of {}{HEADING:#}\n", dialects.len()));
+            page.push_str(&format!("{HEADING}Dialect {number} of {}{HEADING:#}\n", dialects.len()));
         }
-        for (label, text) in words::dialect(dialect) {
+        for (label, text) in description::dialect(dialect, WINDOW) {
             page.push_str(&labelled(label, &text));
         }
         page.push('\n');
+    }
+    if let Some(by) = sender.tolerance_by {
+        page.push_str(&labelled("Window", describe::tolerance_by(by)));
+    }
+    if let Some(retries) = &sender.retries {
+        page.push_str(&labelled("Repeats", &describe::retries(retries)));
+    }
+    let signed = signed_of_head(sender);
+    if !signed.is_empty() {
+        page.push_str(&labelled("Must stay", &describe::must_stay(&signed)));
     }
     page.push_str(&open(sender));
     page.push_str(&labelled("Secret", &secret(sender)));
@@ -24,7 +43,11 @@ pub fn of(sender: &Sender, all: &[Sender]) -> String {
     if let Some(networks) = &sender.networks {
         page.push_str(&labelled("Sends from", &format!("{} (read {})", networks.list.join(", "), networks.read)));
     }
-    page.push_str(&labelled("Evidence", &format!("{}: {}", sender.evidence, words::evidence(&sender.evidence))));
+    for (number, evidence) in sender.evidence.iter().enumerate() {
+        let label = if number == 0 { "Evidence" } else { "" };
+        let what = describe::evidence(&evidence.kind);
+        page.push_str(&labelled(label, &format!("{what}: {} (read {})", evidence.source, evidence.seen)));
+    }
     page.push_str(&labelled("Documentation", &sender.documentation));
     if let Some(alias) = &sender.alias {
         page.push_str(&labelled("Scheme of", alias));
@@ -43,6 +66,21 @@ pub fn of(sender: &Sender, all: &[Sender]) -> String {
     page
 }
 
+/// What of the head the sender signs, in any of its ways.
+pub fn signed_of_head(sender: &Sender) -> Vec<HeadPart> {
+    let with = sender.sample().map(|sample| sample.with).unwrap_or_default();
+    let with: serde_json::Map<_, _> = with.into_iter().map(|(name, value)| (name, json!(value))).collect();
+    let check = match with.is_empty() {
+        true => json!({ "provider": sender.name }),
+        false => json!({ "provider": sender.name, "with": with }),
+    };
+    let dialects = Json::parse(check.to_string().as_bytes()).ok().and_then(|check| dialects::of_check(&check).ok());
+    let mut parts: Vec<_> = dialects.unwrap_or_default().iter().flat_map(|(scheme, _)| scheme.signed_head()).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    parts
+}
+
 fn open(sender: &Sender) -> String {
     if sender.unprotected.is_empty() {
         return labelled("Not protected", &format!("{GOOD}nothing{GOOD:#} that a signature could"));
@@ -50,7 +88,7 @@ fn open(sender: &Sender) -> String {
     let mut page = String::new();
     for (number, word) in sender.unprotected.iter().enumerate() {
         let label = if number == 0 { "Not protected" } else { "" };
-        let (name, rest) = words::unprotected(word).split_once(':').unwrap_or((words::unprotected(word), ""));
+        let (name, rest) = describe::unprotected(word).split_once(':').unwrap_or((describe::unprotected(word), ""));
         let rest = if rest.is_empty() { String::new() } else { format!(":{rest}") };
         page.push_str(&labelled(label, &format!("{WARNING}{name}{WARNING:#}{rest}")));
     }
@@ -69,8 +107,8 @@ pub fn secret(sender: &Sender) -> String {
             .push_str(&format!(" Copy the sender's, or give it one of `hookwarden secret new --for {}`.", sender.name)),
         None => {}
     }
-    if let Some(prefix) = &sender.secret.prefix {
-        text.push_str(&format!(" It begins with {prefix}."));
+    if !sender.secret.prefixes.is_empty() {
+        text.push_str(&format!(" It begins with {}.", sender.secret.prefixes.join(" or ")));
     }
     if let Some(longest) = sender.secret.longest {
         text.push_str(&format!(" It has at most {longest} characters."));

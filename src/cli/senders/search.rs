@@ -1,5 +1,7 @@
 //! Finding senders by words, and those that were meant where a word is misspelt.
 
+use hookwarden::config::nearest::{all_nearest, plain};
+
 use crate::cli::registry::Sender;
 
 /// The most suggestions.
@@ -36,25 +38,14 @@ fn rank(sender: &Sender, word: &str) -> Option<u8> {
     }
 }
 
-/// The names nearest to the words, if any is near enough to be a slip of the fingers.
+/// The providers nearest to the words, if any is near enough to be a slip of the fingers.
 pub fn near(all: &[Sender], words: &[String]) -> Vec<&'static str> {
-    let wanted = plain(&words.concat());
-    let allowed = (wanted.chars().count() / 3).max(1);
-    let mut near: Vec<_> = all
-        .iter()
-        .filter_map(|sender| {
-            let parts = sender.name.split('-').chain(sender.title.split_whitespace()).map(plain);
-            let names = parts.chain([plain(sender.name), plain(&sender.title)]);
-            let distance = names.map(|name| strsim::osa_distance(&wanted, &name)).min()?;
-            (distance <= allowed).then_some((distance, sender.name))
-        })
-        .collect();
-    near.sort_unstable();
-    let best = near.first().map_or(0, |(distance, _)| *distance);
-    near.into_iter().filter(|(distance, _)| *distance == best).map(|(_, name)| name).take(MAX_NEAR).collect()
-}
-
-/// Letters and digits in lower case: `git-lab`, `GitLab` and `git lab` are one.
-fn plain(text: &str) -> String {
-    text.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    let spellings = all.iter().flat_map(|sender| {
+        let parts = sender.name.split('-').chain(sender.title.split_whitespace());
+        parts.chain([sender.name, &sender.title]).map(|spelling| (spelling, sender.name))
+    });
+    let mut near = all_nearest(&words.concat(), spellings);
+    near.dedup();
+    near.truncate(MAX_NEAR);
+    near
 }

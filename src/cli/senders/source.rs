@@ -54,10 +54,11 @@ fn guards(sender: &Sender) -> Vec<String> {
     }
     // What Envoy buffers unless it is told otherwise.
     guards.push(r#""max_body_bytes": 1048576"#.to_owned());
-    if sender.networks.is_some() {
-        guards.push(r#""allow_from": "provider""#.to_owned());
-    }
-    guards.push(r#""flood_limit": { "failures": 20, "per": "1m" }"#.to_owned());
+    // Published networks are clouds', whose addresses strangers share: a limit by address would count their failures.
+    guards.push(match sender.networks {
+        Some(_) => r#""allow_from": "provider""#.to_owned(),
+        None => r#""flood_limit": { "failures": 20, "per": "1m" }"#.to_owned(),
+    });
     guards
 }
 
@@ -68,7 +69,10 @@ fn replay_window(sender: &Sender) -> Duration {
     let written =
         dialects.iter().flat_map(|dialect| places.map(|place| dialect.pointer(place).and_then(Value::as_str)));
     let tolerances = written.flatten().filter_map(|text| humantime::parse_duration(text).ok());
-    tolerances.max().unwrap_or_default().saturating_mul(2).max(REPLAY_WINDOW)
+    let fresh = tolerances.max().unwrap_or_default().saturating_mul(2);
+    // A repetition that comes later would be a new event.
+    let repeated = sender.retries.as_ref().and_then(|retries| retries.span).unwrap_or_default();
+    fresh.max(repeated).max(REPLAY_WINDOW)
 }
 
 /// Whether the sender's keys are public.
@@ -79,5 +83,7 @@ pub fn takes_public_keys(sender: &Sender) -> bool {
 /// The variable of the environment that holds the secret.
 pub fn variable(sender: &Sender) -> String {
     let name = sender.name.to_uppercase().replace('-', "_");
+    // A variable's name begins with a letter.
+    let name = if name.starts_with(|first: char| first.is_ascii_digit()) { format!("HOOK_{name}") } else { name };
     format!("{name}_{}", if takes_public_keys(sender) { "PUBLIC_KEY" } else { "WEBHOOK_SECRET" })
 }

@@ -1,40 +1,41 @@
 //! Values inside of a body: members of JSON, fields of forms.
 
-use hookwarden::verify::expression::like;
-use hookwarden::verify::json::{Json, JsonPath};
-use hookwarden::verify::{content, percent};
+use hookwarden::verify::bytes::json::{Json, JsonPath};
+use hookwarden::verify::bytes::percent;
+use hookwarden::verify::expression::content;
+use hookwarden::verify::expression::native::like;
 
-use super::trouble::Trouble;
+use super::error::Error;
 
 /// A JSON body in which `value` stands where the steps lead. It is written anew, without white space.
-pub fn with_member(body: &[u8], steps: &[String], value: &[u8]) -> Result<Vec<u8>, Trouble> {
+pub fn with_member(body: &[u8], steps: &[String], value: &[u8]) -> Result<Vec<u8>, Error> {
     let mut json = match body.trim_ascii() {
         [] => Json::Null,
         text => content::parse_json(text).map_err(|_| {
-            Trouble::new("the body is not JSON without repeated keys, and this sender's proof stands in a JSON body")
+            Error::new("the body is not JSON without repeated keys, and this sender's proof stands in a JSON body")
         })?,
     };
     let name = steps.join(".");
     let text = String::from_utf8(value.to_vec())
-        .map_err(|_| Trouble::new(format!("the value of {name} is no text, and JSON holds nothing else")))?;
+        .map_err(|_| Error::new(format!("the value of {name} is not UTF-8, as JSON requires")))?;
     let present = JsonPath::parse(&name).and_then(|path| json.at(&path).cloned());
     if !json.set(steps, like(present.as_ref(), Json::Text(text))) {
-        return Err(Trouble::new(format!("the body has something else where {name} has to stand; give another body")));
+        return Err(Error::new(format!("the body has something else where {name} has to stand; give another body")));
     }
     Ok(json.to_string().into_bytes())
 }
 
 /// A form in which the field `name` is `value`. All else stays as it is written.
-pub fn with_field(body: &[u8], media_type: &[u8], name: &str, value: &[u8]) -> Result<Vec<u8>, Trouble> {
+pub fn with_field(body: &[u8], media_type: &[u8], name: &str, value: &[u8]) -> Result<Vec<u8>, Error> {
     let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
         Ok(with_urlencoded_field(body, name, value))
     } else if essence.eq_ignore_ascii_case(b"multipart/form-data") {
         let boundary = boundary(media_type)
-            .ok_or_else(|| Trouble::new("the Content-Type of the multipart form names no boundary"))?;
+            .ok_or_else(|| Error::new("the Content-Type of the multipart form names no boundary"))?;
         Ok(with_part(body, &boundary, name, value))
     } else {
-        Err(Trouble::new(format!(
+        Err(Error::new(format!(
             "this sender's proof reads the field {name:?} of a form, and the Content-Type is none; give the form as \
              --body, with --header 'Content-Type: application/x-www-form-urlencoded'"
         )))

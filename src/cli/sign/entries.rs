@@ -1,6 +1,6 @@
 //! The value at a signature's place while it is put together: one tag, or a list with other entries beside it.
 
-use hookwarden::verify::signature::Location;
+use hookwarden::verify::scheme::signature::Location;
 
 /// The entries, in order. The tag is not there yet.
 #[derive(Clone, Debug)]
@@ -74,11 +74,18 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// Sets the first entry.
-    pub fn set_first(&mut self, value: &[u8]) {
-        match self.list.first_mut() {
-            Some(Entry::Other(text)) => *text = value.to_vec(),
-            _ => self.list.insert(0, Entry::Other(value.to_vec())),
+    /// Whether the tag stands at this place, until something else has to.
+    pub fn is_tag(&self, number: usize) -> bool {
+        self.list.get(number) == Some(&Entry::Tag)
+    }
+
+    /// Sets the entry at this place, with empty ones before it where there are too few. The tag gives way.
+    pub fn set_at(&mut self, number: usize, value: &[u8]) {
+        while self.list.iter().position(|entry| *entry == Entry::Tag).is_some_and(|tag| tag <= number) {
+            self.insert_before_tag(Vec::new());
+        }
+        if let Some(entry) = self.list.get_mut(number) {
+            *entry = Entry::Other(value.to_vec());
         }
     }
 

@@ -8,46 +8,45 @@
 
 mod base;
 mod body;
-mod chance;
+mod builder;
 mod credential;
-mod draft;
+mod dialect;
 mod entries;
-mod forge;
+mod error;
 mod http;
 mod key;
-mod making;
 mod output;
 mod plan;
-mod proof;
+mod rng;
 mod secrets;
 mod send;
 mod signature;
 mod tamper;
 mod task;
 mod token;
-mod trouble;
-mod when;
+mod verifier;
+mod writer;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::{Denial, Verified};
 use serde_json::json;
 
 use super::Verdict;
 use super::clock;
+use super::environment::Environment;
 use super::terminal::{Failure, Terminal};
-use chance::Chance;
-use draft::{Draft, Url};
-use output::{About, Form};
-use plan::{Plan, Wishes};
-use proof::Proof;
-use secrets::Variables;
+use builder::{RequestBuilder, Url};
+use error::Error;
+use output::{Form, Metadata};
+use plan::{Options, Plan};
+use rng::Rng;
 use tamper::Tamper;
 use task::Task;
-use trouble::Trouble;
+use verifier::Verifier;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,7 +81,7 @@ pub struct Arguments {
     secret_file: Vec<PathBuf>,
     /// A file of lines NAME=value, read before the environment
     #[arg(long, value_name = "FILE", help_heading = "Secrets")]
-    env_file: Option<PathBuf>,
+    env_file: Option<String>,
     /// The secret of the configuration, by its id; the first that is valid and known otherwise
     #[arg(long, value_name = "ID", requires = "config", help_heading = "Secrets")]
     secret_id: Option<String>,
@@ -137,9 +136,9 @@ pub struct Arguments {
 
 /// A request that was made, and the verdict that it is made for.
 struct Signed {
-    draft: Draft,
+    builder: RequestBuilder,
     verdict: Result<Verified, Denial>,
-    proof: Proof,
+    verifier: Verifier,
     /// Whether the proof covers a part of the body only.
     is_partly_open: bool,
 }
@@ -147,17 +146,21 @@ struct Signed {
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
     check_standard_input(arguments)?;
     if let (Some(_), Some(Form::Curl | Form::Http | Form::Har)) = (&arguments.send, arguments.form) {
-        return Err(Failure::Told("--send shows the answer; with it, --as is json or nothing".to_owned()));
+        return Err(Failure::Message("--send shows the answer; with it, --as is json or nothing".to_owned()));
     }
-    let variables = Variables::read(arguments.env_file.as_deref())?;
-    let mut chance = Chance::new()?;
+    let environment = Environment::of_file_and_process(arguments.env_file.as_deref())?;
+    let mut rng = Rng::new()?;
     let now = match &arguments.at {
-        Some(text) => when::read(text, clock::now())?,
+        Some(text) => clock::read_relative(text, clock::now()).ok_or_else(|| {
+            Failure::Message(format!(
+                "--at {text}: not a time; use 2026-11-21T10:00:00Z, seconds since 1970, or a distance from now such as -10m"
+            ))
+        })?,
         None => clock::now(),
     };
     let (url, to) = (read_url(arguments.url.as_deref())?, read_url(arguments.send.as_deref())?);
     let task = match &arguments.config {
-        Some(path) => Task::source(path, arguments.source.as_deref(), arguments.provider.as_deref(), &variables)?,
+        Some(path) => Task::source(path, arguments.source.as_deref(), arguments.provider.as_deref(), &environment)?,
         None => {
             let with = read_with(&arguments.with)?;
             let name = arguments.provider.as_deref().unwrap_or_default();
@@ -165,33 +168,33 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
             Task::provider(name, &with, url.as_ref().or(to.as_ref()).or(default.as_ref()))?
         }
     };
-    let signed = sign(arguments, &task, (url.as_ref(), to.as_ref()), &variables, now, &mut chance)?;
+    let signed = sign(arguments, &task, (url.as_ref(), to.as_ref()), &environment, now, &mut rng)?;
     remark(arguments, &task, &signed, now, terminal);
 
-    let about = About {
+    let metadata = Metadata {
         of: task.of.clone(),
         now,
         expect: signed.verdict.as_ref().err().map_or("verified", |denial| denial.code()),
         event_id: event_id(&signed),
-        public_keys: signed.proof.public_keys.clone(),
+        public_keys: signed.verifier.public_keys.clone(),
     };
     let Some(to) = &to else {
         let form = arguments.form.unwrap_or(Form::Curl);
         // Past the terminal's own writer, which would take out what it holds for colours: a body is bytes.
         let mut out = io::stdout().lock();
-        out.write_all(&output::written(form, &signed.draft, &about))?;
+        out.write_all(&output::render(form, &signed.builder, &metadata))?;
         return Ok(out.flush().map(|()| Verdict::Good)?);
     };
-    let way = send::Way {
+    let options = send::SendOptions {
         to,
         timeout: Duration::from_secs(arguments.timeout),
         authorities: arguments.ca.as_deref(),
         trusts_anybody: arguments.insecure_tls,
     };
-    let answer = send::send(&signed.draft, &way)?;
+    let answer = send::send(&signed.builder, &options)?;
     let text = match arguments.form {
         Some(_) => {
-            format!("{:#}\n", json!({ "request": output::json(&signed.draft, &about), "answer": answer.json() }))
+            format!("{:#}\n", json!({ "request": output::json(&signed.builder, &metadata), "answer": answer.json() }))
         }
         None => answer.text(),
     };
@@ -203,91 +206,91 @@ fn sign(
     arguments: &Arguments,
     task: &Task,
     (url, to): (Option<&Url>, Option<&Url>),
-    variables: &Variables,
+    environment: &Environment,
     now: UnixTime,
-    chance: &mut Chance,
+    rng: &mut Rng,
 ) -> Result<Signed, Failure> {
-    let given = secrets::given(&arguments.secret_env, &arguments.secret_file, variables)?;
+    let given = secrets::given(&arguments.secret_env, &arguments.secret_file, environment)?;
     let choice = (arguments.secrets_of.as_deref(), arguments.secret_id.as_deref());
     let plan = Plan::new(task, &given, choice, now)?;
-    let wishes = Wishes {
+    let options = Options {
         event_id: arguments.event_id.clone(),
         keeps_body: arguments.body.is_some(),
         dialect: arguments.dialect.and_then(|number| usize::try_from(number.saturating_sub(1)).ok()),
         tamper: arguments.tamper,
     };
-    if wishes.event_id.is_some() && !base::has_event_id(task) {
-        return Err(Failure::Told(
+    if options.event_id.is_some() && !base::has_event_id(task) {
+        return Err(Failure::Message(
             "--event-id: this sender's scheme names no event id that is signed; put yours where it belongs with --header \
              or in the --body"
                 .to_owned(),
         ));
     }
     let mut bases = base::bases(task, url, to, arguments.body.as_deref())?;
-    for draft in &mut bases {
-        base::dress(draft, arguments.method.as_deref(), &arguments.header)?;
+    for builder in &mut bases {
+        base::dress(builder, arguments.method.as_deref(), &arguments.header)?;
         for step in &plan.steps {
-            base::choose_list(draft, step, url.is_some())?;
+            base::choose_list(builder, step, url.is_some())?;
         }
         if let Some(at) = &task.replay_id {
-            plan::write_replay_id(draft, at, &wishes, chance)?;
+            plan::write_replay_id(builder, at, &options, rng)?;
         }
     }
-    let proof = plan.proof()?;
-    let mut draft = plan.make(&bases, &wishes, now, chance)?;
-    let mut verdict = proof.judge(&draft, now);
+    let verifier = plan.verifier()?;
+    let mut builder = plan.make(&bases, &options, now, rng)?;
+    let mut verdict = verifier.verify(&builder, now);
     let mut is_partly_open = false;
     if arguments.tamper == Some(Tamper::Body) {
-        let changed = tamper::with_other_body(&draft, &plan.signatures_in_body(&draft), &proof, now)?;
+        let changed = tamper::with_other_body(&builder, &plan.signatures_in_body(&builder), &verifier, now)?;
         is_partly_open = changed.is_partly_open;
-        (draft, verdict) = (changed.draft, Err(changed.denial));
+        (builder, verdict) = (changed.builder, Err(changed.denial));
     }
     match (arguments.tamper, &verdict) {
         (None, Ok(_)) => {}
         (Some(tamper), Err(denial)) if tamper.explains(*denial) => {}
         (None, Err(denial)) => {
-            return Err(Trouble::denied(*denial, "the request that came out would be refused").into());
+            return Err(Error::denied(*denial, "the resulting request would be denied").into());
         }
         (Some(tamper), verdict) => {
             let verdict = verdict.as_ref().err().map_or("verified", |denial| denial.code());
-            return Err(Failure::Told(format!(
+            return Err(Failure::Message(format!(
                 "this sender's request cannot be wrong in its {} alone: {verdict}",
                 tamper.name()
             )));
         }
     }
-    Ok(Signed { draft, verdict, proof, is_partly_open })
+    Ok(Signed { builder, verdict, verifier, is_partly_open })
 }
 
 /// What the operator should know about the request beside itself.
 fn remark(arguments: &Arguments, task: &Task, signed: &Signed, now: UnixTime, terminal: &mut Terminal) {
     if let (Some(tamper), Err(denial)) = (arguments.tamper, &signed.verdict) {
-        terminal.note(&format!("wrong on purpose in its {}: to be refused as {}", tamper.name(), denial.code()));
+        terminal.note(&format!("tampered with its {}: expected to be denied as {}", tamper.name(), denial.code()));
     }
     if signed.is_partly_open {
         terminal.note(
-            "remark: this sender covers a part of the body only, and what was changed is in it; the rest is open",
+            "note: this sender signs only part of the body, and the change is in that part; the rest is unprotected",
         );
     }
     let Some(configured) = &task.configured else { return };
-    let (authority, path) = (signed.draft.url.authority.as_bytes(), signed.draft.url.path().as_bytes());
+    let (authority, path) = (signed.builder.url.authority.as_bytes(), signed.builder.url.path().as_bytes());
     match configured.policy.routes.find(authority, path) {
         Ok(found) if found == configured.position => {}
         _ => terminal.note(&format!(
-            "remark: {} is not what the source {} matches; --url or --send names another place",
-            signed.draft.url, task.of.1
+            "note: {} does not match the source {}; --url or --send names another URL",
+            signed.builder.url, task.of.1
         )),
     }
     if arguments.tamper.is_none()
         && let Some(requirement) = configured.requirement()
-        && proof::judge(requirement, &signed.draft, now).is_err()
+        && requirement.verify(&signed.builder.head(), &signed.builder.body, now).is_err()
     {
-        let what = if signed.proof.public_keys.is_empty() {
-            "the secret that was given is none of the configuration's"
+        let what = if signed.verifier.public_keys.is_empty() {
+            "the given secret is not in the configuration"
         } else {
-            "the public half of the key that was given is none of the configuration's \"keys\"; --as json shows it"
+            "the public half of the given key is not among the configuration's \"keys\"; --as json shows it"
         };
-        terminal.note(&format!("remark: {what}: the source as it is configured refuses this request"));
+        terminal.note(&format!("note: {what}: the source as configured denies this request"));
     }
 }
 
@@ -301,7 +304,9 @@ fn event_id(signed: &Signed) -> Option<String> {
 fn check_standard_input(arguments: &Arguments) -> Result<(), Failure> {
     let files = arguments.secret_file.iter().chain(&arguments.body).chain(&arguments.config);
     if files.filter(|path| path.to_str() == Some("-")).count() > 1 {
-        return Err(Failure::Told("only one of --config, --body and --secret-file can be standard input".to_owned()));
+        return Err(Failure::Message(
+            "only one of --config, --body and --secret-file can be standard input".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -313,7 +318,7 @@ fn read_url(text: Option<&str>) -> Result<Option<Url>, Failure> {
 fn read_with(pairs: &[String]) -> Result<Vec<(String, String)>, Failure> {
     let pairs = pairs.iter().map(|pair| match pair.split_once('=') {
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        None => Err(Failure::Told(format!("--with {pair}: is no NAME=VALUE"))),
+        None => Err(Failure::Message(format!("--with {pair}: not NAME=VALUE"))),
     });
     pairs.collect()
 }

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use hookwarden::verify::timestamp::{UnixTime, write_rfc3339};
+use hookwarden::verify::primitives::native::write_rfc3339;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::builder::RequestBuilder;
 
 /// How a request is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -21,7 +22,7 @@ pub enum Form {
 }
 
 /// What is known of a request beside itself.
-pub struct About {
+pub struct Metadata {
     /// The provider or the source that it is for.
     pub of: (&'static str, String),
     /// The time for which it is made.
@@ -36,26 +37,26 @@ pub struct About {
 const MAX_ARGUMENT: usize = 100_000;
 
 /// The request in this form.
-pub fn written(form: Form, draft: &Draft, about: &About) -> Vec<u8> {
+pub fn render(form: Form, builder: &RequestBuilder, metadata: &Metadata) -> Vec<u8> {
     match form {
-        Form::Curl => curl(draft).into_bytes(),
-        Form::Http => http(draft),
-        Form::Json => format!("{:#}\n", json(draft, about)).into_bytes(),
-        Form::Har => format!("{:#}\n", har(draft, about)).into_bytes(),
+        Form::Curl => curl(builder).into_bytes(),
+        Form::Http => http(builder),
+        Form::Json => format!("{:#}\n", json(builder, metadata)).into_bytes(),
+        Form::Har => format!("{:#}\n", har(builder, metadata)).into_bytes(),
     }
 }
 
 /// The request as a JSON object, as the vectors in `providers/` have them.
-pub fn json(draft: &Draft, about: &About) -> Value {
-    let (kind, name) = &about.of;
+pub fn json(builder: &RequestBuilder, metadata: &Metadata) -> Value {
+    let (kind, name) = &metadata.of;
     let headers: Vec<_> =
-        draft.headers.iter().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect();
+        builder.headers.iter().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect();
     let mut object = json!({
-        "method": draft.method,
-        "url": draft.url.to_string(),
+        "method": builder.method,
+        "url": builder.url.to_string(),
         "headers": headers,
-        "now": seconds(about.now),
-        "expect": about.expect,
+        "now": seconds(metadata.now),
+        "expect": metadata.expect,
     });
     let mut add = |name: &str, value: Value| {
         if let Some(members) = object.as_object_mut() {
@@ -63,58 +64,59 @@ pub fn json(draft: &Draft, about: &About) -> Value {
         }
     };
     add(kind, json!(name));
-    match std::str::from_utf8(&draft.body) {
+    match std::str::from_utf8(&builder.body) {
         Ok(body) => add("body", json!(body)),
-        Err(_) => add("body_base64", json!(base64(&draft.body))),
+        Err(_) => add("body_base64", json!(base64(&builder.body))),
     }
-    if let Some(id) = &about.event_id {
+    if let Some(id) = &metadata.event_id {
         add("event_id", json!(id));
     }
-    if !about.public_keys.is_empty() {
-        add("public_keys", json!(about.public_keys));
+    if !metadata.public_keys.is_empty() {
+        add("public_keys", json!(metadata.public_keys));
     }
     object
 }
 
 /// HTTP/1.1 (RFC 9112).
-fn http(draft: &Draft) -> Vec<u8> {
-    let mut head =
-        format!("{} {} HTTP/1.1\r\nHost: {}\r\n", draft.method, draft.url.target, draft.url.authority).into_bytes();
-    for (name, value) in &draft.headers {
+fn http(builder: &RequestBuilder) -> Vec<u8> {
+    let mut head = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", builder.method, builder.url.target, builder.url.authority)
+        .into_bytes();
+    for (name, value) in &builder.headers {
         head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     }
-    let has_length = draft.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    if !has_length && (!draft.body.is_empty() || draft.method != "GET") {
-        head.extend(format!("Content-Length: {}\r\n", draft.body.len()).into_bytes());
+    let has_length = builder.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    if !has_length && (!builder.body.is_empty() || builder.method != "GET") {
+        head.extend(format!("Content-Length: {}\r\n", builder.body.len()).into_bytes());
     }
-    [head.as_slice(), b"\r\n", &draft.body].concat()
+    [head.as_slice(), b"\r\n", &builder.body].concat()
 }
 
 /// HTTP Archive 1.2.
-fn har(draft: &Draft, about: &About) -> Value {
+fn har(builder: &RequestBuilder, metadata: &Metadata) -> Value {
     let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let pair = |name: &str, value: &[u8]| json!({ "name": name, "value": lossy(value) });
-    let host = pair("Host", draft.url.authority.as_bytes());
+    let host = pair("Host", builder.url.authority.as_bytes());
     let headers: Vec<_> =
-        std::iter::once(host).chain(draft.headers.iter().map(|(name, value)| pair(name, value))).collect();
-    let query = draft.url.target.split_once('?').map_or("", |(_, query)| query);
-    let query: Vec<_> =
-        hookwarden::verify::percent::pairs(query.as_bytes()).map(|(name, value)| pair(&lossy(&name), &value)).collect();
+        std::iter::once(host).chain(builder.headers.iter().map(|(name, value)| pair(name, value))).collect();
+    let query = builder.url.target.split_once('?').map_or("", |(_, query)| query);
+    let query: Vec<_> = hookwarden::verify::bytes::percent::pairs(query.as_bytes())
+        .map(|(name, value)| pair(&lossy(&name), &value))
+        .collect();
     let mut request = json!({
-        "method": draft.method,
-        "url": draft.url.to_string(),
+        "method": builder.method,
+        "url": builder.url.to_string(),
         "httpVersion": "HTTP/1.1",
         "cookies": [],
         "headers": headers,
         "queryString": query,
         "headersSize": -1,
-        "bodySize": draft.body.len(),
+        "bodySize": builder.body.len(),
     });
-    if !draft.body.is_empty() {
-        let media_type = lossy(draft.header("content-type").unwrap_or_default());
-        let data = match std::str::from_utf8(&draft.body) {
+    if !builder.body.is_empty() {
+        let media_type = lossy(builder.header("content-type").unwrap_or_default());
+        let data = match std::str::from_utf8(&builder.body) {
             Ok(text) => json!({ "mimeType": media_type, "text": text }),
-            Err(_) => json!({ "mimeType": media_type, "text": base64(&draft.body), "encoding": "base64" }),
+            Err(_) => json!({ "mimeType": media_type, "text": base64(&builder.body), "encoding": "base64" }),
         };
         if let Some(members) = request.as_object_mut() {
             members.insert("postData".to_owned(), data);
@@ -136,7 +138,7 @@ fn har(draft: &Draft, about: &About) -> Value {
             "version": "1.2",
             "creator": { "name": "hookwarden", "version": env!("CARGO_PKG_VERSION") },
             "entries": [{
-                "startedDateTime": write_rfc3339(about.now, 3),
+                "startedDateTime": write_rfc3339(metadata.now, 3),
                 "time": 0,
                 "request": request,
                 "response": response,
@@ -148,16 +150,16 @@ fn har(draft: &Draft, about: &About) -> Value {
 }
 
 /// A command line that sends exactly this.
-fn curl(draft: &Draft) -> String {
+fn curl(builder: &RequestBuilder) -> String {
     let mut lines =
-        vec![format!("--request {} {}", quoted(draft.method.as_bytes()), quoted(draft.url.to_string().as_bytes()))];
-    if draft.url.target.contains(['[', ']', '{', '}']) {
+        vec![format!("--request {} {}", quoted(builder.method.as_bytes()), quoted(builder.url.to_string().as_bytes()))];
+    if builder.url.target.contains(['[', ']', '{', '}']) {
         lines.push("--globoff".to_owned());
     }
-    if draft.url.path().split('/').any(|step| matches!(step, "." | "..")) {
+    if builder.url.path().split('/').any(|step| matches!(step, "." | "..")) {
         lines.push("--path-as-is".to_owned());
     }
-    for (name, value) in &draft.headers {
+    for (name, value) in &builder.headers {
         // What has a semicolon in place of the colon is sent although it is empty.
         let line = match value.as_slice() {
             [] => [name.as_bytes(), b";"].concat(),
@@ -165,16 +167,16 @@ fn curl(draft: &Draft) -> String {
         };
         lines.push(format!("--header {}", quoted(&line)));
     }
-    let has_body = !draft.body.is_empty() || !matches!(draft.method.as_str(), "GET" | "HEAD");
-    if has_body && !draft.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+    let has_body = !builder.body.is_empty() || !matches!(builder.method.as_str(), "GET" | "HEAD");
+    if has_body && !builder.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         // Or curl says that it is a form.
         lines.push("--header 'Content-Type:'".to_owned());
     }
     let mut before = String::new();
-    if has_body && is_argument(&draft.body) {
-        lines.push(format!("--data-binary {}", quoted(&draft.body)));
+    if has_body && is_argument(&builder.body) {
+        lines.push(format!("--data-binary {}", quoted(&builder.body)));
     } else if has_body {
-        let _ = write!(before, "printf %s '{}' | base64 --decode | ", base64(&draft.body));
+        let _ = write!(before, "printf %s '{}' | base64 --decode | ", base64(&builder.body));
         lines.push("--data-binary @-".to_owned());
     }
     format!("{before}curl {}\n", lines.join(" \\\n  "))
@@ -213,7 +215,7 @@ fn quoted(text: &[u8]) -> String {
 }
 
 fn base64(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&hookwarden::verify::encoding::encode_base64(bytes)).into_owned()
+    String::from_utf8_lossy(&hookwarden::verify::bytes::encoding::encode_base64(bytes)).into_owned()
 }
 
 fn seconds(time: UnixTime) -> u64 {

@@ -1,22 +1,23 @@
-//! Which way of proving a request is gone: a key for every check, and the first dialect that can be made.
+//! What a request is signed with: a key for every check, and the first dialect that can be signed.
 
-use hookwarden::verify::check::Condition;
-use hookwarden::verify::expression::{Expression, Origin};
-use hookwarden::verify::request::Request;
+use hookwarden::config::dialects::Dialect;
+use hookwarden::verify::expression::Expression;
+use hookwarden::verify::expression::native::Origin;
+use hookwarden::verify::key::keyring::Selector;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::scheme::Scheme;
-use hookwarden::verify::timestamp::UnixTime;
 
-use super::chance::Chance;
-use super::draft::{Draft, View};
-use super::forge::{self, Dialect};
+use super::builder::{RequestBuilder, View};
+use super::dialect;
+use super::error::Error;
 use super::key::Key;
-use super::making::{Making, Order};
-use super::proof::{Part, Proof};
+use super::rng::Rng;
 use super::tamper::{self, Tamper};
-use super::task::{Check, Selector, Task};
-use super::trouble::Trouble;
+use super::task::{Check, Task};
+use super::verifier::{Part, Verifier};
+use super::writer::{SchemeWriter, SigningContext};
 
-/// A check of every group, with the key that it is proved with.
+/// A check of every group, with the key that it is verified with.
 pub struct Plan<'t> {
     pub steps: Vec<Step<'t>>,
 }
@@ -29,9 +30,9 @@ pub struct Step<'t> {
     pub list: Option<(&'t Selector, &'t str)>,
 }
 
-/// What the operator wants of the request, beside its proof.
+/// What the command line asks for.
 #[derive(Clone, Default)]
-pub struct Wishes {
+pub struct Options {
     pub event_id: Option<String>,
     pub keeps_body: bool,
     /// The dialect, counted from 0.
@@ -39,9 +40,9 @@ pub struct Wishes {
     pub tamper: Option<Tamper>,
 }
 
-/// A request that is proved, and which dialect of each step was taken.
+/// A request that is verified, and which dialect of each step was taken.
 struct Made {
-    draft: Draft,
+    builder: RequestBuilder,
     dialects: Vec<usize>,
 }
 
@@ -52,7 +53,7 @@ impl<'t> Plan<'t> {
         given: &[Key],
         (list, id): (Option<&str>, Option<&str>),
         now: UnixTime,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, Error> {
         let mut given = given.iter();
         let replaces_all = given.len() >= task.groups.len();
         let mut steps = Vec::new();
@@ -74,36 +75,42 @@ impl<'t> Plan<'t> {
             steps.push(step);
         }
         if given.next().is_some() {
-            return Err(Trouble::new("more secrets were given than there are checks; give one for each"));
+            return Err(Error::new("more secrets were given than there are checks; give one for each"));
         }
         Ok(Self { steps })
     }
 
-    /// What proves that the request is right.
-    pub fn proof(&self) -> Result<Proof, Trouble> {
+    /// What verifies the request.
+    pub fn verifier(&self) -> Result<Verifier, Error> {
         let parts: Vec<_> = self.steps.iter().map(Step::part).collect();
-        Proof::new(&parts)
+        Verifier::new(&parts)
     }
 
     /// Makes the first of `bases` that can be made.
-    pub fn make(&self, bases: &[Draft], wishes: &Wishes, now: UnixTime, chance: &mut Chance) -> Result<Draft, Trouble> {
+    pub fn make(
+        &self,
+        bases: &[RequestBuilder],
+        options: &Options,
+        now: UnixTime,
+        rng: &mut Rng,
+    ) -> Result<RequestBuilder, Error> {
         let mut first = None;
         for base in bases {
-            match self.make_from(base, wishes, now, chance) {
-                Ok(made) => return self.spoil(base, made, wishes, now, chance),
-                Err(trouble) => first = first.or(Some(trouble)),
+            match self.make_from(base, options, now, rng) {
+                Ok(made) => return self.tampered(base, made, options, now, rng),
+                Err(error) => first = first.or(Some(error)),
             }
         }
-        Err(first.unwrap_or_else(|| Trouble::new("there is nothing to make a request of")))
+        Err(first.unwrap_or_else(|| Error::new("there is no request to start from")))
     }
 
     /// The signatures that stand in the body, as they are written there.
-    pub fn signatures_in_body(&self, draft: &Draft) -> Vec<Vec<u8>> {
+    pub fn signatures_in_body(&self, builder: &RequestBuilder) -> Vec<Vec<u8>> {
         let schemes = self.steps.iter().flat_map(|step| &step.check.dialects).map(|(scheme, _)| scheme);
         schemes
             .filter_map(|scheme| match scheme {
                 Scheme::Signature(scheme) if scheme.each.is_none() && scheme.signature.place.needs_body() => {
-                    let read = draft.read(View::default(), |facts| {
+                    let read = builder.read(View::default(), |facts| {
                         let values = scheme.signature.place.values(facts)?;
                         Ok(values.into_iter().map(|value| value.into_owned()).collect::<Vec<_>>())
                     });
@@ -115,24 +122,24 @@ impl<'t> Plan<'t> {
             .collect()
     }
 
-    fn make_from(&self, base: &Draft, wishes: &Wishes, now: UnixTime, chance: &mut Chance) -> Result<Made, Trouble> {
-        let mut draft = base.clone();
+    fn make_from(&self, base: &RequestBuilder, options: &Options, now: UnixTime, rng: &mut Rng) -> Result<Made, Error> {
+        let mut builder = base.clone();
         let mut dialects = vec![0; self.steps.len()];
         for (position, step) in self.in_order() {
-            let (next, dialect) = step.make(&draft, wishes, now, chance)?;
-            draft = next;
+            let (next, dialect) = step.make(&builder, options, now, rng)?;
+            builder = next;
             if let Some(own) = dialects.get_mut(position) {
                 *own = dialect;
             }
         }
-        self.proof()?.judge(&draft, now).map_err(|denial| {
-            Trouble::denied(
+        self.verifier()?.verify(&builder, now).map_err(|denial| {
+            Error::denied(
                 denial,
-                "the request that came out would be refused; the checks of this source contradict \
+                "the resulting request would be denied; the checks of this source contradict \
                  each other, or the scheme signs its own signature",
             )
         })?;
-        Ok(Made { draft, dialects })
+        Ok(Made { builder, dialects })
     }
 
     /// What writes into the body comes first, and what covers the whole head last.
@@ -140,21 +147,21 @@ impl<'t> Plan<'t> {
         let mut steps: Vec<_> = self.steps.iter().enumerate().collect();
         steps.sort_by_key(|(_, step)| {
             let schemes = || step.check.dialects.iter().map(|(scheme, _)| scheme);
-            (!schemes().any(forge::writes_body), schemes().any(forge::covers_head))
+            (!schemes().any(dialect::writes_body), schemes().any(dialect::covers_head))
         });
         steps
     }
 
     /// The same request, wrong in the one way that was asked for; the body is changed later, when all is signed.
-    fn spoil(
+    fn tampered(
         &self,
-        base: &Draft,
+        base: &RequestBuilder,
         made: Made,
-        wishes: &Wishes,
+        options: &Options,
         now: UnixTime,
-        chance: &mut Chance,
-    ) -> Result<Draft, Trouble> {
-        let Some(tamper) = wishes.tamper else { return Ok(made.draft) };
+        rng: &mut Rng,
+    ) -> Result<RequestBuilder, Error> {
+        let Some(tamper) = options.tamper else { return Ok(made.builder) };
         let dialect = |position: usize| {
             let step = self.steps.get(position)?;
             step.check.dialects.get(made.dialects.get(position).copied()?)
@@ -167,97 +174,97 @@ impl<'t> Plan<'t> {
             })
         };
         let Some(wrong) = fitting(false).or_else(|| fitting(true)) else {
-            return Err(Trouble::new(match tamper {
+            return Err(Error::new(match tamper {
                 Tamper::Timestamp => {
-                    "this sender signs no time, so that a request of any age is taken: there is nothing to be refused"
+                    "this sender signs no time, so that a request of any age is taken: no request would be denied"
                 }
                 _ => {
-                    "the proof is the secret itself and covers nothing, so that a changed body is taken: there is nothing to be refused"
+                    "the proof is the secret itself and covers nothing, so that a changed body is taken: no request would be denied"
                 }
             }));
         };
         if tamper == Tamper::Body {
-            return Ok(made.draft);
+            return Ok(made.builder);
         }
-        let mut draft = base.clone();
+        let mut builder = base.clone();
         for (position, step) in self.in_order() {
             let Some(dialect) = dialect(position) else { continue };
             let tamper = Some(tamper).filter(|_| position == wrong);
-            draft = step.make_as(dialect, &draft, wishes, tamper, now, chance)?;
+            builder = step.make_as(dialect, &builder, options, tamper, now, rng)?;
         }
-        Ok(draft)
+        Ok(builder)
     }
 }
 
 impl Step<'_> {
     /// The check and its key.
     pub fn part(&self) -> Part<'_> {
-        Part { check: &self.check.json, dialects: &self.check.dialects, key: &self.key }
+        Part { check: &self.check.entry.json, dialects: &self.check.dialects, key: &self.key }
     }
 
-    /// Makes the first dialect that can be made, beginning with that which the request speaks already.
+    /// Makes the first dialect that can be made, beginning with the one that the request is in already.
     fn make(
         &self,
-        base: &Draft,
-        wishes: &Wishes,
+        base: &RequestBuilder,
+        options: &Options,
         now: UnixTime,
-        chance: &mut Chance,
-    ) -> Result<(Draft, usize), Trouble> {
-        let proof = Proof::new(&[self.part()])?;
-        let mut order: Vec<_> = self.check.dialects.iter().enumerate().collect();
-        match wishes.dialect {
-            Some(wanted) => order.retain(|(position, _)| *position == wanted),
-            None => order.sort_by_key(|(_, dialect)| !speaks(dialect, base)),
+        rng: &mut Rng,
+    ) -> Result<(RequestBuilder, usize), Error> {
+        let verifier = Verifier::new(&[self.part()])?;
+        let mut candidates: Vec<_> = self.check.dialects.iter().enumerate().collect();
+        match options.dialect {
+            Some(wanted) => candidates.retain(|(position, _)| *position == wanted),
+            None => candidates.sort_by_key(|(position, _)| *position != verifier.deciding_dialect(base)),
         }
         let mut first = None;
-        for (position, dialect) in order {
-            let made = self.make_as(dialect, base, wishes, None, now, chance).and_then(|draft| {
-                let judged = proof.judge(&draft, now).map(|_| draft);
-                judged.map_err(|denial| Trouble::denied(denial, "the request that came out would be refused"))
+        for (position, dialect) in candidates {
+            let made = self.make_as(dialect, base, options, None, now, rng).and_then(|builder| {
+                let judged = verifier.verify(&builder, now).map(|_| builder);
+                judged.map_err(|denial| Error::denied(denial, "the resulting request would be denied"))
             });
             match made {
-                Ok(draft) => return Ok((draft, position)),
-                Err(trouble) => first = first.or(Some(trouble)),
+                Ok(builder) => return Ok((builder, position)),
+                Err(error) => first = first.or(Some(error)),
             }
         }
         let count = self.check.dialects.len();
-        Err(first.unwrap_or_else(|| Trouble::new(format!("--dialect goes from 1 to {count} for this sender"))))
+        Err(first.unwrap_or_else(|| Error::new(format!("--dialect goes from 1 to {count} for this sender"))))
     }
 
     fn make_as(
         &self,
         dialect: &Dialect,
-        base: &Draft,
-        wishes: &Wishes,
+        base: &RequestBuilder,
+        options: &Options,
         tamper: Option<Tamper>,
         now: UnixTime,
-        chance: &mut Chance,
-    ) -> Result<Draft, Trouble> {
-        let mut draft = base.clone();
+        rng: &mut Rng,
+    ) -> Result<RequestBuilder, Error> {
+        let mut builder = base.clone();
         // What another way of the sender reads would be a second proof, and an old one.
         let own = headers(&dialect.0);
         let others = self.check.dialects.iter().flat_map(|(scheme, _)| headers(scheme));
         for name in others.filter(|name| !own.contains(name)) {
-            draft.remove_header(name);
+            builder.remove_header(name);
         }
         let strange;
         let key = if tamper == Some(Tamper::Secret) {
-            strange = self.key.strange();
+            strange = self.key.replaced();
             &strange
         } else {
             &self.key
         };
-        let mut order = Order {
+        let mut context = SigningContext {
             at: if tamper == Some(Tamper::Timestamp) { tamper::too_long_ago(&dialect.0, now) } else { now },
-            event_id: wishes.event_id.clone(),
-            keeps_body: wishes.keeps_body,
-            spoils_tag: tamper == Some(Tamper::Signature),
+            event_id: options.event_id.clone(),
+            keeps_body: options.keeps_body,
+            tampers_with_tag: tamper == Some(Tamper::Signature),
             is_late: tamper == Some(Tamper::Timestamp),
             key,
-            chance,
+            rng,
         };
-        forge::make(dialect, &mut draft, &mut order)?;
-        Ok(draft)
+        dialect::make(dialect, &mut builder, &mut context)?;
+        Ok(builder)
     }
 }
 
@@ -271,58 +278,29 @@ fn headers(scheme: &Scheme) -> Vec<&str> {
     headers
 }
 
-/// Whether the request has the proof of this dialect, be it right or wrong.
-fn speaks((scheme, when): &Dialect, draft: &Draft) -> bool {
-    let head = draft.head();
-    let values = match scheme {
-        Scheme::Signature(scheme) if !scheme.signature.place.needs_body() => draft.read(View::default(), |facts| {
-            let values = scheme.signature.place.values(facts)?;
-            Ok(values.into_iter().map(|value| value.into_owned()).collect::<Vec<_>>())
-        }),
-        _ => Ok(Vec::new()),
-    };
-    let entries: Vec<Vec<u8>> = match (scheme, values) {
-        (Scheme::Signature(scheme), Ok(values)) => {
-            let values: Vec<_> = values.iter().map(|value| std::borrow::Cow::Borrowed(value.as_slice())).collect();
-            let first = scheme.signature.sets(&values).into_iter().next().unwrap_or_default();
-            first.into_iter().map(<[u8]>::to_vec).collect()
-        }
-        _ => Vec::new(),
-    };
-    let view = View { entries: &entries, ..View::default() };
-    match when {
-        None => scheme.is_presented(Request::new(&head)),
-        Some(Condition::Present(at)) => draft.read(view, |facts| at.value(facts)).is_ok(),
-        Some(Condition::Equal(left, right)) => {
-            let texts = draft.read(view, |facts| Ok((left.render(facts)?, right.render(facts)?)));
-            matches!(texts, Ok((left, right)) if left == right)
-        }
-    }
-}
-
 /// Puts an id where a source remembers its events by, beside what the scheme itself has.
 pub fn write_replay_id(
-    draft: &mut Draft,
+    builder: &mut RequestBuilder,
     at: &Expression,
-    wishes: &Wishes,
-    chance: &mut Chance,
-) -> Result<(), Trouble> {
-    let mut making = Making::new(draft);
-    let present = making.read(at).ok();
+    options: &Options,
+    rng: &mut Rng,
+) -> Result<(), Error> {
+    let mut writer = SchemeWriter::new(builder);
+    let present = writer.read(at).ok();
     let in_body = matches!(at.origin(), Origin::Json(_) | Origin::Form(_) | Origin::Body | Origin::Other);
-    let id = match (&wishes.event_id, &present) {
+    let id = match (&options.event_id, &present) {
         (Some(id), _) => id.clone(),
-        (None, Some(_)) if in_body && wishes.keeps_body => return Ok(()),
-        (None, Some(present)) => chance.id_like(&String::from_utf8_lossy(present)),
-        (None, None) => chance.uuid(),
+        (None, Some(_)) if in_body && options.keeps_body => return Ok(()),
+        (None, Some(present)) => rng.id_like(&String::from_utf8_lossy(present)),
+        (None, None) => rng.uuid(),
     };
-    making.write(at, id.as_bytes())
+    writer.write(at, id.as_bytes())
 }
 
-fn no_key(check: Option<&Check>) -> Trouble {
+fn no_key(check: Option<&Check>) -> Error {
     let is_public = check.is_some_and(|check| check.dialects.iter().all(|(scheme, _)| scheme.takes_public_keys()));
-    let is_configured = check.is_some_and(Check::has_secrets);
-    Trouble::new(match (is_public, is_configured) {
+    let is_configured = check.is_some_and(|check| !check.entry.lists.is_empty());
+    Error::new(match (is_public, is_configured) {
         (true, _) => {
             "this sender signs with a private key, which only it has: make a pair (such as with `openssl genpkey`), give \
              the private half with --secret-file FILE, and configure the public one"

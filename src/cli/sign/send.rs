@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use ureq::http::Request;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 
-use super::draft::{Draft, Url};
+use super::builder::{RequestBuilder, Url};
 use crate::cli::terminal::Failure;
 
 /// The most of an answer that is read, in bytes. Receivers answer with a word or nothing.
 const MAX_ANSWER: u64 = 64 * 1024;
 
 /// How the request goes out.
-pub struct Way<'a> {
+pub struct SendOptions<'a> {
     /// Where to: scheme, host and port. The path and the query are the request's own.
     pub to: &'a Url,
     pub timeout: Duration,
@@ -35,41 +35,42 @@ pub struct Answer {
 }
 
 /// Sends the request. Redirects are an answer like others: a webhook's sender does not follow them.
-pub fn send(draft: &Draft, way: &Way<'_>) -> Result<Answer, Failure> {
-    let mut tls = TlsConfig::builder().disable_verification(way.trusts_anybody);
-    if let Some(path) = way.authorities {
+pub fn send(builder: &RequestBuilder, options: &SendOptions<'_>) -> Result<Answer, Failure> {
+    let mut tls = TlsConfig::builder().disable_verification(options.trusts_anybody);
+    if let Some(path) = options.authorities {
         tls = tls.root_certs(RootCerts::new_with_certs(&certificates(path)?));
     }
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
         .max_redirects(0)
-        .timeout_global(Some(way.timeout))
+        .timeout_global(Some(options.timeout))
         .user_agent(concat!("hookwarden/", env!("CARGO_PKG_VERSION")))
         .tls_config(tls.build())
         .build()
         .new_agent();
-    let uri = format!("{}{}", way.to.origin(), draft.url.target);
-    let mut request = Request::builder().method(draft.method.as_str()).uri(&uri);
-    if draft.url.authority != way.to.authority {
-        request = request.header("host", &draft.url.authority);
+    let uri = format!("{}{}", options.to.origin(), builder.url.target);
+    let mut request = Request::builder().method(builder.method.as_str()).uri(&uri);
+    if builder.url.authority != options.to.authority {
+        request = request.header("host", &builder.url.authority);
     }
-    for (name, value) in draft.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length")) {
+    for (name, value) in builder.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length")) {
         request = request.header(name, value.as_slice());
     }
-    let cannot = |what: &dyn std::fmt::Display| Failure::Told(format!("the request to {uri} cannot be sent: {what}"));
-    let sent = match draft.body.as_slice() {
-        [] if matches!(draft.method.as_str(), "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
+    let cannot =
+        |what: &dyn std::fmt::Display| Failure::Message(format!("the request to {uri} cannot be sent: {what}"));
+    let sent = match builder.body.as_slice() {
+        [] if matches!(builder.method.as_str(), "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
             agent.run(request.body(()).map_err(|error| cannot(&error))?)
         }
         body => agent.run(request.body(body).map_err(|error| cannot(&error))?),
     };
-    let mut response = sent.map_err(|error| unanswered(&uri, &error, way))?;
+    let mut response = sent.map_err(|error| unanswered(&uri, &error, options))?;
     let reader = response.body_mut().with_config().limit(MAX_ANSWER);
     let body = match reader.read_to_vec() {
         Ok(body) => body,
         Err(ureq::Error::BodyExceedsLimit(_)) => b"(a longer body than is shown)".to_vec(),
-        Err(error) => return Err(unanswered(&uri, &error, way)),
+        Err(error) => return Err(unanswered(&uri, &error, options)),
     };
     let headers = response
         .headers()
@@ -84,7 +85,7 @@ pub fn send(draft: &Draft, way: &Way<'_>) -> Result<Answer, Failure> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Failure> {
-    let wrong = |what: &dyn std::fmt::Display| Failure::Told(format!("{}: {what}", path.display()));
+    let wrong = |what: &dyn std::fmt::Display| Failure::Message(format!("{}: {what}", path.display()));
     let text = fs::read(path).map_err(|error| wrong(&error))?;
     let items: Result<Vec<_>, _> = ureq::tls::parse_pem(&text).collect();
     let certificates: Vec<_> = items
@@ -99,21 +100,28 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Failure> {
 }
 
 /// What to do where nothing came back.
-fn unanswered(uri: &str, error: &ureq::Error, way: &Way<'_>) -> Failure {
+fn unanswered(uri: &str, error: &ureq::Error, options: &SendOptions<'_>) -> Failure {
     let hint = match error {
         ureq::Error::Timeout(_) => {
-            let seconds = way.timeout.as_secs();
+            let seconds = options.timeout.as_secs();
             format!(
                 "no answer within {seconds} seconds; a filter that holds headers without its flag \
                  (allow_on_headers_stop_iteration) hangs like this; --timeout waits longer"
             )
         }
-        _ if error.to_string().contains("certificate") => {
-            format!("{error}; --ca names the file of your own authority's certificates")
-        }
+        error if is_of_tls(error) => format!("{error}; --ca names the file of your own authority's certificates"),
         _ => error.to_string(),
     };
-    Failure::Told(format!("{uri}: {hint}"))
+    Failure::Message(format!("{uri}: {hint}"))
+}
+
+/// Whether TLS failed. A certificate that is not trusted comes as an error of input: ureq passes on what rustls says.
+fn is_of_tls(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
+        ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
+    }
 }
 
 impl Answer {

@@ -1,46 +1,54 @@
 //! A signature over a content: [`SignatureScheme`] backwards.
 
 use hookwarden::verify::Denial;
-use hookwarden::verify::expression::{Expression, Origin};
-use hookwarden::verify::message::Message;
-use hookwarden::verify::scheme::{SignatureAlgorithm, SignatureScheme};
-use hookwarden::verify::signature::Place;
-use hookwarden::verify::timestamp::{Unit, UnixTime, write_rfc3339};
+use hookwarden::verify::expression::Expression;
+use hookwarden::verify::expression::message::Message;
+use hookwarden::verify::expression::native::Origin;
+use hookwarden::verify::key::algorithm::SignatureAlgorithm;
+use hookwarden::verify::primitives::native::{write_http_date, write_rfc3339};
+use hookwarden::verify::primitives::timestamp::{Unit, UnixTime};
+use hookwarden::verify::scheme::signature::Place;
+use hookwarden::verify::scheme::signature::SignatureScheme;
 
-use super::draft::Draft;
+use super::builder::RequestBuilder;
 use super::entries::Entries;
-use super::making::{Making, Order, name};
-use super::trouble::Trouble;
+use super::error::Error;
+use super::writer::{SchemeWriter, SigningContext, name};
 
 /// Pairs that must be equal can hang together: a digest in the head is of a body that another pair changed.
 const MOST_ROUNDS: usize = 3;
 
-/// Signs `draft`: the whole of it, or every element of the list that the scheme proves one by one.
-pub fn make(scheme: &SignatureScheme, draft: &mut Draft, order: &mut Order<'_>) -> Result<(), Trouble> {
-    let Some(path) = &scheme.each else { return make_one(scheme, draft, Vec::new(), order) };
-    let json = draft.json();
+/// Signs the whole request, or every element of the list that the scheme signs one by one.
+pub fn make(
+    scheme: &SignatureScheme,
+    builder: &mut RequestBuilder,
+    context: &mut SigningContext<'_>,
+) -> Result<(), Error> {
+    let Some(path) = &scheme.each else { return make_one(scheme, builder, Vec::new(), context) };
+    let json = builder.json();
     let elements = json.as_ref().and_then(|json| json.at(path)).and_then(|list| list.elements()).unwrap_or_default();
     let count = elements.len();
     if count == 0 {
-        return Err(Trouble::new(format!(
+        return Err(Error::new(format!(
             "the body has no list at {}, of which this sender signs every element; give one with --body",
             path.steps().join(".")
         )));
     }
-    (0..count).try_for_each(|position| make_one(scheme, draft, [path.steps(), &[position.to_string()]].concat(), order))
+    (0..count)
+        .try_for_each(|position| make_one(scheme, builder, [path.steps(), &[position.to_string()]].concat(), context))
 }
 
 fn make_one(
     scheme: &SignatureScheme,
-    draft: &mut Draft,
+    builder: &mut RequestBuilder,
     element: Vec<String>,
-    order: &mut Order<'_>,
-) -> Result<(), Trouble> {
-    let mut making = Making::new(draft);
-    making.element = element;
-    let (header, present) = present(scheme, &making);
-    making.entries = Some(Entries::begin(&scheme.signature, present.as_deref(), &known_entries(scheme)));
-    clear(scheme, making.draft, header.as_deref());
+    context: &mut SigningContext<'_>,
+) -> Result<(), Error> {
+    let mut writer = SchemeWriter::new(builder);
+    writer.element = element;
+    let (header, present) = present(scheme, &writer);
+    writer.entries = Some(Entries::begin(&scheme.signature, present.as_deref(), &known_entries(scheme)));
+    clear(scheme, writer.builder, header.as_deref());
 
     let tag_len = match scheme.algorithm {
         SignatureAlgorithm::Hmac(hash) | SignatureAlgorithm::Hash(hash) => hash.digest_len(),
@@ -49,61 +57,61 @@ fn make_one(
     if scheme.signature.place.needs_body() {
         // Where a content is made of the body, it is made around the signature.
         let mut stand_in = vec![0; tag_len];
-        order.chance.fill(&mut stand_in);
-        place(scheme, &mut making, header.as_deref(), &stand_in)?;
+        context.rng.fill(&mut stand_in);
+        place(scheme, &mut writer, header.as_deref(), &stand_in)?;
     }
     if let Some(rule) = &scheme.timestamp {
-        let text = write_time(rule.unit, order.at, making.read(&rule.at).ok().as_deref())
-            .ok_or_else(|| Trouble::new("the time is later than this sender can write it"))?;
-        making.write(&rule.at, text.as_bytes())?;
-        making.timestamp = Some(text.into_bytes());
+        let text = write_time(rule.unit, context.at, writer.read(&rule.at).ok().as_deref())
+            .ok_or_else(|| Error::new("the time is later than this sender can write it"))?;
+        writer.write(&rule.at, text.as_bytes())?;
+        writer.timestamp = Some(text.into_bytes());
     }
     if let Some(at) = &scheme.event_id {
-        let present = making.read(at).ok();
+        let present = writer.read(at).ok();
         let in_body = matches!(at.origin(), Origin::Json(_) | Origin::Form(_));
-        let is_meant = in_body && order.keeps_body && order.event_id.is_none() && present.is_some();
+        let is_meant = in_body && context.keeps_body && context.event_id.is_none() && present.is_some();
         if !is_meant {
-            let id = order.fresh_id(present.as_deref());
-            making.write(at, id.as_bytes())?;
+            let id = context.fresh_id(present.as_deref());
+            writer.write(at, id.as_bytes())?;
         }
     }
-    renew_nonces(scheme, &mut making, order)?;
-    let message = complete(scheme, &mut making, order)?;
+    renew_nonces(scheme, &mut writer, context)?;
+    let message = complete(scheme, &mut writer, context)?;
     for round in 1..=MOST_ROUNDS {
-        let settled = scheme.require.iter().try_for_each(|(left, right)| making.settle(left, right));
+        let equal = scheme.require.iter().try_for_each(|(left, right)| writer.make_equal(left, right));
         if round == MOST_ROUNDS {
-            settled?;
+            equal?;
         }
     }
 
     let tag =
-        order.key.tag(scheme.algorithm, &scheme.key, order.chance, &mut |secret| making.render(message, secret))?;
-    let tag = order.sent(tag);
-    place(scheme, &mut making, header.as_deref(), &tag)
+        context.key.tag(scheme.algorithm, &scheme.key, context.rng, &mut |secret| writer.render(message, secret))?;
+    let tag = context.sent(tag);
+    place(scheme, &mut writer, header.as_deref(), &tag)
 }
 
 /// The header that holds a signature now, and what stands at the signature's place.
-fn present(scheme: &SignatureScheme, making: &Making<'_, '_>) -> (Option<String>, Option<Vec<u8>>) {
-    let headers = &making.draft.headers;
+fn present(scheme: &SignatureScheme, writer: &SchemeWriter<'_, '_>) -> (Option<String>, Option<Vec<u8>>) {
+    let headers = &writer.builder.headers;
     let header = match &scheme.signature.place {
-        Place::Headers(names) => names.iter().find(|name| making.draft.header(name).is_some()).cloned(),
+        Place::Headers(names) => names.iter().find(|name| writer.builder.header(name).is_some()).cloned(),
         Place::Family(family) => headers.iter().map(|(name, _)| name).find(|name| is_member(name, family)).cloned(),
-        Place::Value(value) => return (None, making.read(value).ok()),
+        Place::Value(value) => return (None, writer.read(value).ok()),
     };
-    let present = header.as_ref().and_then(|name| making.draft.header(name)).map(<[u8]>::to_vec);
+    let present = header.as_ref().and_then(|name| writer.builder.header(name)).map(<[u8]>::to_vec);
     (header, present)
 }
 
 /// Takes away every signature but the one that is written anew.
-fn clear(scheme: &SignatureScheme, draft: &mut Draft, kept: Option<&str>) {
+fn clear(scheme: &SignatureScheme, builder: &mut RequestBuilder, kept: Option<&str>) {
     let is_other = |name: &str| kept.is_none_or(|kept| !name.eq_ignore_ascii_case(kept));
     match &scheme.signature.place {
         Place::Headers(names) => {
-            draft
+            builder
                 .headers
                 .retain(|(name, _)| !(is_other(name) && names.iter().any(|own| name.eq_ignore_ascii_case(own))));
         }
-        Place::Family(family) => draft.headers.retain(|(name, _)| !(is_other(name) && is_member(name, family))),
+        Place::Family(family) => builder.headers.retain(|(name, _)| !(is_other(name) && is_member(name, family))),
         Place::Value(_) => {}
     }
 }
@@ -116,7 +124,8 @@ fn is_member(name: &str, family: &str) -> bool {
 
 /// What the entries begin with that stand beside the signature.
 fn known_entries(scheme: &SignatureScheme) -> Vec<&str> {
-    values(scheme)
+    scheme
+        .values_beside_signature()
         .filter_map(|value| match value.origin() {
             Origin::Entry(prefix) => Some(prefix),
             _ => None,
@@ -124,46 +133,43 @@ fn known_entries(scheme: &SignatureScheme) -> Vec<&str> {
         .collect()
 }
 
-/// Every value of the scheme but the signature itself.
-fn values(scheme: &SignatureScheme) -> impl Iterator<Item = &Expression> {
-    let pairs = scheme.require.iter().flat_map(|(left, right)| left.values().chain(right.values()));
-    let timestamp = scheme.timestamp.iter().map(|rule| &rule.at);
-    scheme.messages.iter().flat_map(Message::values).chain(pairs).chain(timestamp).chain(&scheme.event_id)
-}
-
 /// Writes the signature where it belongs.
 fn place(
     scheme: &SignatureScheme,
-    making: &mut Making<'_, '_>,
+    writer: &mut SchemeWriter<'_, '_>,
     header: Option<&str>,
     tag: &[u8],
-) -> Result<(), Trouble> {
-    let Some(entries) = &making.entries else { return Ok(()) };
+) -> Result<(), Error> {
+    let Some(entries) = &writer.entries else { return Ok(()) };
     let text = entries.with_tag(tag);
     match (&scheme.signature.place, header) {
-        (Place::Headers(_) | Place::Family(_), Some(name)) => making.draft.set_header(name, &text),
+        (Place::Headers(_) | Place::Family(_), Some(name)) => writer.builder.set_header(name, &text),
         (Place::Headers(names), None) => match names.first() {
-            Some(name) => making.draft.set_header(name, &text),
-            None => Err(Trouble::new("the scheme names no header for its signature")),
+            Some(name) => writer.builder.set_header(name, &text),
+            None => Err(Error::new("the scheme names no header for its signature")),
         },
-        (Place::Family(family), None) => making.draft.set_header(&format!("{family}1"), &text),
+        (Place::Family(family), None) => writer.builder.set_header(&format!("{family}1"), &text),
         (Place::Value(value), _) => {
             let value = value.clone();
-            making.write(&value, &text)
+            writer.write(&value, &text)
         }
     }
 }
 
 /// Headers that are there so that no two requests are alike.
-fn renew_nonces(scheme: &SignatureScheme, making: &mut Making<'_, '_>, order: &mut Order<'_>) -> Result<(), Trouble> {
+fn renew_nonces(
+    scheme: &SignatureScheme,
+    writer: &mut SchemeWriter<'_, '_>,
+    context: &mut SigningContext<'_>,
+) -> Result<(), Error> {
     for value in scheme.messages.iter().flat_map(Message::values) {
         let is_nonce = matches!(value.origin(), Origin::Header(name) if name.contains("nonce"));
         if is_nonce && scheme.event_id.as_ref().is_none_or(|id| id.origin() != value.origin()) {
-            let fresh = match making.read(value) {
-                Ok(present) => order.chance.id_like(&String::from_utf8_lossy(&present)),
-                Err(_) => order.chance.uuid(),
+            let fresh = match writer.read(value) {
+                Ok(present) => context.rng.id_like(&String::from_utf8_lossy(&present)),
+                Err(_) => context.rng.uuid(),
             };
-            making.write(&value.unfiltered(), fresh.as_bytes())?;
+            writer.write(&value.unfiltered(), fresh.as_bytes())?;
         }
     }
     Ok(())
@@ -172,39 +178,39 @@ fn renew_nonces(scheme: &SignatureScheme, making: &mut Making<'_, '_>, order: &m
 /// Makes up what is not there, until one of the scheme's contents can be put together; and gives that one.
 fn complete<'s>(
     scheme: &'s SignatureScheme,
-    making: &mut Making<'_, '_>,
-    order: &mut Order<'_>,
-) -> Result<&'s Message, Trouble> {
+    writer: &mut SchemeWriter<'_, '_>,
+    context: &mut SigningContext<'_>,
+) -> Result<&'s Message, Error> {
     // What the secret is does not matter here, and that it is text does.
     let secret: Option<&[u8]> = Some(b"secret");
     let listed = [scheme.timestamp.as_ref().map(|rule| &rule.at), scheme.event_id.as_ref()];
     let listed: Vec<_> = listed.into_iter().flatten().filter_map(Expression::as_header).collect();
     let mut worst = None;
     for message in &scheme.messages {
-        if let Err(denial) = making.render(message, secret) {
-            worst = worst.or(Some(trouble(message, making, denial)));
+        if let Err(denial) = writer.render(message, secret) {
+            worst = worst.or(Some(missing_value(message, writer, denial)));
         } else {
             return Ok(message);
         }
     }
     for message in &scheme.messages {
         for value in message.values() {
-            if matches!(making.read(value), Err(Denial::HeaderMissing | Denial::FieldMissing)) {
+            if matches!(writer.read(value), Err(Denial::HeaderMissing | Denial::FieldMissing)) {
                 // What cannot be made up shows when the content is put together.
-                let _ = making.supply(value, &listed, order);
+                let _ = writer.fill_in(value, &listed, context);
             }
         }
-        if making.render(message, secret).is_ok() {
+        if writer.render(message, secret).is_ok() {
             return Ok(message);
         }
     }
-    Err(worst.unwrap_or_else(|| Trouble::new("the scheme signs nothing")))
+    Err(worst.unwrap_or_else(|| Error::new("the scheme signs nothing")))
 }
 
-fn trouble(message: &Message, making: &Making<'_, '_>, denial: Denial) -> Trouble {
-    let lacking = message.values().find(|value| matches!(making.read(value), Err(own) if own == denial));
+fn missing_value(message: &Message, writer: &SchemeWriter<'_, '_>, denial: Denial) -> Error {
+    let lacking = message.values().find(|value| matches!(writer.read(value), Err(own) if own == denial));
     let what = lacking.map_or_else(|| "the request".to_owned(), name);
-    Trouble::denied(denial, &format!("{what} is not what this sender signs; give a whole event of it as --body"))
+    Error::denied(denial, &format!("{what} is not what this sender signs; give a whole event of it as --body"))
 }
 
 /// A time as the sender writes it. `present`, what stands there now, shows which of several ways that is.
@@ -225,6 +231,7 @@ fn write_time(unit: Unit, at: UnixTime, present: Option<&[u8]>) -> Option<String
             });
             write_rfc3339(at, fraction.unwrap_or(0))?
         }
+        Unit::HttpDate => write_http_date(at)?,
     };
     unit.parse(text.as_bytes()).is_ok().then_some(text)
 }

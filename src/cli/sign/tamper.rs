@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use hookwarden::verify::Denial;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::scheme::Scheme;
-use hookwarden::verify::timestamp::UnixTime;
 
-use super::draft::Draft;
-use super::proof::Proof;
-use super::trouble::Trouble;
+use super::builder::RequestBuilder;
+use super::error::Error;
+use super::verifier::Verifier;
 
 /// What is made wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -76,43 +76,43 @@ pub fn too_long_ago(scheme: &Scheme, now: UnixTime) -> UnixTime {
 
 /// A request whose body was changed.
 pub struct Changed {
-    pub draft: Draft,
+    pub builder: RequestBuilder,
     pub denial: Denial,
     /// Whether other changes would have been taken.
     pub is_partly_open: bool,
 }
 
-/// `draft` with one sign of its body changed, so that the proof does not hold any more. The body stays of the same form:
+/// The request with one character of its body changed, so that it no longer verifies. The body stays of the same form:
 /// a digit becomes another digit, a letter another letter. Of `signatures`, which stand in it, nothing is changed.
 pub fn with_other_body(
-    draft: &Draft,
+    builder: &RequestBuilder,
     signatures: &[Vec<u8>],
-    proof: &Proof,
+    verifier: &Verifier,
     now: UnixTime,
-) -> Result<Changed, Trouble> {
+) -> Result<Changed, Error> {
     // Refused for its body, refused for something else, or taken.
     let judged = |body: Vec<u8>| {
-        let draft = Draft { body, ..draft.clone() };
-        match proof.judge(&draft, now) {
-            Err(denial) if Tamper::Body.explains(denial) => Some(Ok((draft, denial))),
+        let builder = RequestBuilder { body, ..builder.clone() };
+        match verifier.verify(&builder, now) {
+            Err(denial) if Tamper::Body.explains(denial) => Some(Ok((builder, denial))),
             Err(_) => None,
             Ok(_) => Some(Err(())),
         }
     };
-    if draft.body.is_empty()
-        && let Some(Ok((draft, denial))) = judged(b"x".to_vec())
+    if builder.body.is_empty()
+        && let Some(Ok((builder, denial))) = judged(b"x".to_vec())
     {
-        return Ok(Changed { draft, denial, is_partly_open: false });
+        return Ok(Changed { builder, denial, is_partly_open: false });
     }
     let in_signature: Vec<_> = signatures
         .iter()
         .filter(|signature| !signature.is_empty())
         .flat_map(|signature| {
-            let found = draft.body.windows(signature.len()).enumerate().filter(|(_, window)| window == signature);
+            let found = builder.body.windows(signature.len()).enumerate().filter(|(_, window)| window == signature);
             found.map(|(at, _)| at..at.saturating_add(signature.len())).collect::<Vec<_>>()
         })
         .collect();
-    let places: Vec<_> = draft
+    let places: Vec<_> = builder
         .body
         .iter()
         .enumerate()
@@ -120,7 +120,7 @@ pub fn with_other_body(
         .map(|(at, _)| at)
         .collect();
     let changed_at = |position: &usize| {
-        let mut body = draft.body.clone();
+        let mut body = builder.body.clone();
         if let Some(byte) = body.get_mut(*position) {
             *byte = another(*byte);
         }
@@ -129,14 +129,14 @@ pub fn with_other_body(
     // From the end: what stands in front is names more often than values.
     let step = places.len().div_ceil(MOST_TRIES).max(1);
     let found = places.iter().rev().step_by(step).find_map(|position| changed_at(position)?.ok());
-    let Some((draft, denial)) = found else {
-        return Err(Trouble::new(
-            "the proof does not cover the body, so that a changed body is taken: there is nothing to be refused",
+    let Some((builder, denial)) = found else {
+        return Err(Error::new(
+            "the proof does not cover the body, so that a changed body is taken: no request would be denied",
         ));
     };
     let step = places.len().div_ceil(PROBES).max(1);
     let is_partly_open = places.iter().step_by(step).any(|position| matches!(changed_at(position), Some(Err(()))));
-    Ok(Changed { draft, denial, is_partly_open })
+    Ok(Changed { builder, denial, is_partly_open })
 }
 
 /// Another sign of the same kind.

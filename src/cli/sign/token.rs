@@ -1,50 +1,51 @@
 //! A JSON Web Token (RFC 7515, RFC 7519) whose claims say what the scheme demands.
 
-use hookwarden::verify::json::{Json, JsonPath};
-use hookwarden::verify::jwt::{ClaimRule, JwtAlgorithm, JwtScheme};
-use hookwarden::verify::scheme::SignatureAlgorithm;
-use hookwarden::verify::{content, encoding};
+use hookwarden::verify::bytes::encoding;
+use hookwarden::verify::bytes::json::{Json, JsonPath};
+use hookwarden::verify::key::algorithm::JwtAlgorithm;
+use hookwarden::verify::key::algorithm::SignatureAlgorithm;
+use hookwarden::verify::scheme::jwt::{ClaimRule, JwtScheme};
 
-use super::draft::Draft;
-use super::making::{Making, Order};
-use super::trouble::Trouble;
+use super::builder::RequestBuilder;
+use super::error::Error;
+use super::writer::{SchemeWriter, SigningContext};
 
 /// How long a token holds, where neither the scheme nor the sender's own tokens say, in seconds.
 const LIFETIME: u64 = 300;
 /// How long ago a token that is over was over, in seconds.
 const LATE_BY: u64 = 600;
 
-/// Puts a token into `draft`.
-pub fn make(scheme: &JwtScheme, draft: &mut Draft, order: &mut Order<'_>) -> Result<(), Trouble> {
-    let mut making = Making::new(draft);
+/// Puts a token into the request.
+pub fn make(scheme: &JwtScheme, builder: &mut RequestBuilder, context: &mut SigningContext<'_>) -> Result<(), Error> {
+    let mut writer = SchemeWriter::new(builder);
     let present = match &scheme.token {
-        Some(at) => making.read(at).ok(),
-        None => Some(making.draft.body.trim_ascii().to_vec()),
+        Some(at) => writer.read(at).ok(),
+        None => Some(writer.builder.body.trim_ascii().to_vec()),
     };
     let present = present.filter(|present| !present.is_empty());
     let prefix = scheme.prefix.trim_ascii_end();
-    let bare = present.as_deref().map(|present| without_prefix(present, prefix));
-    let (mut header, mut claims) = bare.and_then(parts).unwrap_or_else(|| (object(), object()));
+    let bare = present.as_deref().map(|present| scheme.strip_prefix(present));
+    let (mut header, mut claims) = bare.and_then(JwtScheme::decode_unverified).unwrap_or_else(|| (object(), object()));
     if scheme.token.is_none()
-        && let Some(json @ Json::Object(_)) = making.draft.json()
+        && let Some(json @ Json::Object(_)) = writer.builder.json()
     {
         // The event itself, of which the token is to be made.
         claims = json;
     }
 
-    let algorithm = algorithm(scheme, &header, order)?;
+    let algorithm = algorithm(scheme, &header, context)?;
     set(&mut header, "alg", Json::Text(algorithm_name(algorithm).to_owned()));
     if header == object_of("alg", algorithm_name(algorithm)) {
         set(&mut header, "typ", Json::Text("JWT".to_owned()));
     }
-    set_times(scheme, &mut claims, order);
+    set_times(scheme, &mut claims, context);
     if let Some(path) = &scheme.event_id {
         let present = claims.at(path).and_then(Json::text).map(str::to_owned);
-        let id = order.fresh_id(present.as_deref().map(str::as_bytes));
+        let id = context.fresh_id(present.as_deref().map(str::as_bytes));
         claims.set(path.steps(), Json::Text(id));
     }
     for (path, rule) in &scheme.claims {
-        bind(path, rule, &mut claims, &making, order)?;
+        bind(path, rule, &mut claims, &writer, context)?;
     }
 
     let encode = |json: &Json| encoding::encode_base64_url(json.to_string().as_bytes());
@@ -52,10 +53,10 @@ pub fn make(scheme: &JwtScheme, draft: &mut Draft, order: &mut Order<'_>) -> Res
     let algorithm = match (algorithm.hmac(), algorithm.public()) {
         (Some(hash), _) => SignatureAlgorithm::Hmac(hash),
         (None, Some(public)) => SignatureAlgorithm::Public(public),
-        (None, None) => return Err(Trouble::new("the scheme takes no algorithm that can be signed with")),
+        (None, None) => return Err(Error::new("the scheme takes no algorithm that can be signed with")),
     };
-    let tag = order.key.tag(algorithm, &scheme.key, order.chance, &mut |_| Ok(signed.clone()))?;
-    let token = [signed, encoding::encode_base64_url(&order.sent(tag))].join(&b'.');
+    let tag = context.key.tag(algorithm, &scheme.key, context.rng, &mut |_| Ok(signed.clone()))?;
+    let token = [signed, encoding::encode_base64_url(&context.sent(tag))].join(&b'.');
 
     // A prefix that may be missing is there if the sender's own event has it.
     let had_prefix = match (&present, bare) {
@@ -67,45 +68,28 @@ pub fn make(scheme: &JwtScheme, draft: &mut Draft, order: &mut Order<'_>) -> Res
         false => [prefix.as_bytes(), b" ", &token].concat(),
     };
     match &scheme.token {
-        Some(at) => making.write(at, &text),
+        Some(at) => writer.write(at, &text),
         None => {
-            making.draft.body = text;
+            writer.builder.body = text;
             Ok(())
         }
     }
 }
 
-fn without_prefix<'t>(token: &'t [u8], prefix: &str) -> &'t [u8] {
-    match token.split_at_checked(prefix.len()) {
-        Some((front, rest)) if !prefix.is_empty() && front.eq_ignore_ascii_case(prefix.as_bytes()) => rest.trim_ascii(),
-        _ => token,
-    }
-}
-
-/// Header and claims of a token, whoever signed it.
-fn parts(token: &[u8]) -> Option<(Json, Json)> {
-    let mut parts = token.split(|byte| *byte == b'.');
-    let mut object = || {
-        let json = content::parse_json(&encoding::decode_base64_url(parts.next()?)?).ok()?;
-        matches!(json, Json::Object(_)).then_some(json)
-    };
-    Some((object()?, object()?))
-}
-
 /// The algorithm of the sender's own tokens, else the first that the key can serve.
-fn algorithm(scheme: &JwtScheme, header: &Json, order: &Order<'_>) -> Result<JwtAlgorithm, Trouble> {
+fn algorithm(scheme: &JwtScheme, header: &Json, context: &SigningContext<'_>) -> Result<JwtAlgorithm, Error> {
     let own = JsonPath::parse("alg").and_then(|path| header.at(&path)).and_then(Json::text).map(str::to_owned);
     let serves = |algorithm: JwtAlgorithm| match algorithm.public() {
         None => Ok(()),
-        Some(public) => order.key.public_half(public).map(|_| ()),
+        Some(public) => context.key.public_half(public).map(|_| ()),
     };
     let mut algorithms = scheme.algorithms.clone();
     algorithms.sort_by_key(|algorithm| own.as_deref() != Some(algorithm_name(*algorithm)));
-    let mut worst = Trouble::new("the scheme takes no algorithm");
+    let mut worst = Error::new("the scheme takes no algorithm");
     for algorithm in algorithms {
         match serves(algorithm) {
             Ok(()) => return Ok(algorithm),
-            Err(trouble) => worst = trouble,
+            Err(error) => worst = error,
         }
     }
     Err(worst)
@@ -116,8 +100,8 @@ fn algorithm_name(algorithm: JwtAlgorithm) -> &'static str {
 }
 
 /// The times that bound a token: those that the sender's own have, and those that the scheme demands.
-fn set_times(scheme: &JwtScheme, claims: &mut Json, order: &Order<'_>) {
-    let seconds = order.at.as_millis().checked_div(1000).unwrap_or_default();
+fn set_times(scheme: &JwtScheme, claims: &mut Json, context: &SigningContext<'_>) {
+    let seconds = context.at.as_millis().checked_div(1000).unwrap_or_default();
     let present = |name: &str| {
         let path = JsonPath::parse(name)?;
         claims.at(&path).and_then(Json::text).and_then(|text| text.parse::<u64>().ok())
@@ -135,7 +119,7 @@ fn set_times(scheme: &JwtScheme, claims: &mut Json, order: &Order<'_>) {
     if starts.is_some() {
         set(claims, "nbf", number(seconds));
     }
-    if order.is_late && scheme.max_age.is_none() {
+    if context.is_late && scheme.max_age.is_none() {
         let (leeway, end) = (scheme.leeway.as_secs(), seconds.saturating_sub(LATE_BY));
         set(claims, "iat", number(end.saturating_sub(leeway).saturating_sub(lifetime)));
         set(claims, "exp", number(end.saturating_sub(leeway)));
@@ -152,16 +136,16 @@ fn bind(
     path: &JsonPath,
     rule: &ClaimRule,
     claims: &mut Json,
-    making: &Making<'_, '_>,
-    order: &mut Order<'_>,
-) -> Result<(), Trouble> {
+    writer: &SchemeWriter<'_, '_>,
+    context: &mut SigningContext<'_>,
+) -> Result<(), Error> {
     let render = |message| {
-        making.render(message, None).map_err(|denial| Trouble::denied(denial, "a claim of the token cannot be made"))
+        writer.render(message, None).map_err(|denial| Error::denied(denial, "a claim of the token cannot be made"))
     };
     let text = match rule {
         ClaimRule::Present if claims.at(path).is_some() => return Ok(()),
-        ClaimRule::Present => order.chance.uuid().into_bytes(),
-        ClaimRule::EqualsWhenBody(_) if making.draft.body.is_empty() => {
+        ClaimRule::Present => context.rng.uuid().into_bytes(),
+        ClaimRule::EqualsWhenBody(_) if writer.builder.body.is_empty() => {
             remove(claims, path);
             return Ok(());
         }
@@ -176,7 +160,7 @@ fn bind(
             }
         }
     };
-    let text = String::from_utf8(text).map_err(|_| Trouble::new("a claim of the token would be no text"))?;
+    let text = String::from_utf8(text).map_err(|_| Error::new("a claim of the token would not be UTF-8"))?;
     // A claim such as email_verified is a boolean at every sender.
     let value = match text.as_str() {
         "true" => Json::Bool(true),
@@ -186,7 +170,7 @@ fn bind(
     if claims.set(path.steps(), value) {
         Ok(())
     } else {
-        Err(Trouble::new(format!("the token has something else where its claim {} belongs", path.steps().join("."))))
+        Err(Error::new(format!("the token has something else where its claim {} belongs", path.steps().join("."))))
     }
 }
 

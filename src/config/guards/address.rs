@@ -1,15 +1,15 @@
-//! `allow_from`, `deny_from`: where the client may be.
+//! `allow_from`, `deny_from`: which addresses the client may have.
 
 use super::Context;
-use crate::config::problem::Findings;
+use crate::config::problem::{Findings, Kind};
 use crate::config::reader::Node;
 use crate::guard::address::{AddressRule, Networks, parse_network};
-use crate::verify::json::Json;
+use crate::verify::bytes::json::Json;
 
-/// In place of a network: those that the source's providers publish.
+/// Used in place of a network: the networks that the source's providers publish.
 const PROVIDER: &str = "provider";
 
-/// Where addresses are that no webhook comes from over the internet (RFC 1918, 6598, 1122, 3927, 4193, 4291).
+/// Networks from which no webhook comes over the internet (RFC 1918, 6598, 1122, 3927, 4193, 4291).
 const PRIVATE: [&str; 9] = [
     "10.0.0.0/8",
     "172.16.0.0/12",
@@ -32,20 +32,24 @@ pub(super) fn read(
     let allowed = super::optional(allow, |node| read_list(node, context, findings));
     let denied = super::optional(deny, |node| read_list(node, context, findings));
     if let Some(node) = allow.filter(|node| names_private_addresses_only(node)) {
-        findings.warning(
+        findings.warning_of(
+            Kind::PrivateAddresses,
             &node.path,
-            "names private addresses only; if they are a load balancer's, every client has one of them: let Envoy find \
+            (
+                "names private addresses only",
+                "if they are a load balancer's, every client has one of them: let Envoy find \
              the client's own (use_remote_address, xff_num_trusted_hops)",
+            ),
         );
     }
     if let Some(node) = deny.filter(|node| elements(node).iter().any(|node| is_provider(node))) {
-        findings.warning(&node.path, "refuses the sender itself; was \"allow_from\" meant?");
+        findings.warning(&node.path, ("refuses the sender itself", "did you mean \"allow_from\"?"));
     }
     let rule = AddressRule { allow: allowed?, deny: denied? };
     Some((rule.allow.is_some() || rule.deny.is_some()).then_some(rule))
 }
 
-/// Networks, and `"provider"` in place of all of them or of one.
+/// Networks, or `"provider"` in place of the list or of an element.
 fn read_list(node: &Node<'_>, context: Context<'_>, findings: &mut Findings) -> Option<Networks> {
     let nodes = match node.json {
         Json::Text(text) if text == PROVIDER => vec![node.clone()],
@@ -70,7 +74,7 @@ fn read_list(node: &Node<'_>, context: Context<'_>, findings: &mut Findings) -> 
     networks(&texts)
 }
 
-/// Networks as they are written, and nothing else.
+/// Only networks, without `"provider"`.
 pub(super) fn read_networks(nodes: &[Node<'_>], findings: &mut Findings) -> Option<Networks> {
     let mut texts = Vec::new();
     for node in nodes {
@@ -84,7 +88,7 @@ fn is_network(text: &str, node: &Node<'_>, findings: &mut Findings) -> bool {
     if !parses {
         findings.problem(
             &node.path,
-            "must be a network without bits behind its length, such as \"192.0.2.0/24\" or \"2001:db8::/32\", or an \
+            "must be a network without host bits, such as \"192.0.2.0/24\" or \"2001:db8::/32\", or an \
              address",
         );
     }
@@ -95,21 +99,21 @@ fn networks(texts: &[impl AsRef<str>]) -> Option<Networks> {
     texts.iter().map(|text| parse_network(text.as_ref())).collect::<Option<Vec<_>>>().map(Networks::new)
 }
 
-/// The networks that the source's providers publish. None of them doing so is a problem; one of several of which any
-/// may prove a request is a warning, for its requests are meant by no network.
+/// The networks that the source's providers publish. It is a problem if none does. If only some of the providers of an
+/// `any` do, it is a warning, since the others' requests come from other networks.
 fn published<'a>(node: &Node<'_>, context: Context<'a>, findings: &mut Findings) -> Option<Vec<&'a str>> {
     let groups = context.senders?;
     let found: Vec<&str> = groups.iter().flatten().flat_map(|sender| &sender.networks).map(String::as_str).collect();
     if found.is_empty() {
         return findings.refuse(
             &node.path,
-            "cannot be \"provider\": no provider of this source publishes its networks; list them, or leave it out",
+            ("cannot be \"provider\": no provider of this source publishes its networks", "list them, or leave it out"),
         );
     }
     let publishes_nothing = |group: &&Vec<_>| group.iter().any(|sender: &super::Sender| sender.networks.is_empty());
     let publishes = |group: &&Vec<_>| group.iter().any(|sender: &super::Sender| !sender.networks.is_empty());
     if groups.iter().filter(publishes).any(|group| publishes_nothing(&group)) {
-        findings.warning(&node.path, "speaks of some senders of \"any\" only; list the networks of the others too");
+        findings.warning(&node.path, ("covers only some senders of \"any\"", "list the networks of the others too"));
     }
     Some(found)
 }
@@ -125,7 +129,7 @@ fn elements<'a>(node: &Node<'a>) -> Vec<Node<'a>> {
     }
 }
 
-/// Whether all clients that are let in have addresses of a private network.
+/// Whether all allowed clients have private addresses.
 fn names_private_addresses_only(node: &Node<'_>) -> bool {
     let Some(private) = networks(&PRIVATE) else { return false };
     let nodes = elements(node);

@@ -1,4 +1,4 @@
-//! `flood_limit`, `rate_limit`: how often.
+//! `flood_limit`, `rate_limit`: how many requests are accepted.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::guard::budget::{BudgetBy, BudgetRule};
 use crate::guard::flood::FloodRule;
 use crate::guard::rate::Rate;
 
-/// The most that a limit counts.
+/// The largest count of a limit.
 const MAX_COUNT: u64 = 1_000_000;
-/// The shortest and the longest time that a limit is for.
+/// The shortest and the longest period of a limit.
 const PERIODS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(86_400));
 
 pub(super) fn read_flood(node: &Node<'_>, findings: &mut Findings) -> Option<FloodRule> {
@@ -24,7 +24,7 @@ pub(super) fn read_budget(node: &Node<'_>, findings: &mut Findings) -> Option<Bu
     let words = [("source", BudgetBy::Source), ("address", BudgetBy::Address), ("key", BudgetBy::Key)];
     let mut members = node.object(findings)?;
     let rate = read_rate("requests", &mut members, findings);
-    let by = members.take("by").map_or(Some(BudgetBy::Source), |node| node.word(&words, findings));
+    let by = members.take("by").map_or(Some(BudgetBy::Source), |node| node.keyword(&words, findings));
     members.finish(findings);
     Some(BudgetRule { rate: rate?, by: by? })
 }

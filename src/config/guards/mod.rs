@@ -1,6 +1,7 @@
-//! What a source says beside its proof, a file a guard. What a guard does is in `crate::guard`.
+//! The guards of a source, one file for each guard. What a guard does is in `crate::guard`.
 
 mod address;
+mod keep_on;
 mod limits;
 mod replay;
 mod shape;
@@ -19,14 +20,14 @@ use crate::guard::shape::ShapeRule;
 use crate::guard::transport::TransportRule;
 pub(super) use replay::{Replay, remember};
 
-/// What guards are read with.
+/// The context in which guards are read.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
-    /// Who holds a request.
+    /// What holds a request.
     pub(super) body_hold: BodyHold,
     /// The variables of the VM.
     pub(super) environment: Environment<'a>,
-    /// The senders of each group of checks; none if the checks have a problem of their own.
+    /// The senders of each group of checks; `None` if the checks have problems.
     pub(super) senders: Option<&'a [Vec<Sender>]>,
 }
 
@@ -52,7 +53,7 @@ pub(super) struct Written<'a> {
 }
 
 impl<'a> Written<'a> {
-    /// Takes them out of a source, in the order in which requests meet them.
+    /// Takes them from a source, in the order in which they apply to a request.
     pub(super) fn take(members: &mut Members<'a>) -> Self {
         Self {
             shape: shape::Written::take(members),
@@ -65,12 +66,12 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// Whether events are remembered by what is signed, so that a request cannot be sent again for ever.
+    /// Whether events are remembered by a signed value, so that a request cannot be replayed indefinitely.
     pub(super) fn remembers(&self) -> bool {
         self.replay.as_ref().is_some_and(|node| !replay::trusts_an_unsigned_id(node))
     }
 
-    /// Reads them. `None` if there was a problem.
+    /// Reads the guards. `None` if there was a problem.
     pub(super) fn read(&self, context: Context<'_>, findings: &mut Findings) -> Option<Guards> {
         let shape = self.shape.read(findings);
         let transport = optional(self.transport.as_ref(), |node| transport::read(node, findings));
@@ -89,7 +90,7 @@ impl<'a> Written<'a> {
     }
 }
 
-/// What may be missing: `Some(None)` if it is, `None` if there was a problem.
+/// Reads an optional member: `Some(None)` if it is missing, `None` if there was a problem.
 fn optional<'a, T>(node: Option<&Node<'a>>, read: impl FnOnce(&Node<'a>) -> Option<T>) -> Option<Option<T>> {
     match node {
         Some(node) => read(node).map(Some),

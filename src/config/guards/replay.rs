@@ -1,46 +1,45 @@
-//! `replay`: each event once.
+//! `replay`: accepts each event once.
 
 use std::time::Duration;
 
-use super::{Context, store};
+use super::{Context, keep_on, store};
 use crate::config::check::Sender;
 use crate::config::policy::BodyHold;
-use crate::config::problem::{Findings, Path};
+use crate::config::problem::{Findings, Kind, Path};
 use crate::config::reader::Node;
 use crate::config::scheme::expression_problem;
+use crate::guard::keep_on::KeepOn;
 use crate::guard::replay::{OnDuplicate, ReplayRule, WhenFull};
+use crate::verify::bytes::json::Json;
 use crate::verify::expression::Expression;
-use crate::verify::json::Json;
 use crate::verify::{Requirement, Unidentified};
 
 /// The shortest and the longest window.
 const WINDOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(31 * 86_400));
-/// How many events are remembered, unless configured.
+/// How many events are remembered by default.
 const DEFAULT_ENTRIES: u32 = 100_000;
-/// The most that can be.
+/// The most events that can be remembered.
 const MAX_ENTRIES: u64 = 10_000_000;
-/// The smallest status that gives a claim back, unless configured.
-const DEFAULT_GIVE_BACK: u16 = 500;
-/// What a sender takes for a success is the default: an event that came is no fault of it.
+/// The statuses for duplicates. A success is the default, since the sender did nothing wrong.
 const DUPLICATE_STATUSES: [u16; 3] = [200, 204, 409];
-/// The roots of values by which a sender may name an event.
+/// The roots of values that can be an event's id.
 const NAMING_ROOTS: [&str; 4] = ["header:", "json:", "form:", "query:"];
 
-/// What a source says of events that come again.
+/// The configuration of `replay`.
 pub(in crate::config) struct Replay {
-    /// Where it stands.
+    /// Its path in the configuration.
     path: Path,
-    /// Where its id stands.
+    /// The path of its id.
     id_path: Path,
-    /// What the guard does.
+    /// The guard's rule.
     pub(in crate::config) rule: ReplayRule,
-    /// The event's id, which the proof must cover.
+    /// The event's id, which the signature must cover.
     id: Option<Expression>,
-    /// Whether the store's credential is missing in the environment.
+    /// Whether the store's credential is missing from the environment.
     pub(in crate::config) closed: bool,
 }
 
-/// Tells what proves a request that its event must be identified, and by what.
+/// Makes the requirement identify events, by the configured id if there is one.
 pub(in crate::config) fn remember(
     requirement: &mut Requirement,
     replay: &Replay,
@@ -52,27 +51,35 @@ pub(in crate::config) fn remember(
     match requirement.remember(replay.id.as_ref()) {
         Ok(several_ways) => {
             if several_ways && replay.id.is_none() {
-                findings.warning(
+                findings.warning_of(
+                    Kind::ReplayShort,
                     &replay.path,
-                    "can take one event for two, since several proofs are enough; name an \"id\" that is signed in each",
+                    (
+                        "can count one event as two, since any of several proofs is enough",
+                        "set an \"id\" that all of \
+                     them sign",
+                    ),
                 );
             }
             Some(())
         }
         Err(Unidentified::NothingSigned) => findings.refuse(
             &replay.path,
-            "cannot tell events apart where neither an id nor the body is signed: name a header as \"id\" with \
-             \"insecure_unsigned_id\": true, or leave \"replay\" out",
+            "cannot tell events apart, since neither an id nor the body is signed: set \"id\" to a header with \
+             \"insecure_unsigned_id\": true, or remove \"replay\"",
         ),
         Err(Unidentified::IdNotCovered) => findings.refuse(
             &replay.id_path,
-            "is not part of what is signed, so anybody could send an event again under another; name what is, leave it \
-             out, or say \"insecure_unsigned_id\": true",
+            (
+                "is not signed, so an event could be replayed under another id",
+                "use a value that is signed, remove it, or \
+             set \"insecure_unsigned_id\": true",
+            ),
         ),
     }
 }
 
-/// Whether it says that anybody may name an event. What else it says may be wrong.
+/// Whether it sets `insecure_unsigned_id`, even if its other members have problems.
 pub(super) fn trusts_an_unsigned_id(node: &Node<'_>) -> bool {
     let Json::Object(members) = node.json else { return false };
     members.iter().any(|(key, value)| key == "insecure_unsigned_id" && matches!(value, Json::Bool(true)))
@@ -90,19 +97,27 @@ pub(super) fn read(node: &Node<'_>, context: Context<'_>, findings: &mut Finding
         node.whole(1, MAX_ENTRIES, findings).and_then(|entries| u32::try_from(entries).ok())
     });
     let full_node = members.take("when_full");
-    let when_full = full_node.as_ref().map_or(Some(WhenFull::Refuse), |node| node.word(&full_words, findings));
+    let when_full = full_node.as_ref().map_or(Some(WhenFull::Refuse), |node| node.keyword(&full_words, findings));
     let duplicate = members
         .take("duplicate")
         .map_or(Some(OnDuplicate::Answer(200)), |node| read_duplicate(&node, context.body_hold, findings));
-    let give_back_from = members.take("give_back_from").map_or(Some(DEFAULT_GIVE_BACK), |node| {
-        node.whole(400, 599, findings).and_then(|status| u16::try_from(status).ok())
-    });
+    let keep_on =
+        members.take("keep_on").map_or_else(|| Some(KeepOn::default()), |node| keep_on::read(&node, findings));
+    members.replaced(
+        "give_back_from",
+        (
+            "is \"keep_on\" now, which lists the answers that keep a claim, such as [\"2xx\", \"410\"]",
+            "every other gives \
+         it back",
+        ),
+        findings,
+    );
     let store_node = members.take("store");
     let store = super::optional(store_node.as_ref(), |node| store::read(node, context.environment, findings));
     if let (Some(node), Some(_)) = (full_node, store_node) {
         findings.problem(
             &node.path,
-            "has no effect beside \"store\", which knows what this proxy forgets: its oldest event; leave it out",
+            ("has no effect with \"store\", which remembers what this proxy forgets", "remove it"),
         );
     }
     let path = members.path.clone();
@@ -121,15 +136,21 @@ pub(super) fn read(node: &Node<'_>, context: Context<'_>, findings: &mut Finding
             }
         },
         (None, true) => {
-            return findings.refuse(&path, "lacks \"id\", the header that \"insecure_unsigned_id\" speaks of");
+            return findings.refuse_of(
+                Kind::MissingKey,
+                &path,
+                "lacks \"id\", the header that \"insecure_unsigned_id\" refers to",
+            );
         }
     };
     if let (None, Some(node), Some(window)) = (&unsigned_id, window_node, window)
         && context.senders.and_then(fresh_for).is_some_and(|fresh| window < fresh)
     {
-        findings.warning(
+        findings.warning_of(
+            Kind::ReplayShort,
             &node.path,
-            "is shorter than twice the tolerance, for which a request is fresh: it could come again when it is forgotten",
+            "is shorter than twice the tolerance: an event could be replayed after it is forgotten, while its \
+             timestamp is still accepted",
         );
     }
     let store = store?;
@@ -139,7 +160,7 @@ pub(super) fn read(node: &Node<'_>, context: Context<'_>, findings: &mut Finding
         entries: entries?,
         when_full: when_full?,
         duplicate: duplicate?,
-        give_back_from: give_back_from?,
+        keep_on: keep_on?,
         unsigned_id: unsigned_id.clone(),
         store: store.flatten(),
     };
@@ -157,11 +178,14 @@ fn read_id(node: &Node<'_>, findings: &mut Findings) -> Option<Expression> {
     }
     if root.ends_with('?') {
         return findings
-            .refuse(&node.path, "cannot be optional: events without it would all be taken for one; leave \"?\" out");
+            .refuse(&node.path, ("cannot be optional: all events without it would count as the same", "remove \"?\""));
     }
     match Expression::parse(text, &|_| None) {
         Ok(id) => Some(id),
-        Err(error) => findings.refuse(&node.path, expression_problem(&error)),
+        Err(error) => {
+            expression_problem(&error, &node.path, findings);
+            None
+        }
     }
 }
 
@@ -170,8 +194,11 @@ fn read_duplicate(node: &Node<'_>, body_hold: BodyHold, findings: &mut Findings)
     if pass && body_hold == BodyHold::Chain {
         return findings.refuse(
             &node.path,
-            "cannot be \"pass\" with \"body_hold\": \"chain\", where a request can no longer be marked when it is \
-             proved; answer with 200, 204 or 409",
+            (
+                "cannot be \"pass\" with \"body_hold\": \"chain\", where a request can no longer be marked once it is \
+             verified",
+                "answer with 200, 204 or 409",
+            ),
         );
     }
     let status = DUPLICATE_STATUSES.into_iter().find(|status| node.number() == Some(u64::from(*status)));
@@ -182,8 +209,8 @@ fn read_duplicate(node: &Node<'_>, body_hold: BodyHold, findings: &mut Findings)
     }
 }
 
-/// For how long a request is fresh, from the earliest time to the latest; `None` if nothing tells. All groups must
-/// hold, so the narrowest decides; in a group any may be enough, so the widest does.
+/// For how long a request is fresh, from the earliest time to the latest; `None` if nothing limits it. All groups must
+/// verify, so the narrowest decides; any check of a group is enough, so within a group the widest does.
 fn fresh_for(groups: &[Vec<Sender>]) -> Option<Duration> {
     let of_group = |group: &Vec<Sender>| {
         let tolerances: Option<Vec<Duration>> = group.iter().map(|sender| sender.tolerance).collect();

@@ -6,7 +6,7 @@ use crate::config::reader::{Members, Node};
 use crate::guard::shape::ShapeRule;
 use crate::verify::request::is_header_name as is_token;
 
-/// The methods that are written in capitals (RFC 9110, section 9; RFC 5789).
+/// The standard methods, which are upper-case (RFC 9110, section 9; RFC 5789).
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
 /// The members of a source that say what a request must look like.
@@ -29,7 +29,7 @@ impl<'a> Written<'a> {
         let methods = optional(self.methods.as_ref(), |node| read_each(node, read_method, findings));
         let encodings = optional(self.content_encodings.as_ref(), |node| read_each(node, read_encoding, findings));
         let refuses_query =
-            optional(self.query.as_ref(), |node| node.word(&[("allow", false), ("deny", true)], findings));
+            optional(self.query.as_ref(), |node| node.keyword(&[("allow", false), ("deny", true)], findings));
         Some(ShapeRule {
             methods: methods?,
             content_encodings: encodings?.unwrap_or_default(),

@@ -8,17 +8,17 @@ use crate::config::reader::Node;
 use crate::config::secret::{self, Environment, HeaderValue};
 use crate::guard::fleet::{Kind, Store, WhenUnavailable};
 
-/// How long a store may take, unless configured.
+/// How long a store may take by default.
 const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 /// The shortest and the longest such time.
 const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(10));
 
-/// Reads a store: none if its credential is missing in the environment, which closes the source.
+/// Reads a store: `None` if its credential is missing from the environment, which closes the source.
 pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Option<Store>> {
     let kinds = [("webdis", Kind::Webdis), ("rest", Kind::Rest)];
     let words = [("refuse", WhenUnavailable::Refuse), ("local", WhenUnavailable::Local)];
     let mut members = node.object(findings)?;
-    let kind = members.take("kind").map_or(Some(Kind::Webdis), |node| node.word(&kinds, findings));
+    let kind = members.take("kind").map_or(Some(Kind::Webdis), |node| node.keyword(&kinds, findings));
     let cluster = members.require("cluster", findings).and_then(|node| read_cluster(&node, findings));
     let authority = super::optional(members.take("authority").as_ref(), |node| read_authority(node, findings));
     let path = members.take("path").map_or(Some(String::new()), |node| read_path(&node, findings));
@@ -28,7 +28,7 @@ pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut
     let timeout =
         members.take("timeout").map_or(Some(DEFAULT_TIMEOUT), |node| node.duration(TIMEOUTS.0, TIMEOUTS.1, findings));
     let when_unavailable =
-        members.take("unavailable").map_or(Some(WhenUnavailable::Refuse), |node| node.word(&words, findings));
+        members.take("unavailable").map_or(Some(WhenUnavailable::Refuse), |node| node.keyword(&words, findings));
     members.finish(findings);
     let (kind, cluster, authority, path) = (kind?, cluster?, authority?, path?);
     let (authorization, timeout, when_unavailable) = (authorization?, timeout?, when_unavailable?);
@@ -52,7 +52,7 @@ fn read_cluster(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
 fn read_authority(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
     let text = node.text(findings)?;
     if !is_plain(text) || text.contains(['/', '?', '#', '@']) {
-        return findings.refuse(&node.path, "must be a host, with a port if need be: \"store.example.com\"");
+        return findings.refuse(&node.path, "must be a host, optionally with a port: \"store.example.com\"");
     }
     Some(text.to_owned())
 }
@@ -63,14 +63,16 @@ fn read_path(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
     if !fits && !path.is_empty() {
         return findings.refuse(
             &node.path,
-            "must be what stands before the command in the path, such as \"/prefix\", without a slash at its end; \
-             leave it out if there is nothing",
+            (
+                "must be the path prefix of the commands, such as \"/prefix\", without a trailing slash",
+                "leave it out if there is none",
+            ),
         );
     }
     Some(path.to_owned())
 }
 
-/// Whether a text is one or more visible characters of ASCII.
+/// Whether a text is one or more visible ASCII characters.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -2,10 +2,10 @@
 
 use super::Context;
 use super::value::{read_expression, read_header, read_literal};
-use crate::config::problem::Findings;
+use crate::config::problem::{Findings, Kind};
 use crate::config::reader::Node;
 use crate::verify::request::is_header_name;
-use crate::verify::scheme::{CredentialForm, CredentialPlace, CredentialScheme};
+use crate::verify::scheme::credential::{CredentialForm, CredentialPlace, CredentialScheme};
 
 pub(super) fn read_credential(
     node: &Node<'_>,
@@ -16,11 +16,11 @@ pub(super) fn read_credential(
     let place = match (members.take("header"), members.take("at")) {
         (Some(node), None) => read_header(&node, context, findings).map(CredentialPlace::Header),
         (None, Some(node)) => read_expression(&node, context, findings).map(|value| match value.as_json() {
-            Some(path) if path.is_manifold() => CredentialPlace::Every(path.clone()),
+            Some(path) if path.has_wildcard() => CredentialPlace::Every(path.clone()),
             _ => CredentialPlace::Value(value),
         }),
         _ => {
-            findings.problem(&members.path, "needs exactly one of \"header\" and \"at\"");
+            findings.problem_of(Kind::MissingKey, &members.path, "needs exactly one of \"header\" and \"at\"");
             None
         }
     };
@@ -38,7 +38,7 @@ pub(super) fn read_credential(
             None => None,
         },
         _ => {
-            findings.problem(&path, "has both \"auth_scheme\" and \"prefix\"; keep one");
+            findings.problem(&path, ("has both \"auth_scheme\" and \"prefix\"", "keep one"));
             None
         }
     };

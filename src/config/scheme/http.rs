@@ -4,14 +4,15 @@ use super::value::{read_header, read_key, read_literal};
 use super::{Context, DEFAULT_TOLERANCE, TOLERANCES};
 use crate::config::problem::Findings;
 use crate::config::reader::Node;
-use crate::verify::http_scheme::{HttpSignatureScheme, MessageSignatureScheme};
-use crate::verify::http_signature::HttpSignatureRule;
-use crate::verify::mac::HashAlgorithm;
-use crate::verify::message_signature::{Component, MessageSignatureRule};
-use crate::verify::public_key::PublicAlgorithm;
-use crate::verify::scheme::SignatureAlgorithm;
+use crate::verify::key::algorithm::SignatureAlgorithm;
+use crate::verify::primitives::mac::HashAlgorithm;
+use crate::verify::primitives::public_key::PublicAlgorithm;
+use crate::verify::scheme::draft_cavage::HttpSignatureRule;
+use crate::verify::scheme::draft_cavage::HttpSignatureScheme;
+use crate::verify::scheme::message_signature::MessageSignatureScheme;
+use crate::verify::scheme::message_signature::{Component, MessageSignatureRule};
 
-/// The algorithms of RFC 9421, section 6.2.2, that are taken.
+/// The supported algorithms of RFC 9421, section 6.2.2.
 pub(super) const MESSAGE_ALGORITHMS: &[(&str, SignatureAlgorithm)] = &[
     ("hmac-sha256", SignatureAlgorithm::Hmac(HashAlgorithm::Sha256)),
     ("ed25519", SignatureAlgorithm::Public(PublicAlgorithm::Ed25519)),
@@ -27,7 +28,7 @@ pub(super) fn read_message_signature(
 ) -> Option<MessageSignatureScheme> {
     let mut members = node.object(findings)?;
     let algorithm_node = members.require("algorithm", findings);
-    let algorithm = algorithm_node.as_ref().and_then(|node| node.word(MESSAGE_ALGORITHMS, findings));
+    let algorithm = algorithm_node.as_ref().and_then(|node| node.keyword(MESSAGE_ALGORITHMS, findings));
     let label = members.take("label").map(|node| read_literal(&node, context, findings));
     let tag = members.take("tag").map(|node| read_literal(&node, context, findings));
     let components = members.require("components", findings).and_then(|node| {
@@ -50,8 +51,11 @@ pub(super) fn read_message_signature(
     if !covers_request && !partial? {
         findings.problem(
             &path,
-            "must have \"@method\" and \"@target-uri\" (or \"@path\") among its components, or a signature can be moved \
-             to another request; \"insecure_partial_coverage\": true if that is meant",
+            (
+                "must have \"@method\" and \"@target-uri\" (or \"@path\") among its components, or a signature can be \
+             moved to another request",
+                "\"insecure_partial_coverage\": true if that is intended",
+            ),
         );
         return None;
     }
@@ -95,7 +99,7 @@ pub(super) fn read_http_signature(
     let mut members = node.object(findings)?;
     let header = members.require("header", findings).and_then(|node| read_header(&node, context, findings));
     let algorithm_node = members.require("algorithm", findings);
-    let algorithm = algorithm_node.as_ref().and_then(|node| node.word(algorithms, findings));
+    let algorithm = algorithm_node.as_ref().and_then(|node| node.keyword(algorithms, findings));
     let key = read_key(members.take("key"), findings);
     let max_age = match members.take("max_age") {
         Some(node) => node.duration(TOLERANCES.0, TOLERANCES.1, findings),

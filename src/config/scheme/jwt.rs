@@ -1,4 +1,4 @@
-//! `jwt`: a JSON Web Token and what its claims must say.
+//! `jwt`: a JSON Web Token and the claims that it must have.
 
 use std::time::Duration;
 
@@ -6,8 +6,13 @@ use super::value::{read_expression, read_json_path, read_key, read_literal, read
 use super::{Context, TOLERANCES};
 use crate::config::problem::Findings;
 use crate::config::reader::Node;
-use crate::verify::json::{Json, JsonPath};
-use crate::verify::jwt::{ClaimRule, JwtAlgorithm, JwtScheme};
+use crate::verify::bytes::json::{Json, JsonPath};
+use crate::verify::key::algorithm::JwtAlgorithm;
+use crate::verify::scheme::jwt::{ClaimRule, JwtScheme};
+
+/// How far a sender's clock may be off by default: a small leeway, no more than a few minutes (RFC 7519, section
+/// 4.1.4).
+const LEEWAY: Duration = Duration::from_secs(60);
 
 pub(super) fn read_claim_name(node: &Node<'_>, findings: &mut Findings) -> Option<JsonPath> {
     let mut members = node.object(findings)?;
@@ -31,7 +36,7 @@ pub(super) fn read_jwt(
     let optional_prefix = members.take("optional_prefix").map_or(Some(false), |node| node.bool(findings));
     let algorithms = members.require("algorithms", findings).and_then(|node| {
         let list = node.list(findings)?;
-        let algorithms: Vec<_> = list.iter().map(|node| node.word(JwtAlgorithm::NAMES, findings)).collect();
+        let algorithms: Vec<_> = list.iter().map(|node| node.keyword(JwtAlgorithm::NAMES, findings)).collect();
         algorithms.into_iter().collect::<Option<Vec<_>>>()
     });
     let key = read_key(members.take("key"), findings);
@@ -46,14 +51,14 @@ pub(super) fn read_jwt(
     let timeless = members.take("timeless").map_or(Some(false), |node| node.bool(findings));
     let leeway = match members.take("leeway") {
         Some(node) => node.duration(Duration::ZERO, Duration::from_secs(600), findings),
-        None => Some(Duration::ZERO),
+        None => Some(LEEWAY),
     };
     let path = members.path.clone();
     members.finish(findings);
     let (token, algorithms) = (token?, algorithms?);
     let symmetric = algorithms.iter().filter(|algorithm| algorithm.hmac().is_some()).count();
     if symmetric != 0 && symmetric != algorithms.len() {
-        findings.problem(&path, "mixes algorithms of secrets and of public keys; make two dialects");
+        findings.problem(&path, ("mixes algorithms of secrets and of public keys", "make two dialects"));
         return None;
     }
     Some(JwtScheme {
@@ -81,7 +86,7 @@ pub(super) fn read_claims(
         .into_iter()
         .map(|(name, node)| {
             let path = JsonPath::parse(name).or_else(|| {
-                findings.problem(&node.path, "has a name that is no path to a claim");
+                findings.problem(&node.path, "has a name that is not a valid path to a claim");
                 None
             });
             let rule = read_claim_rule(&node, context, findings);
@@ -99,7 +104,7 @@ pub(super) fn read_claim_rule(node: &Node<'_>, context: Context<'_>, findings: &
             let mut members = node.object(findings)?;
             let one_of = members.take("one_of");
             let equals = members.take("equals");
-            let when = members.take("when").map(|node| node.word(&[("body", ())], findings));
+            let when = members.take("when").map(|node| node.keyword(&[("body", ())], findings));
             members.finish(findings);
             match (one_of, equals, when) {
                 (Some(list), None, None) => read_messages(&list, context, findings).map(ClaimRule::OneOf),

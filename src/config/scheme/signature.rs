@@ -1,21 +1,23 @@
-//! `signature`, `signed` and what belongs to them: a signature over a content.
+//! `signature`, `signed` and related members: a signature over content that a template describes.
 
 use super::value::{
     read_expression, read_header, read_json_path, read_key, read_literal, read_messages, read_pair, read_place,
 };
 use super::{Context, DEFAULT_TOLERANCE, TOLERANCES};
-use crate::config::problem::{Findings, Path};
+use crate::config::problem::{Diagnosis, Findings, Kind, Path};
 use crate::config::reader::{Members, Node};
-use crate::verify::encoding::Encoding;
+use crate::verify::bytes::encoding::Encoding;
+use crate::verify::bytes::json::Json;
 use crate::verify::expression::Expression;
-use crate::verify::json::Json;
-use crate::verify::mac::HashAlgorithm;
-use crate::verify::message::Message;
-use crate::verify::public_key::PublicAlgorithm;
+use crate::verify::expression::message::Message;
+use crate::verify::key::algorithm::SignatureAlgorithm;
+use crate::verify::key::key_form::MIN_RSA_BITS;
+use crate::verify::primitives::mac::HashAlgorithm;
+use crate::verify::primitives::public_key::PublicAlgorithm;
+use crate::verify::primitives::timestamp::Unit;
 use crate::verify::request::is_header_name;
-use crate::verify::scheme::{MIN_RSA_BITS, SignatureAlgorithm, SignatureScheme, TimestampRule};
-use crate::verify::signature::{Location, Place};
-use crate::verify::timestamp::Unit;
+use crate::verify::scheme::signature::{Location, Place};
+use crate::verify::scheme::signature::{SignatureScheme, TimestampRule};
 
 pub(super) const ALGORITHMS: &[(&str, SignatureAlgorithm)] = &[
     ("hmac-sha256", SignatureAlgorithm::Hmac(HashAlgorithm::Sha256)),
@@ -44,8 +46,14 @@ pub(super) const ENCODINGS: &[(&str, Encoding)] = &[
     ("hex-upper", Encoding::HexUpper),
     ("base64", Encoding::Base64),
     ("base64url", Encoding::Base64Url),
+    ("base64url-padding-optional", Encoding::Base64UrlPaddingOptional),
     ("percent-base64", Encoding::PercentBase64),
 ];
+
+/// How something is encoded.
+pub(in crate::config) fn read_encoding(node: &Node<'_>, findings: &mut Findings) -> Option<Encoding> {
+    node.keyword(ENCODINGS, findings)
+}
 
 pub(super) const UNITS: &[(&str, Unit)] = &[
     ("s", Unit::Seconds),
@@ -53,6 +61,7 @@ pub(super) const UNITS: &[(&str, Unit)] = &[
     ("s-or-ms", Unit::SecondsOrMilliseconds),
     ("float-s", Unit::Fraction),
     ("iso8601", Unit::Iso8601),
+    ("http-date", Unit::HttpDate),
 ];
 
 pub(super) fn read_signature(
@@ -60,7 +69,7 @@ pub(super) fn read_signature(
     context: Context<'_>,
     findings: &mut Findings,
 ) -> Option<SignatureScheme> {
-    let algorithm = members.require("algorithm", findings).and_then(|node| node.word(ALGORITHMS, findings));
+    let algorithm = members.require("algorithm", findings).and_then(|node| node.keyword(ALGORITHMS, findings));
     let signature = members.require("signature", findings).and_then(|node| read_location(&node, context, findings));
     let messages = members.require("signed", findings).and_then(|node| read_messages(&node, context, findings));
     let key = read_key(members.take("key"), findings);
@@ -84,6 +93,10 @@ pub(super) fn read_signature(
         Some(node) => node.whole(1024, 2048, findings).and_then(|bits| usize::try_from(bits).ok()),
         None => Some(MIN_RSA_BITS),
     };
+    let is_signed_decoded = match members.take("content_encoding") {
+        Some(node) => node.keyword(&[("signed-decoded", true)], findings),
+        None => Some(false),
+    };
     let path = members.path.clone();
     members.finish(findings);
     let scheme = SignatureScheme {
@@ -96,11 +109,12 @@ pub(super) fn read_signature(
         event_id: event_id?,
         each: each?,
         min_key_bits: min_key_bits?,
+        is_signed_decoded: is_signed_decoded?,
     };
     check_signature(&scheme, &path, findings).then_some(scheme)
 }
 
-/// What only the members together tell.
+/// Checks that need several members.
 pub(super) fn check_signature(scheme: &SignatureScheme, path: &Path, findings: &mut Findings) -> bool {
     let signs = |message: &Message| match &scheme.timestamp {
         Some(rule) => message.covers_timestamp() || message.always_covers(&rule.at) || message.lists_headers(),
@@ -111,9 +125,16 @@ pub(super) fn check_signature(scheme: &SignatureScheme, path: &Path, findings: &
         if hashes_secret { message.always_holds_secret() } else { !message.needs_secret() }
     };
     let problem = if !scheme.messages.iter().all(signs) {
-        "a timestamp is signed and read, or neither: either \"timestamp\" is missing, or \"signed\" does not cover it"
+        Diagnosis::from(
+            "a timestamp must be both signed and read: either \"timestamp\" is missing, or \"signed\" does not cover it",
+        )
     } else if !scheme.messages.iter().all(held) {
-        "a plain hash needs {secret}, as it is and not within [[ ]], in all that it hashes; no other algorithm may have it"
+        Diagnosis::from((
+            "a plain hash must include {secret}, unmodified and outside of [[ ]]",
+            "no other algorithm may include it",
+        ))
+    } else if scheme.is_signed_decoded && !scheme.streams() {
+        Diagnosis::from("signs the body before it is compressed, so it can use only {body} of it")
     } else {
         return true;
     };
@@ -127,7 +148,7 @@ pub(super) fn read_location(node: &Node<'_>, context: Context<'_>, findings: &mu
         (Some(node), None) => read_headers(&node, context, findings),
         (None, Some(node)) => read_expression(&node, context, findings).map(Place::Value),
         _ => {
-            findings.problem(&members.path, "needs exactly one of \"header\" and \"at\"");
+            findings.problem_of(Kind::MissingKey, &members.path, "needs exactly one of \"header\" and \"at\"");
             None
         }
     };
@@ -142,10 +163,10 @@ pub(super) fn read_location(node: &Node<'_>, context: Context<'_>, findings: &mu
         None => Some(false),
     };
     let after_first = match members.take("position") {
-        Some(node) => node.word(&[("all", false), ("rest", true)], findings),
+        Some(node) => node.keyword(&[("all", false), ("rest", true)], findings),
         None => Some(false),
     };
-    let encoding = members.require("encoding", findings).and_then(|node| node.word(ENCODINGS, findings));
+    let encoding = members.require("encoding", findings).and_then(|node| node.keyword(ENCODINGS, findings));
     members.finish(findings);
     Some(Location {
         place: place?,
@@ -178,7 +199,7 @@ pub(super) fn read_separator(node: Option<Node<'_>>, findings: &mut Findings) ->
     match (text.chars().next(), text.len()) {
         (Some(char), 1) if !char.is_ascii_alphanumeric() => Some(Some(char)),
         _ => {
-            findings.problem(&node.path, "must be one ASCII character that is no letter or digit, such as \",\"");
+            findings.problem(&node.path, "must be one ASCII character other than a letter or digit, such as \",\"");
             None
         }
     }
@@ -191,11 +212,15 @@ pub(super) fn read_timestamp(node: &Node<'_>, context: Context<'_>, findings: &m
         (None, Some(node), None) => node.text(findings).map(Expression::entry),
         (None, None, Some(node)) => read_expression(&node, context, findings),
         _ => {
-            findings.problem(&members.path, "needs exactly one of \"header\", \"entry\" and \"at\"");
+            findings.problem_of(
+                Kind::MissingKey,
+                &members.path,
+                "needs exactly one of \"header\", \"entry\" and \"at\"",
+            );
             None
         }
     };
-    let unit = members.require("unit", findings).and_then(|node| node.word(UNITS, findings));
+    let unit = members.require("unit", findings).and_then(|node| node.keyword(UNITS, findings));
     let tolerance = match members.take("tolerance") {
         Some(node) => node.duration(TOLERANCES.0, TOLERANCES.1, findings),
         None => Some(DEFAULT_TOLERANCE),

@@ -1,21 +1,31 @@
-//! The values, templates, headers and keys that all kinds of schemes have.
+//! The values, templates, headers and keys of all kinds of schemes.
 
 use super::Context;
-use crate::config::problem::Findings;
+use crate::config::problem::{Diagnosis, Findings, Kind, Path};
 use crate::config::reader::Node;
+use crate::verify::bytes::json::{Json, JsonPath};
+use crate::verify::expression::message::{Message, TemplateError};
 use crate::verify::expression::{Expression, ExpressionError};
-use crate::verify::json::{Json, JsonPath};
-use crate::verify::message::{Message, TemplateError};
+use crate::verify::key::key_form::{KeyEncoding, KeyForm};
+use crate::verify::primitives::mac::HashAlgorithm;
 use crate::verify::request::is_header_name;
-use crate::verify::scheme::{KeyEncoding, KeyForm};
 
 pub(super) const KEY_ENCODINGS: &[(&str, KeyEncoding)] = &[
     ("text", KeyEncoding::Text),
     ("text-nfkd", KeyEncoding::TextNfkd),
     ("base64", KeyEncoding::Base64),
+    ("base64-or-text", KeyEncoding::Base64OrText),
     ("hex", KeyEncoding::Hex),
     ("sha1", KeyEncoding::Sha1),
     ("sha256", KeyEncoding::Sha256),
+];
+
+/// The hashes that can be named by themselves.
+pub(in crate::config) const HASHES: &[(&str, HashAlgorithm)] = &[
+    ("sha256", HashAlgorithm::Sha256),
+    ("sha1", HashAlgorithm::Sha1),
+    ("sha512", HashAlgorithm::Sha512),
+    ("md5", HashAlgorithm::Md5),
 ];
 
 pub(super) fn read_header(node: &Node<'_>, context: Context<'_>, findings: &mut Findings) -> Option<String> {
@@ -27,7 +37,7 @@ pub(super) fn read_header(node: &Node<'_>, context: Context<'_>, findings: &mut 
     None
 }
 
-/// Text in which only configured values may be named.
+/// Text that may contain only configured values.
 pub(super) fn read_literal(node: &Node<'_>, context: Context<'_>, findings: &mut Findings) -> Option<String> {
     let text = node.text(findings)?;
     if !text.contains(['{', '}']) {
@@ -40,11 +50,15 @@ pub(super) fn read_literal(node: &Node<'_>, context: Context<'_>, findings: &mut
     literal
 }
 
-pub(super) fn read_expression(node: &Node<'_>, context: Context<'_>, findings: &mut Findings) -> Option<Expression> {
+pub(in crate::config) fn read_expression(
+    node: &Node<'_>,
+    context: Context<'_>,
+    findings: &mut Findings,
+) -> Option<Expression> {
     match Expression::parse(node.text(findings)?, &|name| context.with.value(name)) {
         Ok(expression) => Some(expression),
         Err(error) => {
-            findings.problem(&node.path, expression_problem(&error));
+            expression_problem(&error, &node.path, findings);
             None
         }
     }
@@ -61,7 +75,11 @@ pub(super) fn read_messages(node: &Node<'_>, context: Context<'_>, findings: &mu
     }
 }
 
-pub(super) fn read_message(node: &Node<'_>, context: Context<'_>, findings: &mut Findings) -> Option<Message> {
+pub(in crate::config) fn read_message(
+    node: &Node<'_>,
+    context: Context<'_>,
+    findings: &mut Findings,
+) -> Option<Message> {
     let text = node.text(findings)?;
     parse_message(text, node, context, findings)
 }
@@ -75,42 +93,52 @@ pub(super) fn parse_message(
     match Message::parse(text, &|name| context.with.value(name)) {
         Ok(message) => Some(message),
         Err(error) => {
-            let problem = match error {
+            match error {
                 TemplateError::Unbalanced => {
-                    "has a brace without its other half; write {{ or }} for a brace itself".to_owned()
+                    findings.problem(&node.path, ("has an unmatched brace", "write {{ or }} for a literal brace"))
                 }
-                TemplateError::Expression(error) => expression_problem(&error),
-                TemplateError::Empty => "signs nothing; most senders sign \"{body}\"".to_owned(),
-            };
-            findings.problem(&node.path, problem);
+                TemplateError::Expression(error) => expression_problem(&error, &node.path, findings),
+                TemplateError::Empty => findings.problem(&node.path, ("signs nothing", "most senders sign \"{body}\"")),
+            }
             None
         }
     }
 }
 
-pub(in crate::config) fn expression_problem(error: &ExpressionError) -> String {
-    match error {
-        ExpressionError::UnknownRoot => "names an unknown value; known are body, timestamp, secret, method, target, \
+pub(in crate::config) fn expression_problem(error: &ExpressionError, path: &Path, findings: &mut Findings) {
+    let diagnosis = match error {
+        ExpressionError::UnknownRoot => Diagnosis::from((
+            "names an unknown value",
+            "known are body, timestamp, secret, method, target, \
              path, url, header:Name, query:name, form:name, json:path, entry:prefix, with:name, query, form, and the \
-             built-ins of docs/schemes.md"
-            .to_owned(),
-        ExpressionError::UnknownFilter => "names an unknown filter behind \"|\"; see docs/schemes.md".to_owned(),
-        ExpressionError::BadName => "lacks a name behind the colon, or has one that cannot be".to_owned(),
-        ExpressionError::MissingValue(name) => {
-            format!("needs a configured value: add \"with\": {{ \"{name}\": … }} to the check")
+             built-ins of docs/schemes.md",
+        )),
+        ExpressionError::UnknownFilter => {
+            Diagnosis::from(("names an unknown filter after \"|\"", "see docs/schemes.md"))
         }
-    }
+        ExpressionError::BadName => Diagnosis::from("has no valid name after the colon"),
+        ExpressionError::MissingValue(name) => {
+            let message = format!("needs a configured value: add \"with\": {{ \"{name}\": … }} to the check");
+            return findings.problem_of(Kind::SchemeValueMissing { name: name.clone() }, path, message);
+        }
+    };
+    findings.problem(path, diagnosis);
 }
 
 pub(super) fn read_key(node: Option<Node<'_>>, findings: &mut Findings) -> Option<KeyForm> {
     let Some(node) = node else { return Some(KeyForm::text()) };
     let mut members = node.object(findings)?;
-    let encoding = members.require("encoding", findings).and_then(|node| node.word(KEY_ENCODINGS, findings));
+    let encoding = members.require("encoding", findings).and_then(|node| node.keyword(KEY_ENCODINGS, findings));
     let optional_prefix = match members.take("optional_prefix") {
         Some(node) => node.text(findings),
         None => Some(""),
     };
+    let path = members.path.clone();
     members.finish(findings);
+    if encoding == Some(KeyEncoding::Base64OrText) && optional_prefix == Some("") {
+        findings.problem(&path, "needs \"optional_prefix\", which distinguishes base64 from text");
+        return None;
+    }
     Some(KeyForm { optional_prefix: optional_prefix?.to_owned(), encoding: encoding? })
 }
 
@@ -131,7 +159,7 @@ pub(super) fn read_place(node: &Node<'_>, context: Context<'_>, findings: &mut F
         (Some(node), None) => read_header(&node, context, findings).map(|name| Expression::header(&name)),
         (None, Some(node)) => read_expression(&node, context, findings),
         _ => {
-            findings.problem(&members.path, "needs exactly one of \"header\" and \"at\"");
+            findings.problem_of(Kind::MissingKey, &members.path, "needs exactly one of \"header\" and \"at\"");
             None
         }
     };

@@ -1,12 +1,13 @@
 //! Where a value begins: in the head, in the body, in the configuration, or in a canonical form of one sender.
 
-use super::{ExpressionError, Facts, Value, With};
-use crate::verify::builtin;
-use crate::verify::content::Content;
-use crate::verify::form::{self, Pair};
-use crate::verify::json::{Json, JsonPath};
+use crate::verify::bytes::form::{self, Pair};
+use crate::verify::bytes::json::{Json, JsonPath};
+use crate::verify::denial::Denial;
+use crate::verify::expression::builtin;
+use crate::verify::expression::content::Content;
+use crate::verify::expression::context::{ExpressionError, Facts, Operand, With};
 use crate::verify::request::is_header_name;
-use crate::verify::{Denial, Occurrence, Request};
+use crate::verify::request::{Occurrence, Request};
 
 /// Where a value begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +23,20 @@ pub(super) enum Root {
     Header(String),
     Query(String),
     QueryFields,
-    Form(String),
+    Form(Field),
     FormFields,
     Json(JsonPath),
     Entry(String),
-    FirstEntry,
+    EntryAt(usize),
     Builtin(Builtin, Vec<u8>),
+}
+
+/// A field of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Field {
+    pub(super) name: String,
+    /// Whether the last of that name counts; otherwise there must be only one.
+    pub(super) is_last: bool,
 }
 
 /// A canonical form that one sender has and a template cannot express.
@@ -52,8 +61,11 @@ impl Root {
                 "header" if is_header_name(name) => Ok(Root::Header(name.to_ascii_lowercase())),
                 "header" => Err(ExpressionError::BadName),
                 "query" => named(Root::Query),
-                "form" => named(Root::Form),
-                "entry" if name == "@0" => Ok(Root::FirstEntry),
+                "form" => named(|name| Root::Form(Field { name, is_last: false })),
+                "form_last" => named(|name| Root::Form(Field { name, is_last: true })),
+                "entry" if name.starts_with('@') => {
+                    entry_number(name).map(Root::EntryAt).ok_or(ExpressionError::BadName)
+                }
                 "entry" => named(Root::Entry),
                 "json" => JsonPath::parse(name).map(Root::Json).ok_or(ExpressionError::BadName),
                 "with" => value(name).map(|value| Root::Literal(value.into_bytes())),
@@ -81,7 +93,7 @@ impl Root {
         }
     }
 
-    pub(super) fn value(&self, facts: &Facts<'_>) -> Result<Value, Denial> {
+    pub(super) fn value(&self, facts: &Facts<'_>) -> Result<Operand, Denial> {
         let bytes = match self {
             Root::Literal(text) => text.clone(),
             Root::Body => content(facts)?.body().to_vec(),
@@ -93,9 +105,10 @@ impl Root {
             Root::Url(base) => [base.as_slice(), target(facts)?].concat(),
             Root::Header(name) => once(request(facts)?, name)?.to_vec(),
             Root::Query(name) => unique(&query(facts)?, name)?,
-            Root::QueryFields => return query(facts).map(Value::Fields),
-            Root::Form(name) => content(facts)?.field(name)?.to_vec(),
-            Root::FormFields => return content(facts)?.fields().map(|fields| Value::Fields(fields.to_vec())),
+            Root::QueryFields => return query(facts).map(Operand::Fields),
+            Root::Form(Field { name, is_last: true }) => content(facts)?.last_field(name)?.to_vec(),
+            Root::Form(Field { name, is_last: false }) => content(facts)?.field(name)?.to_vec(),
+            Root::FormFields => return content(facts)?.fields().map(|fields| Operand::Fields(fields.to_vec())),
             Root::Json(path) => {
                 let root = facts.element.map_or_else(|| content(facts)?.json(), Ok)?;
                 json_text(root, path)?
@@ -108,10 +121,18 @@ impl Root {
                     (Some(_), Some(_)) => return Err(Denial::FieldDuplicated),
                 }
             }
-            Root::FirstEntry => facts.entries.first().ok_or(Denial::FieldMissing)?.to_vec(),
+            Root::EntryAt(number) => facts.entries.get(*number).ok_or(Denial::FieldMissing)?.to_vec(),
             Root::Builtin(which, argument) => which.value(argument, facts)?,
         };
-        Ok(Value::Bytes(bytes))
+        Ok(Operand::Bytes(bytes))
+    }
+}
+
+/// The number in `@0` to `@9`.
+fn entry_number(name: &str) -> Option<usize> {
+    match name.as_bytes() {
+        [b'@', digit @ b'0'..=b'9'] => Some(usize::from(digit.wrapping_sub(b'0'))),
+        _ => None,
     }
 }
 
@@ -185,7 +206,7 @@ pub(super) fn json_text(json: &Json, path: &JsonPath) -> Result<Vec<u8>, Denial>
     found.text().map(|text| text.as_bytes().to_vec()).ok_or(Denial::FieldMalformed)
 }
 
-/// The value of a header that must stand once and say something.
+/// The value of a header that must occur once and not be empty.
 pub(super) fn once<'a>(request: Request<'a>, name: &str) -> Result<&'a [u8], Denial> {
     match request.header(name) {
         Occurrence::Once(value) if !value.is_empty() => Ok(value),
@@ -194,7 +215,7 @@ pub(super) fn once<'a>(request: Request<'a>, name: &str) -> Result<&'a [u8], Den
     }
 }
 
-/// The headers that a list of names names, in its order. The list is part of what is signed, so its names decide
+/// The headers that are named in a list, in its order. The list is part of what is signed, so its names decide
 /// nothing that the sender did not sign.
 pub(super) fn listed_headers(
     names: &[u8],

@@ -1,11 +1,11 @@
-//! Very many requests at once.
+//! Batches of many requests.
 
 use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::scratch::Scratch;
+use crate::scratch::Scratch;
 use crate::support::{Ran, hookwarden, hookwarden_with};
 
 fn verdicts(ran: &Ran) -> Vec<Value> {
@@ -58,9 +58,9 @@ fn lines_of_all_vectors() -> String {
 }
 
 #[test]
-fn every_vector_gets_the_verdict_that_it_asks_for() {
+fn every_vector_gets_its_expected_verdict() {
     let lines = lines_of_all_vectors();
-    // A file: more than a pipe holds goes in and comes out.
+    // A file, because input and output are larger than a pipe's buffer.
     let scratch = Scratch::new();
     let ran = hookwarden(&["explain", "--batch", &scratch.file("lines", &lines)], "");
     let verdicts = verdicts(&ran);
@@ -75,7 +75,7 @@ fn every_vector_gets_the_verdict_that_it_asks_for() {
         assert_eq!(verdict["finding"].is_null(), is_verified, "{verdict}");
         assert_eq!(verdict["secrets"].as_array().is_some_and(|ids| !ids.is_empty()), is_verified, "{verdict}");
     }
-    // No line holds what proves a request.
+    // No line contains the proof of a request.
     let inputs: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
     for (input, line) in inputs.iter().zip(ran.out.lines()) {
         for secret in input["request"]["secrets"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -86,7 +86,7 @@ fn every_vector_gets_the_verdict_that_it_asks_for() {
 }
 
 fn line(body: &str) -> Value {
-    let tag = hex::encode(super::scratch::hmac_sha256(b"a-github-secret-of-many-letters", b"body"));
+    let tag = hex::encode(crate::scratch::hmac_sha256(b"a-github-secret-of-many-letters", b"body"));
     json!({ "request": {
         "method": "POST", "url": "https://hooks.example.com/hooks/github",
         "headers": [["X-Hub-Signature-256", format!("sha256={tag}")]], "body": body,
@@ -101,7 +101,7 @@ fn config() -> Value {
 }
 
 #[test]
-fn a_bad_line_is_a_verdict_and_stops_nothing() {
+fn a_bad_line_gets_a_verdict_and_does_not_stop_the_batch() {
     let scratch = Scratch::new();
     let with = |member: &str, value: Value| {
         let mut line = line("body");
@@ -164,7 +164,7 @@ fn the_mistake_is_named_in_a_batch_too() {
 }
 
 #[test]
-fn a_batch_of_verified_requests_is_good() {
+fn a_batch_of_verified_requests_exits_with_zero() {
     let scratch = Scratch::new();
     let arguments = ["explain", &scratch.config(&config()), "--batch", "-"];
     let ran = hookwarden_with(&arguments, &line("body").to_string(), &[("SECRET", "a-github-secret-of-many-letters")]);

@@ -1,10 +1,10 @@
-//! One right request, written down in every form: it is verified in each.
+//! One valid request in every capture format: each verifies.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::scratch::{Scratch, hmac_sha256};
+use crate::scratch::{Scratch, hmac_sha256};
 use crate::support::{Ran, hookwarden};
 
 const SECRET: &str = "a-github-secret-of-many-letters";
@@ -44,10 +44,10 @@ fn assert_verified(what: &str, ran: &Ran) {
 #[test]
 fn raw_http_with_and_without_its_carriage_returns() {
     let length = BODY.len();
-    assert_verified("as it came", &explain(format!("{}\r\n{BODY}", head())));
+    assert_verified("unchanged", &explain(format!("{}\r\n{BODY}", head())));
     let whole = format!("{}Content-Length: {length}\r\n\r\n{BODY}", head());
     assert_verified("with its length", &explain(&whole));
-    assert_verified("lines that lost theirs", &explain(whole.replace("\r\n", "\n")));
+    assert_verified("with bare line feeds", &explain(whole.replace("\r\n", "\n")));
     assert_verified("with an editor's line end", &explain(format!("{whole}\n")));
     let without_host = head()
         .replace("POST /hooks", "POST https://hooks.example.com/hooks")
@@ -61,11 +61,11 @@ fn raw_http_with_and_without_its_carriage_returns() {
 }
 
 #[test]
-fn raw_http_in_chunks() {
+fn raw_chunked_http() {
     let (first, second) = BODY.split_at(7);
     let chunks = format!("{:x}\r\n{first}\r\n{:X};extension=1\r\n{second}\r\n0\r\n\r\n", first.len(), second.len());
     assert_verified("in chunks", &explain(format!("{}Transfer-Encoding: chunked\r\n\r\n{chunks}", head())));
-    assert_verified("out of them", &explain(format!("{}Transfer-Encoding: chunked\r\n\r\n{BODY}", head())));
+    assert_verified("without its chunks", &explain(format!("{}Transfer-Encoding: chunked\r\n\r\n{BODY}", head())));
 }
 
 fn har(text: &str, encoding: Option<&str>) -> Value {
@@ -95,7 +95,7 @@ fn a_har_entry_and_a_whole_har() {
     let other = json!({ "startedDateTime": "2023-11-14T22:13:19Z", "request": { "method": "POST", "url": "https://a.example.com/", "headers": [], "postData": { "text": "x" } } });
     let whole = json!({ "log": { "version": "1.2", "entries": [other, entry, other] } });
     let ran = explain(whole.to_string());
-    assert_verified("the entry that a source wants", &ran);
+    assert_verified("the entry that matches a source", &ran);
     let said: Value = serde_json::from_str(&ran.out).expect("it is JSON");
     assert_eq!(
         (&said["time"], &said["time_from"]),
@@ -118,7 +118,7 @@ fn curl_commands_of_every_shell() {
         "curl -sS 'https://hooks.example.com/hooks/github?x=1' \\\n  -H 'Content-Type: application/json' \\\n  -H \"X-Hub-Signature-256: {signature}\" \\\n  --data-raw '{}' | jq .",
         BODY.replace('\'', "'\\''").replace("\r\n", "\n")
     );
-    // A copy with the line ends of this file has those of no body.
+    // A copied command has the line ends of its own file, not those of the body.
     let lines = BODY.replace("\r\n", "\n");
     let with_lines = posix.replace(&signature, &self::signature(lines.as_bytes()));
     assert_verified("in single quotes", &explain(with_lines));
@@ -191,7 +191,7 @@ fn no_other_word_of_a_curl_command_becomes_its_url() {
         self::signature(inside.as_bytes())
     );
     let ran = explain(command);
-    assert_verified("what is not known is passed over", &ran);
+    assert_verified("unknown options are ignored", &ran);
     let said: Value = serde_json::from_str(&ran.out).expect("it is JSON");
     let notes = said["notes"].to_string();
     assert!(notes.contains("--bogus of the curl command is not known") && notes.contains("--config"), "{notes}");
@@ -257,7 +257,7 @@ fn json_and_standard_input() {
 }
 
 #[test]
-fn what_is_no_capture_is_said_to_be_none() {
+fn every_invalid_capture_gets_a_fitting_error() {
     for (capture, expected) in [
         ("", "the capture is empty"),
         ("HTTP/1.1 200 OK\r\n\r\n", "this is a response"),
@@ -298,4 +298,31 @@ fn no_damaged_capture_panics() {
     let ran = hookwarden(&arguments, "");
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert_eq!(ran.out.lines().count(), lines.lines().count(), "{}", ran.err);
+}
+
+#[test]
+fn a_captured_handshake_is_recognised_and_its_answer_shown() {
+    let request = "GET /hooks/meta?hub.mode=subscribe&hub.verify_token=our-verify-token&hub.challenge=1158201444 HTTP/1.1\r\n\
+                   Host: hooks.example.com\r\n\r\n";
+    let config = |token: &str| {
+        json!({ "sources": [{
+            "name": "meta",
+            "match": { "path": "/hooks/meta" },
+            "verify": { "provider": "meta", "secrets": [{ "value": "an-app-secret-of-meta" }] },
+            "handshake": { "verify_token": token },
+        }] })
+    };
+    let explain = |token: &str| {
+        let scratch = Scratch::new();
+        let request = scratch.file("request", request);
+        hookwarden(&["explain", "--config", &scratch.config(&config(token)), &request], "")
+    };
+    let ran = explain("our-verify-token");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("answers it with 200 and 1158201444"), "{}", ran.out);
+    assert!(ran.out.contains("the sender does not sign this handshake"), "{}", ran.out);
+    assert!(!ran.out.contains("What went wrong"), "{}", ran.out);
+    let ran = explain("another-verify-token");
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("handshake_mismatch"), "{}", ran.out);
 }

@@ -1,8 +1,9 @@
-//! Captured requests with one real-world mistake each: it is named. Beside each fixture stands what is said about it;
-//! `BLESS=1` writes that anew.
+//! Captured requests with one real-world mistake each, which `explain` must name. The expected output is next to each
+//! fixture; `BLESS=1` rewrites it.
 //!
-//! A fixture is a configuration, an environment and a capture, the code of the denial, and the code of the mistake. With
-//! what, and over what, the sender really signed stands there too, and is checked without our code.
+//! A fixture is a configuration, an environment and a capture, the code of the denial, and the code of the mistake. It
+//! also has the key and the content that the sender really signed, which are checked independently of the code under
+//! test.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::scratch::{Scratch, hmac_sha1, hmac_sha256};
+use crate::scratch::{Scratch, hmac_sha1, hmac_sha256};
 use crate::support::{Ran, hookwarden_with};
 
 struct Fixture {
@@ -93,24 +94,24 @@ fn every_mistake_is_named() {
 }
 
 #[test]
-fn every_explanation_is_the_one_beside_it() {
+fn every_explanation_matches_the_file_next_to_it() {
     let mut wrong = String::new();
     for fixture in fixtures() {
         let ran = fixture.run("text");
         let path = fixture.folder.join(format!("{}.txt", fixture.name));
         if std::env::var_os("BLESS").is_some() {
-            fs::write(&path, &ran.out).expect("what is said can be written");
+            fs::write(&path, &ran.out).expect("the output can be written");
         }
         let expected = fs::read_to_string(&path).unwrap_or_default();
         if ran.out != expected {
             let _ = write!(wrong, "\n{}\n--- expected\n{expected}--- said\n{}{}", fixture.name, ran.out, ran.err);
         }
     }
-    assert!(wrong.is_empty(), "{wrong}\nIf that is right: BLESS=1, and read what changed.");
+    assert!(wrong.is_empty(), "{wrong}\nIf this is right, run with BLESS=1 and review the changes.");
 }
 
 #[test]
-fn every_fixture_is_signed_as_it_says() {
+fn every_fixture_is_signed_as_it_claims() {
     for fixture in fixtures() {
         let (Some(key), Some(content)) = (fixture.bytes("key"), fixture.bytes("content")) else {
             continue;
@@ -121,7 +122,7 @@ fn every_fixture_is_signed_as_it_says() {
         };
         let capture = String::from_utf8_lossy(&fs::read(fixture.capture()).expect("the capture is there")).into_owned();
         let written = [hex::encode(&tag), STANDARD.encode(&tag)];
-        assert!(written.iter().any(|tag| capture.contains(tag)), "{}: is not signed so", fixture.name);
+        assert!(written.iter().any(|tag| capture.contains(tag)), "{}: is not signed as it claims", fixture.name);
     }
 }
 

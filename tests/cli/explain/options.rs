@@ -1,8 +1,8 @@
-//! What the command line says beside the request.
+//! Options besides the request.
 
 use serde_json::{Value, json};
 
-use super::scratch::{Scratch, hmac_sha256};
+use crate::scratch::{Scratch, hmac_sha256};
 use crate::support::{Ran, hookwarden, hookwarden_with};
 
 const SECRET: &str = "a-stripe-secret-of-many-letters";
@@ -57,14 +57,14 @@ fn the_time_of_arrival_decides_about_freshness() {
 }
 
 #[test]
-fn without_a_time_it_is_now_and_said_so() {
+fn without_a_time_the_current_time_is_used_and_reported() {
     let (ran, said) = explain(&config(json!({})), &[]);
     assert_eq!((ran.code, &said["code"]), (1, &json!("timestamp_stale")));
-    assert!(said["notes"].to_string().contains("give --at"), "{said}");
+    assert!(said["notes"].to_string().contains("set --at"), "{said}");
 }
 
 #[test]
-fn how_the_client_came_is_judged_where_it_is_said() {
+fn the_connection_is_judged_if_it_is_given() {
     let guarded = config(json!({ "transport": { "https": true, "min_tls": "1.2" }, "allow_from": ["192.0.2.0/24"] }));
     let at = ["--at", "1700000000"];
     let (ran, said) = explain(&guarded, &at);
@@ -110,10 +110,10 @@ fn a_refused_configuration_explains_nothing() {
 }
 
 #[test]
-fn secret_material_is_for_terminals() {
+fn secret_material_is_shown_only_on_terminals() {
     let (ran, _) = explain(&config(json!({})), &["--show-secret-material"]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("--show-secret-material needs a terminal"), "{}", ran.err);
+    assert!(ran.err.contains("--show-secret-material works on a terminal"), "{}", ran.err);
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! What is never shown, whatever the request is: a secret of the sender, in text or JSON.
+//! The output never contains a secret, whatever the request is, in text or JSON.
 
 use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::scratch::Scratch;
+use crate::scratch::Scratch;
 use crate::support::hookwarden;
 
 #[test]

@@ -5,13 +5,17 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwarden::config;
-use hookwarden::filter::{Around, BodyBuffer, Exchange};
-use hookwarden::guard::memory::{Memory, NotWritten, Versioned};
-use hookwarden::guard::peer::Peer;
+use hookwarden::filter::{ActivePolicy, BodyBuffer, Context, Exchange};
+use hookwarden::guard::pool::Pool;
 use hookwarden::step::{Outcome, Step};
 use hookwarden::verify::Request;
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 use serde_json::{Value, json};
+
+#[path = "../../core/nothing.rs"]
+mod nothing;
+
+use nothing::Nothing;
 
 /// A request as `--as json` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +60,7 @@ impl Made {
         value.map(|value| std::str::from_utf8(value).expect("a header is text"))
     }
 
-    /// The verdict of a filter whose one source, for this path, demands `check`.
+    /// The verdict of a filter with one source, for this path, that requires `check`.
     pub fn verdict(&self, check: &Value) -> &'static str {
         self.verdict_of(&json!({
             "sources": [{ "name": "tested", "match": { "path": self.path() }, "verify": check }],
@@ -67,16 +71,17 @@ impl Made {
     pub fn verdict_of(&self, configuration: &Value) -> &'static str {
         let loaded = config::load(configuration.to_string().as_bytes(), &|_| None)
             .unwrap_or_else(|problems| panic!("{configuration:#}\nis refused: {problems:?}"));
-        let mut exchange = Exchange::new(Rc::new(loaded.policy), Rc::default());
+        let policy = ActivePolicy::open(Rc::new(loaded.policy), &Nothing).expect("no guard of it remembers anything");
+        let mut exchange = Exchange::new(Rc::new(policy), Pool::default());
         let pseudo = [(":method", &self.method), (":authority", &self.authority), (":path", &self.target)];
         let mut head: Vec<_> =
             pseudo.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
         head.push((":scheme".to_owned(), b"https".to_vec()));
         head.extend(self.headers.clone());
-        let around = Around { now: UnixTime::from_secs(self.now), peer: &Nothing, memory: &Nothing };
-        let mut step = exchange.on_headers(Request::new(&head), self.body.is_empty(), &around);
+        let context = Context { now: UnixTime::from_secs(self.now), peer: &Nothing, memory: &Nothing };
+        let mut step = exchange.on_headers(Request::new(&head), self.body.is_empty(), &context);
         if matches!(step, Step::Hold) {
-            step = exchange.on_body(&Buffer(&self.body), true, &around);
+            step = exchange.on_body(&Buffer(&self.body), true, &context);
         }
         let record = match step {
             Step::Continue(passage) => passage.into_parts().1.expect("a verdict"),
@@ -100,35 +105,5 @@ impl BodyBuffer for Buffer<'_> {
 
     fn read(&self, start: usize, len: usize) -> Option<Vec<u8>> {
         self.0.get(start..start.checked_add(len)?.min(self.0.len())).map(<[u8]>::to_vec)
-    }
-}
-
-struct Nothing;
-
-impl Peer for Nothing {
-    fn address(&self) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn tls_version(&self) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn has_client_certificate(&self) -> bool {
-        false
-    }
-}
-
-impl Memory for Nothing {
-    fn create(&self, _key: &str, _value: &[u8]) -> Result<(), NotWritten> {
-        Err(NotWritten::Failed)
-    }
-
-    fn read(&self, _key: &str) -> Option<Versioned> {
-        None
-    }
-
-    fn replace(&self, _key: &str, _value: &[u8], _version: u32) -> Result<(), NotWritten> {
-        Err(NotWritten::Failed)
     }
 }

@@ -1,4 +1,4 @@
-//! Key pairs, made anew in every run.
+//! Key pairs, newly generated in every run.
 
 use std::convert::Infallible;
 use std::sync::OnceLock;
@@ -31,7 +31,7 @@ impl Keys {
             "ed25519" | "EdDSA" => &self.ed25519,
             ecdsa if ecdsa.starts_with("ecdsa") || ecdsa == "ES256" => &self.p256,
             rsa if rsa.starts_with("rsa") || rsa == "RS256" => &self.rsa,
-            other => panic!("{other} is no algorithm of a public key"),
+            other => panic!("{other} is not a public-key algorithm"),
         }
     }
 }
@@ -40,7 +40,7 @@ impl Keys {
 fn rsa_key() -> String {
     let key = rsa::RsaPrivateKey::new(&mut Chance, 2048).expect("a key");
     let primes: Vec<_> = key.primes().iter().map(|prime| prime.to_be_bytes().to_vec()).collect();
-    // What a reader can compute from the others is not read.
+    // Numbers that can be computed from the others are not read.
     let computed: [Vec<u8>; 3] = [vec![1], vec![1], vec![1]];
     let numbers: Vec<Vec<u8>> =
         [vec![0], key.n().to_be_bytes().to_vec(), key.e().to_be_bytes().to_vec(), key.d().to_be_bytes().to_vec()]
@@ -56,7 +56,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
-/// A DER value. An integer's leading zeros beyond the one for its sign are taken off.
+/// A DER value. An integer's leading zeros are removed, except the one for its sign.
 pub fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
     let mut value = value;
     while tag == 2 && value.len() > 1 && value[0] == 0 && value[1] < 0x80 {

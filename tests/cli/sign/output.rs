@@ -1,4 +1,4 @@
-//! The forms in which a request is shown: all of them are the same request, whatever is in it.
+//! The output formats: all represent the same request, whatever it contains.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::support::{Ran, hookwarden_with};
 
 const SECRET: &str = "It's a \"secret\" with $signs `and` \\ all";
 
-/// Bodies that a shell, a terminal or a parser could take for something else.
+/// Bodies that a shell, a terminal or a parser could misinterpret.
 const BODIES: &[(&str, &[u8])] = &[
     ("empty", b""),
     ("plain", br#"{"id":1,"text":"a b"}"#),
@@ -71,7 +71,7 @@ fn every_form_is_the_same_request() {
 }
 
 #[test]
-fn a_long_body_is_no_argument_of_curl() {
+fn a_long_body_is_not_an_argument_of_curl() {
     let path = folder().join("long");
     fs::write(&path, "x".repeat(200_000)).expect("it can be written");
     let made: Value = serde_json::from_str(&sign(&path, "json", &[]).out).expect("JSON");
@@ -82,7 +82,7 @@ fn a_long_body_is_no_argument_of_curl() {
 }
 
 #[test]
-fn a_request_without_a_body_has_none_in_any_form() {
+fn a_request_without_a_body_has_no_body_in_any_form() {
     let path = folder().join("none");
     fs::write(&path, "").expect("it can be written");
     let curl = sign(&path, "curl", &["--method", "GET"]);
@@ -92,7 +92,7 @@ fn a_request_without_a_body_has_none_in_any_form() {
     assert!(http.out.ends_with("\r\n\r\n"), "{:?}", http.out);
 }
 
-/// What goes over the wire, read by hand.
+/// Parses the raw HTTP request.
 fn from_http(text: &[u8], made: &Made) -> Made {
     let end = text.windows(4).position(|window| window == b"\r\n\r\n").expect("a head ends");
     let head = str::from_utf8(&text[..end]).expect("a head is text");
@@ -128,10 +128,10 @@ fn from_har(har: &Value, made: &Made) -> Made {
     Made::read(&as_json)
 }
 
-/// What stands behind the last word of a command line.
+/// Marks the end of a command line.
 const END: &str = "all words were read";
 
-/// Lets a shell read the command line, with a `curl` that tells what it was given.
+/// Runs the command line in a shell, with a `curl` that prints its arguments.
 fn from_curl(text: &str, made: &Made) -> Made {
     let script = format!(
         "curl() {{ for word in \"$@\"; do printf '%s\\0' \"$word\"; done; printf '{END}\\0'; \

@@ -1,4 +1,4 @@
-//! Requests that are sent: what arrives, and what the answer means.
+//! Requests that are sent: what arrives, and how the response is handled.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::support::{Ran, hookwarden_with};
 
 const SECRET: &str = "a-secret-of-this-test";
 
-/// A receiver that takes one request and gives one answer.
+/// A receiver that accepts one request and sends one response.
 struct Receiver {
     address: String,
     thread: JoinHandle<Vec<u8>>,
@@ -65,7 +65,7 @@ fn send(arguments: &[&str]) -> Ran {
 const GOOD: &str = "HTTP/1.1 200 OK\r\nX-Word: hello\r\nContent-Length: 5\r\n\r\nthere";
 
 #[test]
-fn what_arrives_is_proved_and_the_answer_is_shown() {
+fn the_sent_request_verifies_and_the_response_is_shown() {
     let receiver = Receiver::new(GOOD);
     let url = format!("http://{}/hooks/slack?a=%20b", receiver.address);
     let ran = send(&["--provider", "slack", "--send", &url, "--as", "json"]);
@@ -87,11 +87,11 @@ fn what_arrives_is_proved_and_the_answer_is_shown() {
 }
 
 #[test]
-fn the_answer_decides_the_exit_code() {
+fn the_response_decides_the_exit_code() {
     let answers = [
         ("HTTP/1.1 204 No Content\r\n\r\n", 0),
         ("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", 1),
-        // A sender of webhooks does not follow it.
+        // Senders of webhooks do not follow redirects.
         ("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n", 1),
         ("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy", 1),
     ];
@@ -106,7 +106,7 @@ fn the_answer_decides_the_exit_code() {
 }
 
 #[test]
-fn an_answer_cannot_command_the_terminal() {
+fn a_response_cannot_control_the_terminal() {
     let receiver = Receiver::new("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n\x1b[2J\x07wiped\x1b");
     let ran = send(&["--provider", "github", "--send", &format!("http://{}/", receiver.address)]);
     receiver.received();
@@ -114,7 +114,7 @@ fn an_answer_cannot_command_the_terminal() {
 }
 
 #[test]
-fn a_receiver_that_does_not_answer_is_given_up_after_the_timeout() {
+fn a_receiver_that_does_not_answer_causes_a_timeout() {
     let (gone, wait) = std::sync::mpsc::channel::<()>();
     let receiver = Receiver::serving(move |_| {
         let _ = wait.recv();
@@ -128,7 +128,7 @@ fn a_receiver_that_does_not_answer_is_given_up_after_the_timeout() {
 }
 
 #[test]
-fn a_receiver_that_is_not_there_is_said_so() {
+fn an_unreachable_receiver_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
@@ -138,7 +138,7 @@ fn a_receiver_that_is_not_there_is_said_so() {
 }
 
 #[test]
-fn https_trusts_the_authority_that_is_named_and_no_other() {
+fn https_trusts_only_the_given_authority() {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
     let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -181,7 +181,7 @@ fn https_trusts_the_authority_that_is_named_and_no_other() {
 }
 
 #[test]
-fn the_host_is_the_configured_one_wherever_it_is_sent() {
+fn the_host_header_is_the_configured_one_whatever_the_target() {
     let receiver = Receiver::new(GOOD);
     let configuration = json!({ "sources": [{
         "name": "github",
@@ -197,7 +197,7 @@ fn the_host_is_the_configured_one_wherever_it_is_sent() {
         &[("S", "a-secret-of-this-test")],
     );
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert_eq!(ran.err, "", "nothing to remark");
+    assert_eq!(ran.err, "", "no remarks");
     let received = receiver.received();
     assert!(received.starts_with("POST /in/github HTTP/1.1\r\n"), "{received}");
     let hosts: Vec<_> = received.lines().filter(|line| line.to_ascii_lowercase().starts_with("host:")).collect();

@@ -1,4 +1,4 @@
-//! Every sender in `providers/`: what is signed for it is proved, and what is tampered with is refused.
+//! Every sender in `providers/`: requests signed for it verify, and tampered ones are refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::support::{Ran, hookwarden_with};
 
 /// Senders for which no request can be made, and why. There are none.
 const IMPOSSIBLE: &[(&str, &str)] = &[];
-/// The ways to be wrong, and the denials that they lead to.
+/// The ways to tamper, and the resulting denials.
 const TAMPERS: &[(&str, &[&str])] = &[
     ("body", &["signature_mismatch", "digest_mismatch", "token_claim", "require_mismatch"]),
     ("signature", &["signature_mismatch", "credential_mismatch"]),
@@ -20,7 +20,7 @@ const TAMPERS: &[(&str, &[&str])] = &[
     ("secret", &["signature_mismatch", "credential_mismatch"]),
 ];
 
-/// A file in `providers/`, and a vector of it that is proved.
+/// A file in `providers/`, and one of its valid vectors.
 struct Sender {
     name: String,
     scheme: Value,
@@ -55,7 +55,7 @@ impl Sender {
             .collect()
     }
 
-    /// The algorithm, where it is one of public keys.
+    /// The algorithm, if it uses public keys.
     fn public_algorithm(&self) -> Option<String> {
         self.vector.get("keys")?;
         let mut algorithms = Vec::new();
@@ -63,7 +63,7 @@ impl Sender {
         Some(algorithms.first().expect("an algorithm").clone())
     }
 
-    /// What the command signs with.
+    /// The secret or private key that the command signs with.
     fn secret(&self) -> String {
         match self.public_algorithm() {
             Some(algorithm) => Keys::get().of(&algorithm).to_owned(),
@@ -87,7 +87,7 @@ impl Sender {
         hookwarden_with(&all, "", &[("SIGNING_SECRET", &self.secret())])
     }
 
-    /// The check of a receiver that has the other half.
+    /// The receiver's check, with the matching secret or public key.
     fn check(&self, made: &Value) -> Value {
         let mut check = json!({ "provider": self.name });
         if let Some(with) = self.vector.get("with") {
@@ -107,7 +107,7 @@ impl Sender {
         }
     }
 
-    /// Whether a request of this sender can be wrong in this way and no other.
+    /// Whether a request of this sender can be tampered with in this way only.
     fn can_be_wrong(&self, tamper: &str) -> bool {
         let any_has = |members: &[&str]| {
             self.dialects().iter().any(|dialect| members.iter().any(|member| dialect.get(member).is_some()))
@@ -139,7 +139,7 @@ fn collect(value: &Value, algorithms: &mut Vec<String>) {
     }
 }
 
-/// Runs `look` for every sender, on a few threads, and shows everything that it found wrong.
+/// Runs `look` for every sender, on a few threads, and prints all failures.
 fn for_every_sender(look: impl Fn(&Sender) -> Vec<String> + Sync) {
     let senders = Sender::all();
     let wrong: Vec<String> = thread::scope(|scope| {
@@ -165,7 +165,7 @@ fn parsed(ran: &Ran) -> Result<Value, String> {
 }
 
 #[test]
-fn a_request_for_every_sender_is_proved_by_the_filter() {
+fn the_filter_verifies_a_request_for_every_sender() {
     for_every_sender(|sender| {
         if IMPOSSIBLE.iter().any(|(name, _)| *name == sender.name) {
             return Vec::new();
@@ -185,17 +185,17 @@ fn a_request_for_every_sender_is_proved_by_the_filter() {
 }
 
 #[test]
-fn a_request_of_every_sender_that_is_wrong_in_one_way_is_refused_for_it() {
+fn the_filter_refuses_every_kind_of_tampering_for_every_sender() {
     for_every_sender(|sender| {
         let mut wrong = Vec::new();
-        // The others have the same schemes.
+        // Aliases have the same schemes.
         let tampers = if sender.file.get("alias").is_some() { &[] } else { TAMPERS };
         for (tamper, codes) in tampers {
             let ran = sender.sign(&["--tamper", tamper]);
-            // Where the rest of a body is open, the part that is covered can still be wrong, and that is said.
-            let is_partly = *tamper == "body" && ran.err.contains("covers a part of the body only");
+            // If only part of the body is covered, that part can still be changed, and the command says so.
+            let is_partly = *tamper == "body" && ran.err.contains("signs only part of the body");
             if !sender.can_be_wrong(tamper) && !is_partly {
-                if ran.code != 2 || !ran.err.contains("nothing to be refused") || !ran.out.is_empty() {
+                if ran.code != 2 || !ran.err.contains("no request would be denied") || !ran.out.is_empty() {
                     wrong.push(format!("{tamper}: should be impossible: exit {}, {} {}", ran.code, ran.err, ran.out));
                 }
                 continue;

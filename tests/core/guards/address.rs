@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwarden::guard::address::{
-    AddressRule, Doubt, Networks, client_address, client_of, doubt, looks_shared, parse_network,
+    AddressRule, AddressWarning, Networks, client_address, client_of, looks_shared, parse_network, warning,
 };
 use hookwarden::verify::Denial;
 
@@ -31,7 +31,7 @@ fn an_address_is_read_as_hosts_write_it() {
         ("[::ffff:192.0.2.7]:4711", "192.0.2.7"),
         ("[::ffff:c000:207]", "192.0.2.7"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
-        // Only the mapped form is the IPv4 address: neither the compatible nor the translated one is.
+        // Only the mapped form is an IPv4 address; the compatible and the translated forms are not.
         ("::192.0.2.7", "::c000:207"),
         ("64:ff9b::192.0.2.7", "64:ff9b::c000:207"),
     ] {
@@ -40,7 +40,7 @@ fn an_address_is_read_as_hosts_write_it() {
 }
 
 #[test]
-fn what_is_no_address_is_none() {
+fn an_invalid_address_is_refused() {
     for text in [
         "",
         " ",
@@ -122,7 +122,7 @@ fn a_network_is_written_with_a_prefix_or_is_one_address() {
 }
 
 #[test]
-fn what_is_no_network_or_means_another_one_is_none() {
+fn an_invalid_or_ambiguous_network_is_refused() {
     for text in [
         "",
         "/",
@@ -157,7 +157,7 @@ fn what_is_no_network_or_means_another_one_is_none() {
 }
 
 #[test]
-fn a_network_ends_exactly_where_its_prefix_says() {
+fn a_network_ends_exactly_at_its_prefix() {
     let mut dice = Dice(2);
     for prefix in 0..=32_u32 {
         let mask = u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
@@ -200,12 +200,12 @@ fn check_ends(text: &str, within: [IpAddr; 3], beyond: [Option<IpAddr>; 2]) {
 }
 
 #[test]
-fn many_networks_hold_what_any_of_them_holds() {
+fn many_networks_contain_what_any_of_them_contains() {
     let mut dice = Dice(3);
     for _ in 0..200 {
         let list: Vec<_> = (0..dice.below(40))
             .map(|_| {
-                // Few high bits, so that networks lie in one another and side by side.
+                // Few high bits, so that many networks are nested or adjacent.
                 let v4 = Ipv4Addr::from_bits(dice.v4().to_bits() & 0x0303_00ff);
                 let v6 = Ipv6Addr::from_bits(dice.v6().to_bits() & (0x0303 << 112 | 0xff));
                 let (address, bits) = if dice.below(2) == 0 { (IpAddr::V4(v4), 33) } else { (IpAddr::V6(v6), 129) };
@@ -226,7 +226,7 @@ fn many_networks_hold_what_any_of_them_holds() {
     }
 }
 
-/// The address before or behind `address`, if there is one.
+/// The address before or after `address`, if there is one.
 fn step(address: IpAddr, by: i8) -> Option<IpAddr> {
     match address {
         IpAddr::V4(address) => {
@@ -243,13 +243,13 @@ fn a_v4_mapped_address_is_the_v4_address_to_every_network() {
     let mapped = ip("::ffff:192.0.2.7");
     assert!(networks(&["192.0.2.0/24"]).contains(mapped));
     assert!(networks(&["::ffff:192.0.2.0/120"]).contains(ip("192.0.2.7")));
-    assert!(!networks(&["::/0"]).contains(mapped), "every IPv6 address, and no IPv4 one");
+    assert!(!networks(&["::/0"]).contains(mapped), "all IPv6 addresses, but no IPv4 address");
     assert!(!networks(&["::/0"]).contains(ip("192.0.2.7")));
     assert!(!networks(&["0.0.0.0/0"]).contains(ip("2001:db8::7")));
 }
 
 #[test]
-fn only_what_is_allowed_and_not_denied_may_call() {
+fn only_allowed_and_not_denied_addresses_may_call() {
     let allow = Some(networks(&["192.0.2.0/24", "2001:db8::/32"]));
     let deny = Some(networks(&["192.0.2.128/25", "198.51.100.0/24"]));
     let only_allow = AddressRule { allow: allow.clone(), deny: None };
@@ -267,8 +267,8 @@ fn only_what_is_allowed_and_not_denied_may_call() {
         ("[::ffff:192.0.2.7]:1", taken, taken, taken),
         ("[::ffff:192.0.2.128]:1", taken, denied, denied),
     ] {
-        assert_eq!(check(&only_allow, Some(address)), by_allow, "{address} where some are allowed");
-        assert_eq!(check(&only_deny, Some(address)), by_deny, "{address} where some are denied");
+        assert_eq!(check(&only_allow, Some(address)), by_allow, "{address} if some are allowed");
+        assert_eq!(check(&only_deny, Some(address)), by_deny, "{address} if some are denied");
         assert_eq!(check(&both, Some(address)), by_both, "{address} where deny wins");
     }
 }
@@ -325,20 +325,37 @@ fn an_internal_address_before_a_public_one_looks_shared() {
 }
 
 #[test]
-fn an_address_is_doubtful_if_it_is_the_last_that_anybody_wrote_or_shared() {
+fn an_address_gets_a_warning_if_it_is_shared_or_written_by_the_caller() {
     for (peer, forwarded_for, expected) in [
-        ("203.0.113.9:0", "203.0.113.9", Some(Doubt::Forgeable)),
-        ("203.0.113.9:0", "198.51.100.1, 203.0.113.9", Some(Doubt::Forgeable)),
-        ("[2001:db8::9]:0", "2001:db8::9", Some(Doubt::Forgeable)),
-        ("10.0.0.5:0", "203.0.113.9,10.0.0.5", Some(Doubt::Forgeable)),
+        ("203.0.113.9:0", "203.0.113.9", Some(AddressWarning::Forgeable)),
+        ("203.0.113.9:0", "198.51.100.1, 203.0.113.9", Some(AddressWarning::Forgeable)),
+        ("[2001:db8::9]:0", "2001:db8::9", Some(AddressWarning::Forgeable)),
+        ("10.0.0.5:0", "203.0.113.9,10.0.0.5", Some(AddressWarning::Forgeable)),
         ("203.0.113.9:0", "203.0.113.9, 10.0.0.5", None),
         ("203.0.113.9:4711", "203.0.113.9", None),
         ("203.0.113.9:4711", "", None),
-        ("10.0.0.5:4711", "203.0.113.9, 10.0.0.5", Some(Doubt::Shared)),
+        ("10.0.0.5:4711", "203.0.113.9, 10.0.0.5", Some(AddressWarning::Shared)),
         ("10.0.0.5:4711", "10.0.0.9, 10.0.0.5", None),
         ("/run/envoy.sock", "203.0.113.9", None),
         ("", "203.0.113.9", None),
     ] {
-        assert_eq!(doubt(peer.as_bytes(), forwarded_for.as_bytes()), expected, "{peer} and {forwarded_for}");
+        assert_eq!(warning(peer.as_bytes(), forwarded_for.as_bytes()), expected, "{peer} and {forwarded_for}");
+    }
+}
+
+#[test]
+fn a_port_is_known_if_the_host_reports_one_that_a_connection_can_have() {
+    let port = |text: &str| hookwarden::guard::address::client_port(text.as_bytes()).map(u16::from);
+    for (text, expected) in [
+        ("192.0.2.7:4711", Some(4711)),
+        (" 192.0.2.7:65535 ", Some(65535)),
+        ("[2001:db8::7]:443", Some(443)),
+        ("192.0.2.7:0", None),
+        ("192.0.2.7:65536", None),
+        ("192.0.2.7", None),
+        ("2001:db8::7", None),
+        ("", None),
+    ] {
+        assert_eq!(port(text), expected, "{text:?}");
     }
 }

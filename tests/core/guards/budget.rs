@@ -5,14 +5,14 @@ use std::time::Duration;
 use hookwarden::guard::budget::{Budget, BudgetBy, BudgetRule, Exceeded, Subject};
 use hookwarden::guard::memory::NotWritten;
 use hookwarden::guard::rate::Rate;
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 
 use super::memory::Shared;
 use super::{after, ip};
 
 const FAILED: Result<(), Exceeded> = Err(Exceeded::Failed(NotWritten::Failed));
 
-/// So many a minute.
+/// A limit per minute.
 fn rule(by: BudgetBy, requests: u32) -> BudgetRule {
     BudgetRule { rate: Rate::new(requests, Duration::from_secs(60), requests), by }
 }
@@ -21,7 +21,7 @@ fn open(memory: &Shared, by: BudgetBy, requests: u32) -> Budget {
     Budget::open(memory, &rule(by, requests), "s", &["new", "old", "new"]).unwrap()
 }
 
-/// Takes as many as there are.
+/// Takes as many as are left.
 fn drain(budget: &Budget, memory: &Shared, subject: Subject<'_>, now: UnixTime) -> usize {
     (0..100_000).take_while(|_| budget.take(memory, subject, now).is_ok()).count()
 }
@@ -96,7 +96,7 @@ fn exactly_the_burst_passes_on_eight_threads_at_once() {
             std::thread::scope(|scope| {
                 for _ in 0..8 {
                     scope.spawn(|| {
-                        // A VM of its own each, and one memory.
+                        // Each thread has its own VM; the memory is shared.
                         let budget = open(&memory, by, requests);
                         for _ in 0..100 {
                             match budget.take(&memory, subject, after(0)) {
@@ -115,7 +115,7 @@ fn exactly_the_burst_passes_on_eight_threads_at_once() {
 }
 
 #[test]
-fn threads_that_go_on_while_the_clock_does_get_what_the_clock_gives() {
+fn threads_that_run_for_a_while_get_exactly_the_rate() {
     let memory = Shared::default();
     let passed = AtomicUsize::new(0);
     let clock = AtomicUsize::new(0);
@@ -132,13 +132,13 @@ fn threads_that_go_on_while_the_clock_does_get_what_the_clock_gives() {
             });
         }
     });
-    // 60 at once, and one each second in 80 seconds; the last may come a moment late.
+    // 60 at once, and one each second for 80 seconds; the last may come a moment late.
     let passed = passed.into_inner();
     assert!((138..=140).contains(&passed), "{passed}");
 }
 
 #[test]
-fn what_is_spent_stays_spent_over_a_configuration_push() {
+fn a_spent_budget_stays_spent_across_a_configuration_push() {
     for (by, subject) in [
         (BudgetBy::Source, Subject::Source),
         (BudgetBy::Key, Subject::Key("new")),
@@ -148,7 +148,11 @@ fn what_is_spent_stays_spent_over_a_configuration_push() {
         assert_eq!(drain(&open(&memory, by, 6), &memory, subject, after(0)), 6);
         assert_eq!(drain(&open(&memory, by, 6), &memory, subject, after(0)), 0, "the same by {by:?}");
         assert_eq!(drain(&open(&memory, by, 60), &memory, subject, after(0)), 0, "a larger one by {by:?}");
-        assert_eq!(drain(&open(&memory, by, 60), &memory, subject, after(60_000)), 60, "and it fills as it says");
+        assert_eq!(
+            drain(&open(&memory, by, 60), &memory, subject, after(60_000)),
+            60,
+            "and it refills at its own rate"
+        );
     }
 }
 
@@ -171,7 +175,7 @@ fn a_take_reads_one_value_and_writes_it_only_if_there_was_a_token() {
 }
 
 #[test]
-fn the_clients_that_are_nearest_to_being_full_are_forgotten_first() {
+fn clients_closest_to_a_full_budget_are_forgotten_first() {
     let memory = Shared::default();
     let budget = open(&memory, BudgetBy::Address, 60);
     let spent = Subject::Address(ip("203.0.113.9"));
@@ -186,7 +190,7 @@ fn the_clients_that_are_nearest_to_being_full_are_forgotten_first() {
 }
 
 #[test]
-fn a_host_without_memory_fails_and_lets_nothing_through() {
+fn without_shared_memory_nothing_passes() {
     for (by, subject) in [
         (BudgetBy::Source, Subject::Source),
         (BudgetBy::Key, Subject::Key("new")),
@@ -201,7 +205,7 @@ fn a_host_without_memory_fails_and_lets_nothing_through() {
 }
 
 #[test]
-fn what_is_no_budget_is_not_read_as_one() {
+fn other_data_is_not_read_as_a_budget() {
     for value in [&b"\x01"[..], b"\x02\0\0\0\0\0\0\0\0", b"\0\0\0\0\0\0\0\0", b"\x01\0\0\0\0\0\0\0\0\0"] {
         let memory = Shared::default();
         let budget = open(&memory, BudgetBy::Source, 3);

@@ -1,16 +1,17 @@
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
-use hookwarden::guard::flood::{Flood, FloodRule};
+use hookwarden::guard::flood::{Caller, Flood, FloodRule};
 use hookwarden::guard::rate::Rate;
 
 use super::memory::Shared;
 use super::{after, ip};
 
-/// What 1024 pages of 48 entries take.
+/// The size of 1024 pages of 48 entries.
 const MOST_BYTES: usize = 1024 * (1 + 48 * 24);
 
-/// So many failures a minute.
+/// A limit of failures per minute.
 fn rule(failures: u32) -> FloodRule {
     FloodRule { rate: Rate::new(failures, Duration::from_secs(60), failures) }
 }
@@ -33,8 +34,8 @@ fn an_address_that_fails_too_often_waits_and_is_forgiven() {
 }
 
 #[test]
-fn failures_beyond_the_limit_make_nobody_wait_longer() {
-    // Many requests can be on their way when the first of them fails.
+fn failures_beyond_the_limit_do_not_extend_the_wait() {
+    // Many requests can be in progress when the first of them fails.
     let memory = Shared::default();
     let flood = Flood::open(&memory).unwrap();
     for _ in 0..1000 {
@@ -49,7 +50,7 @@ fn a_check_writes_nothing() {
     let flood = Flood::open(&memory).unwrap();
     let before = memory.dump();
     for last in 0..=255 {
-        let address = Ipv4Addr::new(192, 0, 2, last).into();
+        let address = IpAddr::from(Ipv4Addr::new(192, 0, 2, last));
         assert_eq!(flood.check(&memory, &rule(1), "s", address, after(0)), Ok(()));
     }
     assert_eq!(memory.dump(), before);
@@ -78,7 +79,7 @@ fn one_client_is_one_bucket_and_another_is_another() {
 fn the_memory_is_bounded_whatever_the_number_of_addresses() {
     let memory = Shared::default();
     let flood = Flood::open(&memory).unwrap();
-    // One that is far from being forgiven, among very many that are close to it.
+    // One address far from being forgiven, among very many that are close to it.
     let worst = ip("203.0.113.9");
     for _ in 0..1000 {
         flood.failed(&memory, &rule(1000), "s", worst, after(0));
@@ -101,16 +102,32 @@ fn the_memory_is_bounded_whatever_the_number_of_addresses() {
 }
 
 #[test]
-fn what_is_forgiven_makes_room() {
+fn forgiven_addresses_make_room() {
     let memory = Shared::default();
     let flood = Flood::open(&memory).unwrap();
     for round in 0..5_u64 {
         for n in 0..20_000_u32 {
-            flood.failed(&memory, &rule(1), "s", Ipv4Addr::from_bits(n).into(), after(round * 120_000));
+            flood.failed(&memory, &rule(1), "s", IpAddr::from(Ipv4Addr::from_bits(n)), after(round * 120_000));
         }
     }
     let entries = memory.entries("hookwarden.flood");
     assert!(entries <= 20_000, "{entries}: those of the rounds before are gone");
+}
+
+#[test]
+fn addresses_that_are_forgiven_make_room_for_others() {
+    let memory = Shared::default();
+    let flood = Flood::open(&memory).unwrap();
+    let failed_from = |numbers: std::ops::Range<u32>, millis: u64| {
+        for number in numbers {
+            flood.failed(&memory, &rule(1), "s", IpAddr::from(Ipv4Addr::from_bits(number << 8)), after(millis));
+        }
+        memory.entries("hookwarden.flood")
+    };
+    assert_eq!(failed_from(0..10_000, 0), 10_000);
+    assert_eq!(failed_from(10_000..20_000, 59_000), 20_000, "none is forgiven yet");
+    let left = failed_from(20_000..30_000, 60_000);
+    assert!((20_000..20_100).contains(&left), "{left}: the first of them are");
 }
 
 #[test]
@@ -129,7 +146,7 @@ fn failures_on_eight_threads_all_count() {
 }
 
 #[test]
-fn a_host_without_memory_counts_nothing_and_refuses_nobody() {
+fn without_shared_memory_nothing_is_counted_and_nobody_is_refused() {
     let memory = Shared::default();
     let flood = Flood::open(&memory).unwrap();
     memory.refuse(true);
@@ -139,10 +156,115 @@ fn a_host_without_memory_counts_nothing_and_refuses_nobody() {
 }
 
 #[test]
-fn no_address_stands_in_memory_in_clear() {
+fn no_address_is_stored_in_plain_text() {
     let memory = Shared::default();
     let flood = Flood::open(&memory).unwrap();
     flood.failed(&memory, &rule(1), "s", ip("192.0.2.7"), after(0));
     let octets = [192, 0, 2, 7];
     assert!(!memory.dump().iter().any(|(_, value)| value.windows(4).any(|window| window == octets)));
+}
+
+#[test]
+fn verified_requests_of_a_busy_sender_cost_no_host_call_for_a_minute() {
+    let memory = Shared::default();
+    let flood = Flood::open(&memory).unwrap();
+    let sender = |port: u16| Caller { address: ip("192.0.2.7"), port: NonZeroU16::new(port) };
+    flood.verified(&memory, "s", sender(4000), after(0));
+    memory.take_cost();
+    for millis in [0, 1, 999, 30_000, 59_999] {
+        flood.verified(&memory, "s", sender(4000), after(millis));
+        assert_eq!(memory.take_cost(), (0, 0), "after {millis} ms");
+    }
+    // A lane belongs to one caller: not to its next connection, nor to another source or address.
+    flood.verified(&memory, "s", sender(5000), after(1));
+    assert_ne!(memory.take_cost(), (0, 0));
+    flood.verified(&memory, "t", sender(4000), after(1));
+    assert_ne!(memory.take_cost(), (0, 0));
+    flood.verified(&memory, "s", ip("192.0.2.8"), after(1));
+    assert_ne!(memory.take_cost(), (0, 0));
+    // After a minute it is written again.
+    flood.verified(&memory, "s", sender(4000), after(60_000));
+    assert_ne!(memory.take_cost(), (0, 0));
+    // After the clock jumped back, later entries do not count.
+    flood.verified(&memory, "s", sender(4000), after(50_000));
+    assert_ne!(memory.take_cost(), (0, 0));
+}
+
+#[test]
+fn only_the_address_and_connection_of_a_verified_request_get_a_lane() {
+    let memory = Shared::default();
+    let flood = Flood::open(&memory).unwrap();
+    let at = |address: &str, port: u16| Caller { address: ip(address), port: NonZeroU16::new(port) };
+    flood.verified(&memory, "s", at("192.0.2.7", 4000), after(0));
+    flood.verified(&memory, "s", at("2001:db8::1", 4000), after(0));
+    let listens = |caller: Caller| {
+        flood.failed(&memory, &rule(1), "s", caller, after(0));
+        flood.check(&memory, &rule(1), "s", caller, after(0)).is_ok()
+    };
+    for (address, port, expected) in [
+        ("192.0.2.7", 4000, true),
+        ("192.0.2.7", 5000, true),
+        ("192.0.2.8", 4000, false),
+        ("2001:db8::1", 4000, true),
+        // The same network is the same client.
+        ("2001:db8::2", 4000, true),
+        ("2001:db8:0:1::1", 4000, false),
+    ] {
+        assert_eq!(listens(at(address, port)), expected, "{address} {port}");
+    }
+}
+
+#[test]
+fn a_known_client_needs_no_new_entry_in_a_full_table() {
+    // A client that fails again while its page is full displaces no other.
+    let memory = Shared::default();
+    let flood = Flood::open(&memory).unwrap();
+    let address = |number: u32| IpAddr::from(Ipv4Addr::from_bits(number << 8));
+    (0..60_000).for_each(|number| flood.failed(&memory, &rule(5), "s", address(number), after(0)));
+    let before = memory.entries("hookwarden.flood");
+    for number in 59_900..60_000 {
+        flood.failed(&memory, &rule(5), "s", address(number), after(0));
+    }
+    assert_eq!(memory.entries("hookwarden.flood"), before);
+}
+
+/// As many lanes as a table takes, and more, one for each of so many clients.
+fn verified_from(memory: &Shared, flood: &Flood, numbers: std::ops::Range<u32>, millis: u64) {
+    for number in numbers {
+        flood.verified(memory, "s", IpAddr::from(Ipv4Addr::from_bits(number << 8)), after(millis));
+    }
+}
+
+#[test]
+fn a_client_with_a_lane_needs_no_room_in_a_full_table() {
+    let memory = Shared::default();
+    let flood = Flood::open(&memory).unwrap();
+    verified_from(&memory, &flood, 0..60_000, 0);
+    let before = memory.entries("hookwarden.proved");
+    assert!((45_000..60_000).contains(&before), "{before}: the table is full, and no fuller");
+    // After a minute they are written again.
+    verified_from(&memory, &flood, 59_000..60_000, 60_000);
+    assert_eq!(memory.entries("hookwarden.proved"), before);
+    // A new client takes the place of the one that was verified longest ago, not of these.
+    verified_from(&memory, &flood, 60_000..61_000, 60_000);
+    assert!(memory.entries("hookwarden.proved") <= 49_152);
+    let has_lane = |number: u32| {
+        let caller = IpAddr::from(Ipv4Addr::from_bits(number << 8));
+        flood.failed(&memory, &rule(1), "s", caller, after(60_000));
+        flood.check(&memory, &rule(1), "s", caller, after(60_000)).is_ok()
+    };
+    assert!((59_000..61_000).all(has_lane));
+}
+
+#[test]
+fn lanes_of_yesterday_make_room() {
+    const DAY: u64 = 86_400_000;
+    let memory = Shared::default();
+    let flood = Flood::open(&memory).unwrap();
+    verified_from(&memory, &flood, 0..10_000, 0);
+    assert_eq!(memory.entries("hookwarden.proved"), 10_000);
+    verified_from(&memory, &flood, 10_000..20_000, DAY - 1000);
+    assert_eq!(memory.entries("hookwarden.proved"), 20_000, "a day is not over");
+    verified_from(&memory, &flood, 20_000..30_000, DAY);
+    assert_eq!(memory.entries("hookwarden.proved"), 20_000, "those of the day before are gone");
 }

@@ -1,4 +1,4 @@
-//! Shared memory as Envoy has it, in the test's own, and what is made of versions.
+//! Shared memory that behaves like Envoy's, and tests of its versions.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use hookwarden::guard::memory::{self, Memory, NotWritten, Versioned};
 
-/// Values with versions: no lifetime, no delete, and versions that are ignored where a key is absent.
+/// Versioned values without expiry or deletion; the version is ignored while a key is absent.
 #[derive(Default)]
 pub struct Shared {
     values: Mutex<Values>,
     /// Whether the host refuses every call.
     refuses: AtomicBool,
-    /// How many of the next writes meet another thread that was faster.
+    /// How many of the next writes conflict with another thread.
     contention: AtomicUsize,
     reads: AtomicUsize,
     writes: AtomicUsize,
@@ -33,7 +33,7 @@ impl Shared {
         self.contention.store(times, Ordering::SeqCst);
     }
 
-    /// How often a value was read, and how often one was written or made, since this was last asked.
+    /// How many reads and writes there were since the last call.
     pub fn take_cost(&self) -> (usize, usize) {
         (self.reads.swap(0, Ordering::SeqCst), self.writes.swap(0, Ordering::SeqCst))
     }
@@ -97,7 +97,7 @@ impl Memory for Shared {
         let values = self.values.lock().unwrap();
         let (value, version) = values.by_key.get(key)?.clone();
         drop(values);
-        // Between reading and writing is where another thread comes in.
+        // Another thread can interfere between reading and writing.
         std::thread::yield_now();
         Some(Versioned { value, version })
     }
@@ -106,7 +106,7 @@ impl Memory for Shared {
         if self.is_refusing() {
             return Err(NotWritten::Failed);
         }
-        assert!(!value.is_empty(), "a host may take an empty value for an absent one");
+        assert!(!value.is_empty(), "a host may treat an empty value as absent");
         let mut values = self.values.lock().unwrap();
         let is_late =
             self.contention.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
@@ -125,7 +125,7 @@ impl Memory for Shared {
     }
 }
 
-/// Adds one to the first byte, and answers with it.
+/// Increments the first byte and returns it.
 fn count_up(memory: &Shared) -> Result<u8, NotWritten> {
     memory::update(memory, "key", |value| {
         let next = value[0].wrapping_add(1);
@@ -134,7 +134,7 @@ fn count_up(memory: &Shared) -> Result<u8, NotWritten> {
 }
 
 #[test]
-fn an_update_is_tried_again_until_nobody_interferes() {
+fn an_update_is_retried_until_no_other_thread_interferes() {
     let memory = Shared::default();
     memory.create("key", &[0]).unwrap();
     for contention in [0, 1, 7, 999] {
@@ -146,7 +146,7 @@ fn an_update_is_tried_again_until_nobody_interferes() {
 }
 
 #[test]
-fn an_update_ends_if_others_are_always_faster() {
+fn an_update_gives_up_if_others_are_always_faster() {
     let memory = Shared::default();
     memory.create("key", &[0]).unwrap();
     memory.contend(usize::MAX);
@@ -164,7 +164,7 @@ fn an_update_that_changes_nothing_writes_nothing() {
 }
 
 #[test]
-fn an_update_of_what_is_absent_or_refused_fails() {
+fn an_update_of_an_absent_or_refused_key_fails() {
     let memory = Shared::default();
     assert_eq!(count_up(&memory), Err(NotWritten::Failed));
     memory.create("key", &[0]).unwrap();

@@ -1,12 +1,19 @@
 //! The guards, without a filter around them. Where a new test goes: the file of the same name as the module.
 
 mod address;
+mod body_size;
 mod budget;
 mod flood;
-mod memory;
+mod host;
+mod keep_on;
+pub mod memory;
+mod path;
+mod pool;
 mod rate;
 mod replay;
+mod route;
 mod shape;
+mod stall;
 mod table;
 mod transport;
 
@@ -15,12 +22,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hookwarden::guard::peer::Peer;
 use hookwarden::verify::HeaderLine;
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 
 /// A moment in 2023, in milliseconds.
 const NOW: u64 = 1_700_000_000_000;
 
-/// So many milliseconds after [`NOW`].
+/// `millis` milliseconds after [`NOW`].
 fn after(millis: u64) -> UnixTime {
     UnixTime::from_millis(NOW + millis)
 }
@@ -33,7 +40,7 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// The other end of a connection, and how often it was asked for anything.
+/// The other end of a connection, which counts queries.
 #[derive(Default)]
 struct Client {
     address: Option<&'static str>,
@@ -59,18 +66,18 @@ impl Peer for Client {
     }
 }
 
-/// Numbers that look like chance and are the same in every run (SplitMix64).
-struct Dice(u64);
+/// Pseudorandom numbers with a fixed seed (SplitMix64).
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 
@@ -82,7 +89,7 @@ impl Dice {
         Ipv6Addr::from_bits((u128::from(self.next()) << 64) | u128::from(self.next()))
     }
 
-    fn shuffle<T>(&mut self, list: &mut [T]) {
+    pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for at in (1..list.len()).rev() {
             let other = usize::try_from(self.below(at as u64 + 1)).unwrap();
             list.swap(at, other);

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use hookwarden::guard::rate::Rate;
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 
 use super::{Dice, NOW, after};
 
@@ -38,7 +38,7 @@ fn as_many_as_the_burst_pass_at_once_and_one_each_interval() {
 }
 
 #[test]
-fn a_bucket_that_was_left_alone_is_full_and_no_fuller() {
+fn an_unused_bucket_is_full_and_no_fuller() {
     let rate = Rate::new(10, Duration::from_secs(1), 10);
     let mut state = 0;
     assert_eq!(drain(rate, &mut state, after(0)), 10);
@@ -78,7 +78,7 @@ impl Millis for Duration {
 }
 
 #[test]
-fn a_look_takes_nothing_and_says_what_taking_would() {
+fn peeking_takes_nothing_and_agrees_with_taking() {
     let mut dice = Dice(5);
     let rate = Rate::new(7, Duration::from_secs(1), 3);
     let (mut state, mut now) = (0, 0);
@@ -91,14 +91,14 @@ fn a_look_takes_nothing_and_says_what_taking_would() {
 }
 
 #[test]
-fn it_lets_through_what_a_bucket_of_tokens_would() {
+fn it_agrees_with_a_model_of_a_token_bucket() {
     let mut dice = Dice(6);
     for _ in 0..200 {
         // Intervals of whole milliseconds, so that the model's numbers are exact.
         let (interval, burst) = (1 + dice.below(500), 1 + dice.below(20));
         let rate = Rate::new(1000, Duration::from_millis(1000 * interval), u32::try_from(burst).unwrap());
         let (mut state, mut now) = (0, 0);
-        // A thousandth of a token is worth a millisecond for each of the interval.
+        // The model counts thousandths of a token.
         let mut level = burst * interval;
         for _ in 0..200 {
             let passed = dice.below(interval * 2);
@@ -116,7 +116,7 @@ fn it_lets_through_what_a_bucket_of_tokens_would() {
 }
 
 #[test]
-fn high_rates_are_right_to_a_percent() {
+fn high_rates_are_exact_to_a_percent() {
     for (count, per) in [(1_000_000, 1), (999_999, 1), (600_000, 1), (300_001, 1), (1_000_000, 60), (7, 1)] {
         let rate = Rate::new(count, Duration::from_secs(per), count);
         let mut state = 0;
@@ -137,7 +137,7 @@ fn the_slowest_and_largest_bucket_is_exact() {
 }
 
 #[test]
-fn a_clock_that_jumps_back_keeps_nobody_waiting_longer_than_for_a_burst() {
+fn a_clock_that_jumps_back_makes_nobody_wait_longer_than_for_a_burst() {
     for (count, burst, longest) in [(10, 10, 1000), (10, 50, 5000), (1000, 1, 1000)] {
         let rate = Rate::new(count, Duration::from_secs(1), burst);
         for ahead in [1, 100, 999, 1000, 2001, 10_000, 86_400_000, 100 * 365 * 86_400_000] {
@@ -148,7 +148,7 @@ fn a_clock_that_jumps_back_keeps_nobody_waiting_longer_than_for_a_burst() {
             let wait = rate.take(state, after(0)).unwrap_err();
             assert!(wait.as_millis() <= longest + 100, "{wait:?} after a jump of {ahead} ms: {rate:?}");
             let millis = u64::try_from(wait.div_ceil_millis()).unwrap();
-            assert_eq!(drain(rate, &mut state, after(millis)), 1, "and goes on as always: {ahead} ms, {rate:?}");
+            assert_eq!(drain(rate, &mut state, after(millis)), 1, "and continues as usual: {ahead} ms, {rate:?}");
             let full = millis + u64::try_from(longest).unwrap();
             assert_eq!(drain(rate, &mut state, after(full)), burst as usize, "{ahead} ms, {rate:?}");
         }
@@ -168,7 +168,7 @@ fn threads_whose_clocks_differ_by_little_get_no_more_than_the_burst() {
 }
 
 #[test]
-fn a_state_of_another_rate_is_set_right_at_the_first_take() {
+fn a_state_of_another_rate_is_corrected_by_the_first_take() {
     let slow = Rate::new(1, Duration::from_secs(86_400), 1000);
     let fast = Rate::new(10, Duration::from_secs(1), 10);
     let mut state = 0;
@@ -183,11 +183,11 @@ fn a_state_of_another_rate_is_set_right_at_the_first_take() {
 }
 
 #[test]
-fn times_at_either_end_are_no_way_around_a_rate() {
+fn extreme_times_do_not_bypass_a_rate() {
     let rate = Rate::new(1, Duration::from_secs(1), 2);
     let mut state = 0;
     assert_eq!(drain(rate, &mut state, UnixTime::from_millis(0)), 2);
-    // Beyond what can be counted nothing passes, or no more than the burst.
+    // Beyond the range of the counter nothing passes, or no more than the burst.
     let mut state = 0;
     let end = UnixTime::from_millis(u64::MAX);
     let taken = (0..100).filter(|_| rate.take(state, end).map(|next| state = next).is_ok()).count();

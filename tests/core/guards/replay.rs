@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hookwarden::guard::fleet::{Kind, Store, WhenUnavailable};
+use hookwarden::guard::keep_on::KeepOn;
 use hookwarden::guard::replay::{Change, Claim, EventKey, OnDuplicate, Refused, Replay, ReplayRule, WhenFull};
 use hookwarden::verify::Identity;
 
@@ -19,7 +20,7 @@ fn rule(entries: u32, when_full: WhenFull) -> ReplayRule {
         entries,
         when_full,
         duplicate: OnDuplicate::Answer(200),
-        give_back_from: 500,
+        keep_on: KeepOn::default(),
         unsigned_id: None,
         store: None,
     }
@@ -33,7 +34,7 @@ fn key(id: impl std::fmt::Display) -> EventKey {
     EventKey::new("s", "", &Identity::Id(id.to_string().into_bytes()))
 }
 
-/// Claims, and says what was refused.
+/// Claims, and returns why it was refused.
 fn claim(replay: &Replay, memory: &Shared, key: &EventKey, millis: u64) -> Result<Claim, Refused> {
     replay.claim(memory, key, after(millis)).map(|claimed| claimed.claim)
 }
@@ -48,7 +49,7 @@ fn an_event_passes_once_until_its_window_is_over() {
     }
     claim(&replay, &memory, &key("b"), 0).unwrap();
     claim(&replay, &memory, &key("a"), WINDOW + 1).unwrap();
-    assert_eq!(claim(&replay, &memory, &key("a"), 2 * WINDOW + 1), Err(Refused::Duplicate), "the window begins anew");
+    assert_eq!(claim(&replay, &memory, &key("a"), 2 * WINDOW + 1), Err(Refused::Duplicate), "a new window begins");
 }
 
 #[test]
@@ -75,13 +76,13 @@ fn a_claim_is_one_read_and_one_write_and_a_refusal_writes_nothing() {
     assert_eq!(memory.take_cost(), (1, 0));
     assert_eq!(claim(&replay, &memory, &key(10), 10), Err(Refused::Full));
     assert_eq!(memory.take_cost(), (1, 0));
-    // Also where there would be something to sweep: what is not counted must not be done.
+    // Even with expired entries: a refused claim must not remove what it does not count.
     assert_eq!(claim(&replay, &memory, &key(9), WINDOW + 5), Err(Refused::Duplicate));
     assert_eq!(memory.dump(), before);
 }
 
 #[test]
-fn what_is_full_refuses_until_a_window_is_over() {
+fn a_full_memory_refuses_until_a_window_is_over() {
     for entries in [1, 2, 48] {
         let memory = Shared::default();
         let replay = open(&memory, entries);
@@ -97,7 +98,7 @@ fn what_is_full_refuses_until_a_window_is_over() {
 }
 
 #[test]
-fn the_oldest_makes_room_where_that_is_the_rule() {
+fn the_oldest_event_is_dropped_if_that_is_configured() {
     let memory = Shared::default();
     let replay = Replay::open(&memory, "s", &rule(3, WhenFull::DropOldest)).unwrap();
     for id in 0..3 {
@@ -115,7 +116,7 @@ fn the_oldest_makes_room_where_that_is_the_rule() {
 }
 
 #[test]
-fn the_oldest_is_the_one_that_ends_first() {
+fn the_oldest_event_is_the_one_that_expires_first() {
     let memory = Shared::default();
     let long = ReplayRule { window: Duration::from_secs(3600), ..rule(2, WhenFull::DropOldest) };
     claim(&Replay::open(&memory, "s", &long).unwrap(), &memory, &key("long"), 0).unwrap();
@@ -146,7 +147,7 @@ fn a_memory_beside_a_shared_store_drops_its_oldest() {
 }
 
 #[test]
-fn what_is_swept_on_the_way_is_counted() {
+fn expired_events_removed_by_a_claim_are_counted() {
     let memory = Shared::default();
     let replay = open(&memory, 48);
     for id in 0..10 {
@@ -160,7 +161,7 @@ fn what_is_swept_on_the_way_is_counted() {
 }
 
 #[test]
-fn what_is_over_makes_room_before_anything_is_dropped() {
+fn expired_events_make_room_before_anything_is_dropped() {
     let memory = Shared::default();
     let replay = Replay::open(&memory, "s", &rule(2, WhenFull::DropOldest)).unwrap();
     claim(&replay, &memory, &key("a"), 0).unwrap();
@@ -180,7 +181,7 @@ fn a_claim_that_is_given_back_can_be_made_again() {
     assert_eq!(replay.give_back(&memory, &first), Ok(false), "once only");
     assert_eq!(claim(&replay, &memory, &key("b"), 1), Err(Refused::Duplicate), "others stay");
     let second = claim(&replay, &memory, &key("a"), 1).unwrap();
-    assert_eq!(replay.give_back(&memory, &first), Ok(false), "another's claim is left alone");
+    assert_eq!(replay.give_back(&memory, &first), Ok(false), "another claim on the event is left alone");
     assert_eq!(claim(&replay, &memory, &key("a"), 2), Err(Refused::Duplicate));
     assert_eq!(replay.give_back(&memory, &second), Ok(true));
     assert_eq!(replay.give_back(&memory, &other), Ok(true));
@@ -188,7 +189,7 @@ fn a_claim_that_is_given_back_can_be_made_again() {
 }
 
 #[test]
-fn giving_back_what_is_over_or_dropped_changes_nothing() {
+fn giving_back_an_expired_or_dropped_claim_changes_nothing() {
     let memory = Shared::default();
     let replay = Replay::open(&memory, "s", &rule(1, WhenFull::DropOldest)).unwrap();
     let dropped = claim(&replay, &memory, &key("a"), 0).unwrap();
@@ -227,7 +228,7 @@ fn one_of_eight_threads_claims_an_event() {
 }
 
 #[test]
-fn one_of_eight_threads_claims_an_event_in_a_page_that_all_fight_for() {
+fn one_of_eight_threads_claims_an_event_in_a_contended_page() {
     for round in 0..50 {
         let memory = Shared::default();
         let wins = AtomicUsize::new(0);
@@ -249,7 +250,7 @@ fn one_of_eight_threads_claims_an_event_in_a_page_that_all_fight_for() {
 }
 
 #[test]
-fn a_hundred_thousand_events_come_again_and_only_those_that_failed_pass() {
+fn of_a_hundred_thousand_repeated_events_only_those_that_failed_pass() {
     const EVENTS: u32 = 100_000;
     let memory = Shared::default();
     let failed = Mutex::new(BTreeSet::new());
@@ -293,7 +294,7 @@ fn a_hundred_thousand_events_come_again_and_only_those_that_failed_pass() {
 }
 
 #[test]
-fn claims_stay_over_every_configuration_push() {
+fn claims_survive_every_configuration_push() {
     for when_full in [WhenFull::Refuse, WhenFull::DropOldest] {
         let memory = Shared::default();
         let mut claimed = 0;
@@ -314,7 +315,7 @@ fn claims_stay_over_every_configuration_push() {
 }
 
 #[test]
-fn a_memory_that_became_smaller_forgets_one_for_one() {
+fn a_memory_that_became_smaller_forgets_one_event_per_claim() {
     let memory = Shared::default();
     let replay = Replay::open(&memory, "s", &rule(48, WhenFull::DropOldest)).unwrap();
     for id in 0..48 {
@@ -355,7 +356,7 @@ fn a_clock_that_jumps_back_forgets_nothing() {
 }
 
 #[test]
-fn sources_do_not_know_each_others_events() {
+fn sources_do_not_share_events() {
     let memory = Shared::default();
     let identity = Identity::Id(b"a".to_vec());
     for source in ["s", "t", "s-t"] {
@@ -367,7 +368,7 @@ fn sources_do_not_know_each_others_events() {
 }
 
 #[test]
-fn a_key_tells_source_list_and_kind_apart() {
+fn keys_differ_by_source_list_and_kind_of_identity() {
     let id = |id: &[u8]| Identity::Id(id.to_vec());
     let keys = [
         EventKey::new("s", "", &id(b"a")),
@@ -377,8 +378,8 @@ fn a_key_tells_source_list_and_kind_apart() {
         EventKey::new("s", "a", &id(b"")),
         EventKey::new("", "s", &id(b"a")),
         EventKey::new("s", "", &id(&[7; 32])),
-        EventKey::new("s", "", &Identity::Material([7; 32])),
-        EventKey::new("s", "", &Identity::Material([8; 32])),
+        EventKey::new("s", "", &Identity::Digest([7; 32])),
+        EventKey::new("s", "", &Identity::Digest([8; 32])),
     ];
     let distinct: BTreeSet<_> = keys.iter().map(EventKey::hex).collect();
     assert_eq!(distinct.len(), keys.len());
@@ -394,7 +395,7 @@ fn a_key_tells_source_list_and_kind_apart() {
 const PINNED: &str = "41ba05a0f73b2b95fc230adf7dfcc65eb010d5b2d345bb9055a5292037ac30b8";
 
 #[test]
-fn no_id_stands_in_memory_or_in_debug_output() {
+fn no_id_is_stored_or_printed_in_plain_text() {
     const ID: &str = "evt_4711-of-a-customer";
     let memory = Shared::default();
     let replay = open(&memory, 100);
@@ -406,7 +407,7 @@ fn no_id_stands_in_memory_or_in_debug_output() {
 }
 
 #[test]
-fn a_host_without_memory_fails_and_lets_nothing_through() {
+fn without_shared_memory_nothing_passes() {
     let memory = Shared::default();
     let replay = open(&memory, 10);
     let claimed = claim(&replay, &memory, &key("a"), 0).unwrap();
@@ -419,7 +420,7 @@ fn a_host_without_memory_fails_and_lets_nothing_through() {
 }
 
 #[test]
-fn others_that_are_always_faster_are_a_failure_and_not_a_pass() {
+fn endless_contention_is_a_failure_and_not_a_pass() {
     let memory = Shared::default();
     let replay = open(&memory, 10);
     claim(&replay, &memory, &key("a"), 0).unwrap();

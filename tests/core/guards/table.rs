@@ -24,7 +24,7 @@ fn digest_on(page: u64, number: u64) -> Digest {
     digest
 }
 
-/// Inserts where there is room; whether there was.
+/// Inserts if there is room, and returns whether there was.
 fn insert(table: &Table, memory: &Shared, digest: &Digest, number: u64) -> bool {
     let inserted = table.update(memory, digest, |page| {
         let has_room = page.has_room_beside(page.len());
@@ -49,7 +49,7 @@ fn an_entry_is_found_until_it_is_removed() {
     for (digest, number) in &entries {
         assert_eq!(table.find(&memory, digest), Some(*number));
         table.update(&memory, digest, |page| page.set(digest, !number)).unwrap();
-        assert_eq!(table.find(&memory, digest), Some(!number), "set anew, and not twice");
+        assert_eq!(table.find(&memory, digest), Some(!number), "updated, not added");
     }
     assert_eq!(memory.entries("t"), 500);
     for (digest, _) in &entries {
@@ -82,7 +82,7 @@ fn opening_a_table_writes_its_directory_only() {
 }
 
 #[test]
-fn an_access_reads_one_page_and_writes_one_if_anything_changed() {
+fn an_access_reads_one_page_and_writes_it_only_if_it_changed() {
     let memory = Shared::default();
     let table = Table::open(&memory, "t", 1000).unwrap();
     let digest = digest_on(3, 1);
@@ -99,7 +99,7 @@ fn an_access_reads_one_page_and_writes_one_if_anything_changed() {
     assert_eq!(table.find(&memory, &digest_on(4, 1)), None);
     assert_eq!(memory.take_cost(), (1, 0), "a page that is not there");
     insert(&table, &memory, &digest_on(4, 1), 1);
-    assert_eq!(memory.take_cost(), (2, 2), "made, and then as always");
+    assert_eq!(memory.take_cost(), (2, 2), "created, then updated");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn up_to_48_entries_are_one_page_and_exact() {
 }
 
 #[test]
-fn as_many_entries_as_configured_find_room_in_pages_of_limited_size() {
+fn the_configured_number_of_entries_fits_into_pages_of_limited_size() {
     for entries in [49, 63, 64, 65, 100, 1000, 9999, 100_000] {
         let memory = Shared::default();
         let table = Table::open(&memory, "t", entries).unwrap();
@@ -130,7 +130,7 @@ fn as_many_entries_as_configured_find_room_in_pages_of_limited_size() {
 }
 
 #[test]
-fn a_page_takes_48_entries_and_no_table_more_than_three_times_what_was_configured() {
+fn a_page_holds_48_entries_and_a_table_at_most_three_times_its_configured_size() {
     let memory = Shared::default();
     let table = Table::open(&memory, "t", 160).unwrap();
     for page in 0..10 {
@@ -143,7 +143,7 @@ fn a_page_takes_48_entries_and_no_table_more_than_three_times_what_was_configure
 }
 
 #[test]
-fn entries_stay_over_any_change_of_their_number() {
+fn entries_survive_any_change_of_the_configured_number() {
     for sizes in [[100, 100_000, 10], [10, 100_000, 1], [100_000, 1, 100], [48, 49, 48]] {
         let memory = Shared::default();
         let mut dice = Dice(10);
@@ -161,7 +161,7 @@ fn entries_stay_over_any_change_of_their_number() {
 }
 
 #[test]
-fn a_table_that_became_larger_takes_as_many_and_one_that_became_smaller_takes_no_more() {
+fn a_table_follows_its_configured_size_up_and_down() {
     let memory = Shared::default();
     let mut dice = Dice(11);
     let mut fill = |table: &Table, tries| (0..tries).filter(|_| insert(table, &memory, &dice.digest(), 0)).count();
@@ -170,11 +170,11 @@ fn a_table_that_became_larger_takes_as_many_and_one_that_became_smaller_takes_no
     let table = Table::open(&memory, "t", 3000).unwrap();
     assert_eq!(fill(&table, 4000), 2990, "one page still, so that it is exact");
     let table = Table::open(&memory, "t", 20).unwrap();
-    assert_eq!(fill(&table, 100), 0, "fuller than full");
+    assert_eq!(fill(&table, 100), 0, "already over its new limit");
 }
 
 #[test]
-fn the_smallest_goes_and_of_several_the_first() {
+fn the_smallest_number_is_removed_and_the_first_of_equals() {
     let memory = Shared::default();
     let table = Table::open(&memory, "t", 10).unwrap();
     for (n, number) in [(0, 9), (1, 5), (2, 7), (3, 5)] {
@@ -189,7 +189,7 @@ fn the_smallest_goes_and_of_several_the_first() {
 }
 
 #[test]
-fn what_is_no_table_is_not_read_as_one() {
+fn other_data_is_not_read_as_a_table() {
     for directory in [&b"\x02\x01\0\0\0"[..], b"\x01", b"\x01\x01\0\0", b"\x01\x01\0\0\0\0", b"x"] {
         let memory = Shared::default();
         memory.put("t", directory);
@@ -206,7 +206,7 @@ fn what_is_no_table_is_not_read_as_one() {
 }
 
 #[test]
-fn a_host_that_refuses_is_an_error_and_no_panic() {
+fn a_host_that_refuses_causes_an_error_and_no_panic() {
     let memory = Shared::default();
     let table = Table::open(&memory, "t", 10).unwrap();
     memory.refuse(true);
@@ -216,7 +216,7 @@ fn a_host_that_refuses_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn a_change_that_meets_others_starts_again_from_what_they_wrote() {
+fn a_contended_change_restarts_from_the_new_value() {
     let memory = Shared::default();
     let table = Table::open(&memory, "t", 10).unwrap();
     insert(&table, &memory, &digest_on(0, 0), 0);
@@ -233,8 +233,8 @@ fn a_change_that_meets_others_starts_again_from_what_they_wrote() {
 }
 
 #[test]
-fn threads_that_share_a_page_lose_nothing_not_even_where_it_is_made() {
-    // A new table each round, for the moment in which a page is made is the one to be hit.
+fn threads_that_share_a_page_lose_nothing_even_while_it_is_created() {
+    // A new table each round, because the creation of a page is the critical moment.
     for round in 0..50_u64 {
         let memory = Shared::default();
         std::thread::scope(|scope| {

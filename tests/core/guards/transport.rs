@@ -21,7 +21,7 @@ fn over(tls: Option<&'static str>) -> Client {
     Client { tls, ..Client::default() }
 }
 
-/// A client in plain text behind a proxy, whose address the host took out of `X-Forwarded-For`.
+/// A plaintext client behind a proxy. The host took its address from `X-Forwarded-For`.
 fn behind() -> Client {
     Client { address: Some("203.0.113.9:0"), ..Client::default() }
 }
@@ -54,7 +54,7 @@ fn https_is_tls_on_this_hop() {
 }
 
 #[test]
-fn headers_say_nothing_of_the_transport_unless_somebody_is_trusted() {
+fn headers_are_ignored_unless_a_proxy_is_trusted() {
     let lines = [
         (":scheme", "https"),
         ("x-forwarded-proto", "https"),
@@ -67,15 +67,15 @@ fn headers_say_nothing_of_the_transport_unless_somebody_is_trusted() {
 }
 
 #[test]
-fn a_version_is_taken_from_the_oldest_on() {
+fn versions_are_accepted_from_the_oldest_allowed_one() {
     let written = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
     for (oldest, (name, min_tls)) in TlsVersion::NAMES.into_iter().enumerate() {
         let rule = TransportRule { min_tls: Some(min_tls), ..TransportRule::default() };
         for (version, text) in written.into_iter().enumerate() {
             let expected = if version >= oldest { Ok(()) } else { Err(Denial::TlsVersion) };
-            assert_eq!(check(&rule, &[], &over(Some(text))), expected, "{text} where the oldest is {name}");
+            assert_eq!(check(&rule, &[], &over(Some(text))), expected, "{text} if the oldest is {name}");
         }
-        assert_eq!(check(&rule, &[], &over(Some("TLSv9"))), Err(Denial::TlsVersion), "one that nobody knows");
+        assert_eq!(check(&rule, &[], &over(Some("TLSv9"))), Err(Denial::TlsVersion), "an unknown version");
         assert_eq!(check(&rule, &[], &over(None)), INSECURE, "none");
     }
 }
@@ -86,18 +86,18 @@ fn a_client_certificate_must_have_been_verified_on_this_hop() {
     let client = |tls, certificate| Client { tls, certificate, ..Client::default() };
     assert_eq!(check(&rule, &[], &client(Some("TLSv1.3"), true)), Ok(()));
     assert_eq!(check(&rule, &[], &client(Some("TLSv1.3"), false)), Err(Denial::ClientCertificateMissing));
-    assert_eq!(check(&rule, &[], &client(None, true)), INSECURE, "whatever the host says of certificates on plaintext");
+    assert_eq!(check(&rule, &[], &client(None, true)), INSECURE, "even if the host reports a certificate on plaintext");
 }
 
 #[test]
-fn the_host_is_asked_for_a_certificate_only_where_one_is_demanded() {
+fn the_host_is_queried_for_a_certificate_only_if_one_is_required() {
     let client = Client { tls: Some("TLSv1.3"), certificate: true, ..Client::default() };
     check(&https(), &[], &client).unwrap();
-    assert_eq!(client.asked.get(), 1, "the version only: every question is a host call");
+    assert_eq!(client.asked.get(), 1, "only the version: every query is a host call");
 }
 
 #[test]
-fn a_trusted_proxy_may_say_that_the_client_came_over_tls() {
+fn a_trusted_proxy_may_report_that_the_client_used_tls() {
     let rule = forwarded("x-forwarded-proto");
     let vouched: &[&[(&str, &str)]] = &[
         &[("x-forwarded-proto", "https"), ("x-forwarded-for", PROXY)],
@@ -117,7 +117,7 @@ fn a_trusted_proxy_may_say_that_the_client_came_over_tls() {
 fn the_proxy_in_front_is_the_peer_or_the_last_that_the_host_wrote() {
     let rule = forwarded("x-forwarded-proto");
     for (forwarded_for, address, expected) in [
-        // The host tells its peer; the header may say what it likes.
+        // The host reports its peer; the header does not matter.
         ("10.0.0.5", Some("10.0.0.5:4711"), Ok(())),
         ("203.0.113.9", Some("10.0.0.5:50000"), Ok(())),
         ("", Some("[2001:db8::5]:4711"), Ok(())),
@@ -125,16 +125,16 @@ fn the_proxy_in_front_is_the_peer_or_the_last_that_the_host_wrote() {
         ("10.0.0.5", Some("198.51.100.1:4711"), INSECURE),
         ("203.0.113.9, 10.0.0.5", Some("198.51.100.1:40000"), INSECURE),
         ("10.0.0.5", Some("198.51.100.1"), INSECURE),
-        // The host took the client out of the header, where it stands before the host's peer.
+        // The host took the client from the header, in which it precedes the host's peer.
         ("203.0.113.9, 10.0.0.5", Some("203.0.113.9:0"), Ok(())),
         ("2001:db8::9, 10.0.0.5", Some("[2001:db8::9]:0"), Ok(())),
         ("10.0.0.5, 203.0.113.9, 198.51.100.1", Some("203.0.113.9:0"), INSECURE),
-        // It took the last, so that what it took is a stranger's word.
+        // It took the last entry, which a stranger may have written.
         ("10.0.0.5", Some("10.0.0.5:0"), INSECURE),
         ("203.0.113.9, 10.0.0.5", Some("10.0.0.5:0"), INSECURE),
         ("::ffff:10.0.0.5", Some("10.0.0.5:0"), INSECURE),
         ("2001:db8::5", Some("[2001:db8::5]:0"), INSECURE),
-        // It knows of no addresses.
+        // The listener has no addresses.
         ("10.0.0.5", Some("/run/envoy.sock"), INSECURE),
         ("10.0.0.5", Some(""), INSECURE),
         ("10.0.0.5", None, INSECURE),
@@ -149,11 +149,11 @@ fn the_proxy_in_front_is_the_peer_or_the_last_that_the_host_wrote() {
 }
 
 #[test]
-fn a_word_that_is_not_plain_or_not_of_the_trusted_proxy_is_no_word() {
+fn only_a_plain_value_from_the_trusted_proxy_counts() {
     let rule = forwarded("x-forwarded-proto");
     let refused: &[&[(&str, &str)]] = &[
         &[],
-        // What it says.
+        // The value.
         &[("x-forwarded-for", PROXY)],
         &[("x-forwarded-proto", ""), ("x-forwarded-for", PROXY)],
         &[("x-forwarded-proto", "http"), ("x-forwarded-for", PROXY)],
@@ -165,7 +165,7 @@ fn a_word_that_is_not_plain_or_not_of_the_trusted_proxy_is_no_word() {
         &[("x-forwarded-proto", "https"), ("X-Forwarded-Proto", "http"), ("x-forwarded-for", PROXY)],
         &[("x-forwarded-ssl", "on"), ("x-forwarded-for", PROXY)],
         &[(":scheme", "https"), ("x-forwarded-for", PROXY)],
-        // Who says it.
+        // The sender of the value.
         &[("x-forwarded-proto", "https")],
         &[("x-forwarded-proto", "https"), ("x-forwarded-for", "")],
         &[("x-forwarded-proto", "https"), ("x-forwarded-for", "10.0.0.4")],
@@ -198,7 +198,7 @@ fn the_header_for_ssl_says_on() {
 }
 
 #[test]
-fn a_proxy_in_front_cannot_speak_of_versions_or_certificates() {
+fn a_proxy_in_front_cannot_report_versions_or_certificates() {
     let lines = [("x-forwarded-proto", "https"), ("x-forwarded-for", PROXY)];
     let version = TransportRule { min_tls: Some(TlsVersion::V1_0), ..forwarded("x-forwarded-proto") };
     assert_eq!(check(&version, &lines, &behind()), INSECURE);
@@ -207,7 +207,7 @@ fn a_proxy_in_front_cannot_speak_of_versions_or_certificates() {
 }
 
 #[test]
-fn tls_on_this_hop_needs_nobodys_word() {
+fn tls_on_this_hop_needs_no_header() {
     let lines = [("x-forwarded-proto", "http"), ("x-forwarded-for", "203.0.113.9")];
     assert_eq!(check(&forwarded("x-forwarded-proto"), &lines, &over(Some("TLSv1.2"))), Ok(()));
 }

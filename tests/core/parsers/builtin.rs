@@ -1,5 +1,7 @@
-use hookwarden::verify::builtin::{contentful_path, php_serialize, plivo_v3, qsh, sns, unisender};
-use hookwarden::verify::percent;
+use hookwarden::verify::bytes::percent;
+use hookwarden::verify::expression::builtin::{
+    contentful_path, dotnet_json, php_serialize, plivo_v3, qsh, sns, unisender,
+};
 
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
@@ -25,7 +27,7 @@ fn sns_signs_the_members_of_the_type_in_a_fixed_order() {
     let mut with_more = NOTIFICATION.to_vec();
     with_more.extend([("Subject", "s"), ("SubscribeURL", "https://x"), ("Token", "x")]);
     let content = "Message\none\ntwo\nMessageId\nm\nSubject\ns\nTimestamp\nt\nTopicArn\narn\nType\nNotification\n";
-    assert_eq!(sns_of(&with_more).as_deref(), Some(content), "a subject is signed, what is of another type is not");
+    assert_eq!(sns_of(&with_more).as_deref(), Some(content), "a subject is signed, members of another type are not");
 
     for kind in ["SubscriptionConfirmation", "UnsubscribeConfirmation"] {
         with_more[0] = ("Type", kind);
@@ -62,7 +64,7 @@ fn sns_refuses_missing_members_other_types_and_lines_that_could_move() {
 }
 
 #[test]
-fn php_serialize_sorts_and_counts_bytes() {
+fn php_serialize_sorts_fields_and_counts_bytes() {
     let form = pairs(&[("b", "2"), ("p_signature", "x"), ("a", "gü"), ("empty", "")]);
     assert_eq!(
         text(php_serialize(&form, b"p_signature")),
@@ -74,7 +76,7 @@ fn php_serialize_sorts_and_counts_bytes() {
 }
 
 #[test]
-fn plivo_v3_has_a_form_for_each_of_the_four_cases() {
+fn plivo_v3_covers_each_of_the_four_cases() {
     let form = pairs(&[("To", "2"), ("From", "+1"), ("To", "1")]);
     for (method, url, form, content) in [
         ("POST", "https://e.example/a?b=2&a=1", form.as_slice(), "https://e.example/a?a=1&b=2.From+1To1To2"),
@@ -92,7 +94,7 @@ fn plivo_v3_has_a_form_for_each_of_the_four_cases() {
 }
 
 #[test]
-fn plivo_v3_makes_the_signatures_of_the_senders_library() {
+fn plivo_v3_agrees_with_the_senders_library() {
     for vector in super::shared_vectors("plivo--v3.json") {
         let form: Vec<_> = percent::pairs(&super::body(&vector)).collect();
         let method = vector["method"].as_str().unwrap();
@@ -100,9 +102,9 @@ fn plivo_v3_makes_the_signatures_of_the_senders_library() {
         content.push(b'.');
         content.extend_from_slice(super::vector_header(&vector, "x-plivo-signature-v3-nonce").as_bytes());
         let tag = super::hmac_sha256(vector["secret"].as_str().unwrap().as_bytes(), &content);
-        let is_right = super::vector_header(&vector, "x-plivo-signature-v3")
-            .split(',')
-            .any(|candidate| hookwarden::verify::encoding::decode_base64(candidate.as_bytes()).as_ref() == Some(&tag));
+        let is_right = super::vector_header(&vector, "x-plivo-signature-v3").split(',').any(|candidate| {
+            hookwarden::verify::bytes::encoding::decode_base64(candidate.as_bytes()).as_ref() == Some(&tag)
+        });
         assert_eq!(is_right, vector["expect"] == "valid", "{}", vector["case"]);
     }
 }
@@ -123,7 +125,7 @@ fn contentful_path_escapes_a_query_twice() {
 }
 
 #[test]
-fn contentful_path_makes_the_signatures_of_the_senders_library() {
+fn contentful_path_agrees_with_the_senders_library() {
     for vector in super::shared_vectors("contentful.json") {
         let names = super::vector_header(&vector, "x-contentful-signed-headers");
         let lines: Vec<String> =
@@ -231,11 +233,11 @@ fn unisender_refuses_every_other_body() {
 }
 
 #[test]
-fn unisender_makes_the_content_of_the_vectors() {
+fn unisender_agrees_with_the_vectors() {
     for vector in super::shared_vectors("unisender-go.json") {
         let content = unisender(&super::body(&vector), vector["secret"].as_str().unwrap().as_bytes());
         match vector["case"].as_str().unwrap() {
-            // Right in form; only the hash tells.
+            // Well-formed; only the hash is wrong.
             "valid-real-capture" | "valid-anymail-helper-indented" | "reserialised-body" | "tampered-body" => {
                 assert!(content.is_some(), "{}", vector["case"]);
             }
@@ -254,5 +256,28 @@ fn unisender_takes_time_in_proportion_to_the_body() {
             let _ = unisender_of(&body);
             assert!(started.elapsed() < std::time::Duration::from_secs(10), "took {:?}", started.elapsed());
         }
+    }
+}
+
+#[test]
+fn dotnet_json_escapes_within_texts_only() {
+    for (body, content) in [
+        (r#"{"a":"b"}"#, r#"{"a":"b"}"#),
+        (r#"{"a<b":"&<>'`+"}"#, r#"{"a\u003Cb":"\u0026\u003C\u003E\u0027\u0060\u002B"}"#),
+        (r#"{"a":"say \"x\" \\ \n \/ \u00e9"}"#, r#"{"a":"say \u0022x\u0022 \\ \n \/ \u00e9"}"#),
+        ("{\"a\":\"é\u{1F600}\u{7f}\"}", "{\"a\":\"\\u00E9\\uD83D\\uDE00\u{7f}\"}"),
+        ("[1e+2, +, é]", "[1e+2, +, é]"),
+        // Outside of a text a backslash is nothing, and the quotation mark behind it begins one.
+        (r#"\"a<"\<"#, r#"\"a\u003C"\<"#),
+        ("", ""),
+    ] {
+        assert_eq!(dotnet_json(body.as_bytes()).map(text).as_deref(), Some(content), "{body}");
+    }
+}
+
+#[test]
+fn dotnet_json_refuses_what_it_cannot_read() {
+    for body in [&b"{\"a\":\"b}"[..], b"\"\\", b"\"\\\"", b"\"\xff\""] {
+        assert_eq!(dotnet_json(body), None, "{}", String::from_utf8_lossy(body));
     }
 }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use hookwarden::verify::http_signature::{HttpFacts, HttpSignatureRule, HttpSigned, begin};
-use hookwarden::verify::message_signature::MessageSignatureError as Error;
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::scheme::HttpSignatureError as Error;
+use hookwarden::verify::scheme::draft_cavage::{ClaimedHttpSignature, HttpSignatureRule, RequestLine, begin};
 use hookwarden::verify::{HeaderLine, Request};
 
 use super::headers;
@@ -12,18 +12,18 @@ const DATE_SECONDS: u64 = 1_623_254_895;
 const DIGEST: &str = "sha-256=X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=";
 const SIGNATURE: &str =
     "keyid=\"k\", algorithm=\"ed25519\", signature=\"AQID\", headers=\"(request-target) host date digest\"";
-const FACTS: HttpFacts<'_> = HttpFacts { method: b"POST", target: b"/hooks?a=1", authority: b"hooks.example.com" };
+const FACTS: RequestLine<'_> = RequestLine { method: b"POST", target: b"/hooks?a=1", authority: b"hooks.example.com" };
 
 fn request() -> Vec<HeaderLine> {
     headers(&[(":authority", "hooks.example.com"), ("date", DATE), ("digest", DIGEST), ("keygen-signature", SIGNATURE)])
 }
 
-fn begin_with(lines: &[HeaderLine], facts: HttpFacts<'_>) -> Result<HttpSigned, Error> {
+fn begin_with(lines: &[HeaderLine], facts: RequestLine<'_>) -> Result<ClaimedHttpSignature, Error> {
     let rule = HttpSignatureRule { header: "Keygen-Signature".to_owned(), algorithm: "ed25519".to_owned() };
     begin(Request::new(lines), facts, &rule)
 }
 
-fn with(name: &str, value: &str) -> Result<HttpSigned, Error> {
+fn with(name: &str, value: &str) -> Result<ClaimedHttpSignature, Error> {
     let mut lines = request();
     lines.retain(|(key, _)| key != name);
     lines.extend(headers(&[(name, value)]));
@@ -31,7 +31,7 @@ fn with(name: &str, value: &str) -> Result<HttpSigned, Error> {
 }
 
 #[test]
-fn makes_a_line_for_each_covered_part() {
+fn writes_a_line_for_each_covered_part() {
     let signed = begin_with(&request(), FACTS).unwrap();
     let base = "(request-target): post /hooks?a=1\nhost: hooks.example.com\ndate: Wed, 09 Jun 2021 16:08:15 GMT\n\
         digest: sha-256=X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=";
@@ -52,14 +52,14 @@ fn signs_the_host_without_its_port() {
     for (authority, host) in
         [("a.example:8443", "a.example"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a", "a"), ("", "")]
     {
-        let signed = begin_with(&request(), HttpFacts { authority: authority.as_bytes(), ..FACTS }).unwrap();
+        let signed = begin_with(&request(), RequestLine { authority: authority.as_bytes(), ..FACTS }).unwrap();
         let base = String::from_utf8(signed.base).unwrap();
         assert!(base.contains(&format!("\nhost: {host}\n")), "{base}");
     }
 }
 
 #[test]
-fn wants_line_host_date_and_digest_covered() {
+fn requires_request_line_host_date_and_digest_to_be_covered() {
     for headers in [
         "(request-target) host date",
         "(request-target) host digest",
@@ -75,7 +75,7 @@ fn wants_line_host_date_and_digest_covered() {
 }
 
 #[test]
-fn refuses_a_signature_header_that_two_readers_could_read_differently() {
+fn refuses_an_ambiguous_signature_header() {
     let all = "(request-target) host date digest";
     for (value, error) in [
         (format!("algorithm=\"ed25519\", signature=\"AQID\", headers=\"{all}\", headers=\"{all}\""), Error::Malformed),
@@ -104,6 +104,12 @@ fn refuses_a_signature_header_that_two_readers_could_read_differently() {
     ] {
         assert_eq!(with("keygen-signature", &value), Err(error), "{value}");
     }
+    let padded = |length: usize| {
+        let rest = SIGNATURE.strip_prefix("keyid=\"k").expect("it begins so");
+        format!("keyid=\"{}{rest}", "k".repeat(length - "keyid=\"".len() - rest.len()))
+    };
+    assert_eq!(with("keygen-signature", &padded(8192)).err(), None);
+    assert_eq!(with("keygen-signature", &padded(8193)).err(), Some(Error::Excess));
     let many: String = (0..20).map(|number| format!(" x{number}")).collect();
     let value = format!("algorithm=\"ed25519\", signature=\"AQID\", headers=\"{all}{many}\"");
     assert_eq!(with("keygen-signature", &value), Err(Error::Excess));
@@ -123,7 +129,7 @@ fn refuses_headers_that_are_missing_or_repeated() {
         lines.retain(|(key, _)| key != name);
         assert_eq!(begin_with(&lines, FACTS), Err(missing), "{name}");
     }
-    assert_eq!(begin_with(&request(), HttpFacts { target: b"/a\nhost: b", ..FACTS }), Err(Error::FieldMalformed));
+    assert_eq!(begin_with(&request(), RequestLine { target: b"/a\nhost: b", ..FACTS }), Err(Error::FieldMalformed));
 }
 
 #[test]
@@ -186,7 +192,7 @@ fn reads_dates_to_the_second() {
 }
 
 #[test]
-fn the_body_has_to_be_the_one_whose_digest_is_covered() {
+fn the_body_must_match_the_covered_digest() {
     use sha2::Digest as _;
     let of = |body: &str| -> [u8; 32] { sha2::Sha256::digest(body).into() };
     let signed = begin_with(&request(), FACTS).unwrap();
@@ -205,4 +211,23 @@ fn the_body_has_to_be_the_one_whose_digest_is_covered() {
     ] {
         assert_eq!(with("digest", digest), Err(Error::DigestMalformed), "{digest}");
     }
+}
+
+#[test]
+fn in_authorization_the_parameters_follow_the_scheme() {
+    let begin_in = |header: &str, value: &str| {
+        let lines = headers(&[("date", DATE), ("digest", DIGEST), ("authorization", value), ("signature", value)]);
+        let rule = HttpSignatureRule { header: header.to_owned(), algorithm: "ed25519".to_owned() };
+        begin(Request::new(&lines), FACTS, &rule).map(drop)
+    };
+    for scheme in ["Signature", "signature", "SIGNATURE"] {
+        assert_eq!(begin_in("authorization", &format!("{scheme} {SIGNATURE}")), Ok(()), "{scheme}");
+    }
+    for value in
+        [SIGNATURE, &format!("Bearer {SIGNATURE}"), &format!("Signature{SIGNATURE}"), "Signature", "Signature "]
+    {
+        assert_eq!(begin_in("Authorization", value), Err(Error::Malformed), "{value}");
+    }
+    assert_eq!(begin_in("signature", SIGNATURE), Ok(()));
+    assert_eq!(begin_in("signature", &format!("Signature {SIGNATURE}")), Err(Error::Malformed));
 }

@@ -2,12 +2,17 @@
 //! the module.
 
 mod builtin;
+mod encoding;
+mod expression;
 mod http_signature;
+mod inflate;
+mod json;
 mod message_signature;
 mod multipart;
 mod mutation;
 mod percent;
 mod structured_field;
+mod timestamp;
 
 use hookwarden::verify::HeaderLine;
 
@@ -16,7 +21,7 @@ fn headers(lines: &[(&str, &str)]) -> Vec<HeaderLine> {
     lines.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
 }
 
-/// The senders' vectors in this file, or nothing where they are not at hand.
+/// The senders' vectors in this file, or none if they are not available.
 fn shared_vectors(file: &str) -> Vec<serde_json::Value> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors").join(file);
     match std::fs::read(&path) {
@@ -38,7 +43,7 @@ fn hmac_sha256(key: &[u8], content: &[u8]) -> Vec<u8> {
 
 /// A vector's body.
 fn body(vector: &serde_json::Value) -> Vec<u8> {
-    hookwarden::verify::encoding::decode_base64(vector["body_base64"].as_str().unwrap().as_bytes()).unwrap()
+    hookwarden::verify::bytes::encoding::decode_base64(vector["body_base64"].as_str().unwrap().as_bytes()).unwrap()
 }
 
 /// A vector's header lines.
@@ -47,7 +52,7 @@ fn vector_headers(vector: &serde_json::Value) -> Vec<(&str, &str)> {
     lines.iter().map(|line| (line[0].as_str().unwrap(), line[1].as_str().unwrap())).collect()
 }
 
-/// The value of a vector's header, empty where it has none.
+/// The value of a vector's header, empty if it has none.
 fn vector_header<'a>(vector: &'a serde_json::Value, name: &str) -> &'a str {
     let lines = vector_headers(vector);
     lines.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or("", |(_, value)| *value)

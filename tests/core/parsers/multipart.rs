@@ -1,6 +1,6 @@
 use hookwarden::verify::Denial;
-use hookwarden::verify::content::Content;
-use hookwarden::verify::multipart::{self, MultipartError};
+use hookwarden::verify::bytes::multipart::{self, MultipartError};
+use hookwarden::verify::expression::content::Content;
 
 const TYPE: &str = "multipart/form-data; boundary=xYzZY";
 
@@ -14,7 +14,7 @@ fn read_as(content_type: &str, body: &str) -> Result<Vec<(String, String)>, Mult
         .map(|form| form.fields.into_iter().map(|(name, value)| (text_of(name), text_of(value))).collect())
 }
 
-/// A form of parts, each a head and a value.
+/// A form with these parts, each a head and a value.
 fn form(parts: &[(&str, &str)]) -> String {
     let parts: String = parts.iter().map(|(head, value)| format!("--xYzZY\r\n{head}\r\n\r\n{value}\r\n")).collect();
     format!("{parts}--xYzZY--\r\n")
@@ -48,7 +48,7 @@ fn a_value_is_every_byte_between_its_head_and_the_delimiter() {
 }
 
 #[test]
-fn passes_over_files_but_keeps_their_names_and_counts_them() {
+fn skips_files_but_keeps_and_counts_their_names() {
     for parameter in [
         "filename=\"x.txt\"",
         "FileName=x",
@@ -68,7 +68,7 @@ fn passes_over_files_but_keeps_their_names_and_counts_them() {
 }
 
 #[test]
-fn refuses_a_file_name_that_makes_a_field_of_the_part_for_some_readers() {
+fn refuses_a_file_name_that_some_parsers_ignore() {
     for parameter in [
         "filename=\"\"",
         "FileName=\"\"",
@@ -98,7 +98,7 @@ fn refuses_a_file_name_that_makes_a_field_of_the_part_for_some_readers() {
 }
 
 #[test]
-fn a_form_as_a_whole_has_no_files_but_one_field_may_stand_beside_them() {
+fn a_whole_form_may_have_no_files_but_a_single_field_may() {
     let file = format!("{}; filename=x", field("attachment-1"));
     let body = form(&[(&field("a"), "1"), (&file, "unsigned"), (&file, "unsigned")]);
     let content = Content::new(body.as_bytes(), TYPE.as_bytes());
@@ -126,6 +126,23 @@ fn a_field_and_a_file_of_one_name_are_duplicates() {
 }
 
 #[test]
+fn the_last_field_of_a_name_counts_where_no_file_has_it() {
+    let file = |name: &str| format!("{}; filename=x", field(name));
+    for (parts, expected) in [
+        (vec![(field("token"), "1"), (field("token"), "2"), (field("other"), "3")], Ok(b"2".as_slice())),
+        (vec![(file("other"), "3"), (field("token"), "1")], Ok(b"1")),
+        (vec![(field("token"), "1"), (file("token"), "2")], Err(Denial::FieldDuplicated)),
+        (vec![(file("token"), "2"), (field("token"), "1")], Err(Denial::FieldDuplicated)),
+        (vec![(field("other"), "3")], Err(Denial::FieldMissing)),
+        (vec![(file("other"), "3")], Err(Denial::FieldMissing)),
+    ] {
+        let parts: Vec<_> = parts.iter().map(|(head, value)| (head.as_str(), *value)).collect();
+        let body = form(&parts);
+        assert_eq!(Content::new(body.as_bytes(), TYPE.as_bytes()).last_field("token"), expected, "{parts:?}");
+    }
+}
+
+#[test]
 fn reads_names_as_tokens_and_as_quoted_text_with_escapes() {
     for (written, name) in [
         ("a", "a"),
@@ -141,7 +158,7 @@ fn reads_names_as_tokens_and_as_quoted_text_with_escapes() {
 }
 
 #[test]
-fn refuses_a_part_that_two_readers_could_name_differently() {
+fn refuses_a_part_with_an_ambiguous_name() {
     for head in [
         "",
         "X: y",
@@ -219,7 +236,7 @@ fn refuses_a_body_that_is_not_one_complete_form() {
 }
 
 #[test]
-fn refuses_a_delimiter_inside_a_head_or_right_behind_one() {
+fn refuses_a_delimiter_inside_or_directly_after_a_head() {
     for part in [
         "--xYzZY\r\n\r\n--xYzZY\r\nContent-Disposition: form-data; name=b\r\n\r\n2\r\n",
         "--xYzZY\r\nContent-Disposition: form-data; name=a\r\n\r\n--xYzZY\r\nContent-Disposition: form-data; name=b\r\n\r\n2\r\n",
@@ -248,7 +265,7 @@ fn reads_the_boundary_that_the_header_names() {
 }
 
 #[test]
-fn refuses_a_content_type_without_one_good_boundary() {
+fn refuses_a_content_type_without_one_valid_boundary() {
     let too_long = format!("multipart/form-data; boundary={}", "b".repeat(71));
     for content_type in [
         "multipart/form-data",
@@ -277,11 +294,22 @@ fn limits_the_length_of_a_head() {
         |length: usize| format!("{}\r\nX: {}", field("a"), "x".repeat(length - field("a").len() - "\r\nX: ".len()));
     assert_eq!(read(&form(&[(&fill(8192), "1")])), Ok(vec![pair("a", "1")]));
     assert_eq!(read(&form(&[(&fill(8193), "1")])), Err(MultipartError::HeadTooLarge));
+    // One that does not end is too long as soon as its end could not be in it any more.
+    let endless = |length: usize| format!("--xYzZY\r\n{}", "x".repeat(length));
+    for (length, expected) in [
+        (0, MultipartError::Unterminated),
+        (8192, MultipartError::Unterminated),
+        (8192 + 4, MultipartError::Unterminated),
+        (8192 + 5, MultipartError::HeadTooLarge),
+        (8192 + 6, MultipartError::HeadTooLarge),
+    ] {
+        assert_eq!(read(&endless(length)), Err(expected), "{length}");
+    }
 }
 
 #[test]
 fn takes_time_in_proportion_to_the_body() {
-    // Nearly a delimiter, over and over; and nothing but line ends.
+    // Near misses of a delimiter, repeated; and line ends only.
     for value in ["\r\n--xYzZ".repeat(200_000), "\r".repeat(1_600_000), "\r\n".repeat(800_000)] {
         let started = std::time::Instant::now();
         assert_eq!(read(&form(&[(&field("a"), &value)])).map(|fields| fields.len()), Ok(1));
@@ -290,7 +318,7 @@ fn takes_time_in_proportion_to_the_body() {
 }
 
 #[test]
-fn reads_what_a_mail_sender_posts() {
+fn reads_the_forms_of_a_mail_sender() {
     let vectors = super::shared_vectors("sendgrid-inbound-parse.json");
     for vector in vectors {
         let content_type = super::vector_header(&vector, "content-type");

@@ -1,14 +1,15 @@
-//! Right input, damaged at random: whatever comes out, nothing may panic, and what is read must hold together.
+//! Valid input, damaged at random: nothing may panic, and the result must be consistent.
 
-use hookwarden::verify::builtin::{contentful_path, php_serialize, plivo_v3, qsh, sns, unisender};
-use hookwarden::verify::http_signature::{self, HttpFacts, HttpSignatureRule};
-use hookwarden::verify::message_signature::{self, Digests, Facts, MessageSignatureRule};
-use hookwarden::verify::structured_field::{Dictionary, Value};
-use hookwarden::verify::{Request, multipart, percent};
+use hookwarden::verify::Request;
+use hookwarden::verify::bytes::multipart;
+use hookwarden::verify::expression::builtin::unisender;
+use hookwarden::verify::scheme::message_signature::{self, Digests, MessageSignatureRule, RequestFacts};
+
+use crate::invariants::{check_builtins, check_dictionary, check_draft_cavage};
 
 const ROUNDS: usize = 20_000;
 
-/// Numbers that are the same in every run (Marsaglia, xorshift64).
+/// Pseudorandom numbers with a fixed seed (Marsaglia, xorshift64).
 struct Random(u64);
 
 impl Random {
@@ -23,8 +24,8 @@ impl Random {
         usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
     }
 
-    /// `seed` with up to four changes: bytes flipped, put in, taken out, doubled or cut off. What is put in is often
-    /// a byte that means something.
+    /// `seed` with up to four changes: bytes flipped, inserted, removed, doubled or truncated. Inserted bytes are often
+    /// ones with a meaning.
     fn damage(&mut self, seed: &[u8]) -> Vec<u8> {
         const TELLING: &[u8] = b"\r\n\0\t \"\\:;,=()?&%+-{}[]*@/.0az\x7f\x80\xff";
         let mut bytes = seed.to_vec();
@@ -50,7 +51,7 @@ impl Random {
 }
 
 #[test]
-fn multipart_stands_damage() {
+fn damaged_multipart_does_not_panic() {
     let mut random = Random(1);
     let content_type = b"multipart/form-data; boundary=\"xY\"".as_slice();
     let body =
@@ -75,32 +76,19 @@ fn multipart_stands_damage() {
 }
 
 #[test]
-fn structured_fields_stand_damage() {
+fn damaged_structured_fields_do_not_panic() {
     let mut random = Random(2);
     let field = b"sig1=(\"@method\" \"@query-param\";name=\"a\\\"b\" x);created=1618884473;keyid=\"k\";t=tok;f, b=:AQIDBA==:;q=?1, c=-7, d".as_slice();
     let mut accepted = 0;
     for _ in 0..ROUNDS {
         let field = random.damage(field);
-        let Ok(dictionary) = Dictionary::parse(&field) else { continue };
-        accepted += 1;
-        // Written down again from the texts that were received, it reads the same.
-        let rewritten = dictionary.members().iter().map(|member| {
-            let is_flag = member.text.is_empty() || member.text.starts_with(';');
-            format!("{}{}{}", member.key, if is_flag { "" } else { "=" }, member.text)
-        });
-        let rewritten = rewritten.collect::<Vec<_>>().join(", ");
-        assert_eq!(Dictionary::parse(rewritten.as_bytes()).as_ref(), Ok(&dictionary), "{}", field.escape_ascii());
-        for member in dictionary.members() {
-            if let Value::InnerList(items) = &member.value {
-                assert!(items.iter().all(|item| member.text.contains(item.text)));
-            }
-        }
+        accepted += u32::from(check_dictionary(&field));
     }
     assert!(accepted > 100, "the damage is too great to test much: {accepted}");
 }
 
 #[test]
-fn message_signatures_stand_damage() {
+fn damaged_message_signatures_do_not_panic() {
     let mut random = Random(3);
     let input = b"s=(\"@method\" \"@target-uri\" \"@query-param\";name=\"b\" \"x\" \"content-digest\");created=1;expires=2;tag=\"t\"";
     let digest = b"sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:, md5=:AAAA:";
@@ -124,7 +112,7 @@ fn message_signatures_stand_damage() {
             ("content-digest".to_owned(), digest.clone()),
             ("x".to_owned(), value),
         ];
-        let facts = Facts {
+        let facts = RequestFacts {
             method: b"POST",
             target: &target,
             authority: &authority,
@@ -151,32 +139,27 @@ fn message_signatures_stand_damage() {
 }
 
 #[test]
-fn http_signatures_stand_damage() {
+fn damaged_http_signatures_do_not_panic() {
     let mut random = Random(4);
     let signature =
         b"keyid=\"k\", algorithm=\"ed25519\", signature=\"AQID\", headers=\"(request-target) host date digest\""
             .as_slice();
     let date = b"Wed, 09 Jun 2021 16:08:15 GMT".as_slice();
     let digest = b"sha-256=X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=".as_slice();
-    let rule = HttpSignatureRule { header: "s".to_owned(), algorithm: "ed25519".to_owned() };
     let mut accepted = 0;
     for _ in 0..ROUNDS {
         let mut parts = [signature, date, digest, b"/a?b", b"h.example:443"].map(<[u8]>::to_vec);
         let chosen = random.below(parts.len());
         parts[chosen] = random.damage(&parts[chosen]);
         let [signature, date, digest, target, authority] = parts;
-        let headers = [("s".to_owned(), signature), ("date".to_owned(), date), ("digest".to_owned(), digest)];
-        let facts = HttpFacts { method: b"POST", target: &target, authority: &authority };
-        if let Ok(signed) = http_signature::begin(Request::new(&headers), facts, &rule) {
-            accepted += 1;
-            assert!(signed.base.split(|byte| *byte == b'\n').count() >= 4);
-        }
+        let headers = [("s", signature.as_slice()), ("date", &date), ("digest", &digest)];
+        accepted += u32::from(check_draft_cavage(headers, &target, &authority));
     }
     assert!(accepted > 100, "the damage is too great to test much: {accepted}");
 }
 
 #[test]
-fn built_ins_stand_damage() {
+fn damaged_built_in_contents_do_not_panic() {
     let mut random = Random(5);
     let auth = "0123456789abcdef0123456789abcdef";
     let json = format!("{{\"a\":[1,\"\\\"]\"],\"auth\":\"{auth}\",\"b\":{{\"c\":null}}}}");
@@ -189,17 +172,7 @@ fn built_ins_stand_damage() {
             assert_eq!(content.len(), body.len() - auth.len() + 3);
         }
         let target = random.damage(target);
-        let pairs: Vec<_> = percent::pairs(&target).collect();
-        for content in [
-            contentful_path(&target),
-            qsh(b"get", &target),
-            plivo_v3(b"POST", &target, &pairs),
-            plivo_v3(b"GET", &target, &pairs),
-            php_serialize(&pairs, b"a"),
-        ] {
-            assert!(content.len() <= target.len() * 16 + 64);
-        }
-        let _ = sns(&|name| (name != "Subject").then(|| String::from_utf8_lossy(&body).into_owned()));
+        check_builtins(&target, &body);
     }
     assert!(accepted > 100, "the damage is too great to test much: {accepted}");
 }

@@ -1,4 +1,5 @@
-use hookwarden::verify::percent;
+use hookwarden::verify::bytes::form;
+use hookwarden::verify::bytes::percent;
 
 fn pairs(text: &str) -> Vec<(String, String)> {
     let text_of = |bytes| String::from_utf8(bytes).unwrap();
@@ -18,7 +19,7 @@ fn decodes_pairs_in_order_and_leaves_out_empty_ones() {
 }
 
 #[test]
-fn leaves_a_percent_sign_without_two_digits_alone() {
+fn keeps_a_percent_sign_without_two_digits() {
     for text in ["%", "%4", "%zz", "%4z", "100%", "%-1"] {
         assert_eq!(percent::decode_form(text.as_bytes()), text.as_bytes(), "{text}");
     }
@@ -28,7 +29,7 @@ fn leaves_a_percent_sign_without_two_digits_alone() {
 }
 
 #[test]
-fn encodes_with_upper_case_digits_and_decodes_what_it_encoded() {
+fn encodes_with_upper_case_digits_and_decodes_its_own_output() {
     assert_eq!(percent::encode("é/ ~".as_bytes(), |byte| byte.is_ascii_alphanumeric()), b"%C3%A9%2F%20%7E");
     let all: Vec<u8> = (0..=255).collect();
     let written: String = all.iter().map(|byte| format!("%{byte:02X}")).collect();
@@ -43,4 +44,12 @@ fn splits_a_target_at_its_first_question_mark() {
     assert_eq!(percent::split_target(b"/a?"), (b"/a".as_slice(), Some(b"".as_slice())));
     assert_eq!(percent::split_target(b"/a"), (b"/a".as_slice(), None));
     assert_eq!(percent::split_target(b""), (b"".as_slice(), None));
+}
+
+#[test]
+fn a_form_has_up_to_a_thousand_fields() {
+    for (count, is_read) in [(1000, true), (1001, false), (1002, false)] {
+        let text = vec!["a=1"; count].join("&");
+        assert_eq!(form::pairs(text.as_bytes()).map(|pairs| pairs.len()), is_read.then_some(count), "{count}");
+    }
 }

@@ -1,4 +1,4 @@
-use hookwarden::verify::structured_field::{BareItem, Dictionary, FieldError, Value};
+use hookwarden::verify::bytes::structured_field::{BareItem, Dictionary, FieldError, Value};
 
 fn parse(field: &str) -> Result<Dictionary<'_>, FieldError> {
     Dictionary::parse(field.as_bytes())
@@ -14,7 +14,7 @@ fn bare(item: &str) -> Option<BareItem<'_>> {
 }
 
 #[test]
-fn reads_members_in_order_with_the_text_they_were_received_as() {
+fn reads_members_in_order_with_their_original_text() {
     let field = "sig1=(\"@method\"  \"x-y\";a;b=?0 );created=1;keyid=\"k\\\"\\\\\", other=:AQI=:;p ,\tflag;x=tok/en";
     let dictionary = parse(field).unwrap();
     let keys: Vec<_> = dictionary.members().iter().map(|member| member.key).collect();
@@ -38,7 +38,7 @@ fn reads_members_in_order_with_the_text_they_were_received_as() {
 }
 
 #[test]
-fn reads_values_of_every_kind_that_is_read() {
+fn reads_values_of_every_supported_kind() {
     for (field, value) in [
         ("a=0", BareItem::Integer(0)),
         ("a=-0", BareItem::Integer(0)),
@@ -58,7 +58,7 @@ fn reads_values_of_every_kind_that_is_read() {
 }
 
 #[test]
-fn refuses_what_is_not_a_dictionary() {
+fn refuses_anything_but_a_dictionary() {
     for field in [
         ",",
         "a,",
@@ -115,7 +115,7 @@ fn refuses_what_is_not_a_dictionary() {
 }
 
 #[test]
-fn refuses_what_two_readers_could_read_differently() {
+fn refuses_ambiguous_fields() {
     for field in ["a=1, a=2", "a, b, a", "a;p=1;p=2", "a=(1;p;p)", "a=();p;p"] {
         assert_eq!(parse(field), Err(FieldError::Malformed), "a repeated key: {field}");
     }

@@ -1,7 +1,7 @@
 //! The list of codes.
 
 use super::super::codes::ALL;
-use super::super::value::write_text;
+use crate::cli::document::value::quoted;
 
 /// Every code, how bad it is, what it is about, and where more is said.
 pub fn render(as_json: bool) -> String {
@@ -15,14 +15,8 @@ pub fn render(as_json: bool) -> String {
                     ("about", code.about),
                     ("docs", code.docs),
                 ];
-                let members: Vec<_> = texts
-                    .iter()
-                    .map(|(name, text)| {
-                        let mut json = format!("\"{name}\": ");
-                        write_text(text, &mut json);
-                        json
-                    })
-                    .collect();
+                let members: Vec<_> =
+                    texts.iter().map(|(name, text)| format!("\"{name}\": {}", quoted(text))).collect();
                 format!("  {{ {} }}", members.join(", "))
             })
             .collect();

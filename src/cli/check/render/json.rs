@@ -1,7 +1,7 @@
 //! For machines: one object. Members are only ever added.
 
 use super::super::findings::{Finding, count};
-use super::super::value::write_text;
+use crate::cli::document::value::quoted;
 
 /// What was found, as JSON.
 pub fn render(findings: &[Finding], plugins: usize) -> String {
@@ -21,9 +21,7 @@ pub fn render(findings: &[Finding], plugins: usize) -> String {
             ("docs", finding.code.docs),
         ];
         for (name, text) in texts {
-            json.push_str(&format!("\"{name}\": "));
-            write_text(text, &mut json);
-            json.push_str(", ");
+            json.push_str(&format!("\"{name}\": {}, ", quoted(text)));
         }
         let place = finding.spot.place;
         json.push_str(&format!("\"line\": {}, \"column\": {} }}", place.line, place.column));

@@ -30,7 +30,7 @@ pub fn render(findings: &[Finding], plugins: usize, files: &[Rc<str>]) -> String
         .collect();
     let worst = findings.iter().map(|finding| finding.severity).min();
     let style = worst.map_or(GOOD, style);
-    let found = if found.is_empty() { "nothing to complain of".to_owned() } else { found.join(", ") };
+    let found = if found.is_empty() { "no problems found".to_owned() } else { found.join(", ") };
     let _ = writeln!(text, "{style}{found}{style:#} in {} of {}", of(plugins, "plugin"), of(files.len(), "file"));
     text
 }

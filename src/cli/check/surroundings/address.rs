@@ -1,20 +1,24 @@
 //! Whether the client's address can be believed where a rule goes by it.
 
 use super::super::codes;
-use super::super::cursor::Cursor;
 use super::super::findings::Findings;
 use super::super::setup::{Host, Setup};
 use super::super::sources::Source;
-use super::super::value::Value;
-use super::Around;
+use super::Surroundings;
+use crate::cli::document::cursor::Cursor;
+use crate::cli::document::value::Value;
 
-pub fn check(setup: &Setup<'_>, around: &Around<'_>, sources: &[Source<'_>], findings: &mut Findings) {
+pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
     let rule = sources.iter().find_map(|source| Some((source, source.address_rule()?)));
+    for source in sources {
+        shared(source, findings);
+    }
     match setup.host {
         Host::Envoy => {
             if let Some(manager) = &setup.manager {
                 of_envoy(&manager.at, rule, findings);
                 forwarded(&manager.at, sources, findings);
+                internal(&manager.at, findings);
             }
         }
         Host::Istio => {
@@ -31,7 +35,7 @@ pub fn check(setup: &Setup<'_>, around: &Around<'_>, sources: &[Source<'_>], fin
             }
         }
         Host::EnvoyGateway => {
-            let policies = around.objects.iter().filter(|object| object.kind == "ClientTrafficPolicy");
+            let policies = surroundings.objects.iter().filter(|object| object.kind == "ClientTrafficPolicy");
             let header = policies.filter_map(|policy| policy.spec.at(&["clientIPDetection", "customHeader"])).next();
             if let (Some(header), Some((source, _))) = (header, rule) {
                 let message = format!(
@@ -61,8 +65,8 @@ fn of_envoy(manager: &Cursor<'_>, rule: Option<(&Source<'_>, Cursor<'_>)>, findi
     match rule {
         Some((source, rule)) => {
             let message = format!(
-                "use_remote_address is off, so that the client's address is what X-Forwarded-For says, which anybody can \
-                 write; source {:?} goes by it (line {})",
+                "use_remote_address is off, so that the client's address is what X-Forwarded-For says, which any client \
+                 can set; source {:?} goes by it (line {})",
                 source.name,
                 rule.place().line
             );
@@ -71,7 +75,7 @@ fn of_envoy(manager: &Cursor<'_>, rule: Option<(&Source<'_>, Cursor<'_>)>, findi
         }
         None => {
             let message = "use_remote_address is off: the client's address in log lines is what X-Forwarded-For says, \
-                           which anybody can write";
+                           which any client can set";
             let right = "say use_remote_address: true, and xff_num_trusted_hops for the proxies in front";
             findings.add(&codes::ADDRESS_UNTRUSTED, &at, message, right);
         }
@@ -91,4 +95,42 @@ fn forwarded(manager: &Cursor<'_>, sources: &[Source<'_>], findings: &mut Findin
         let right = "say use_remote_address: true, and leave skip_xff_append out";
         findings.add(&codes::ADDRESS_FORGEABLE, &rule, message, right);
     }
+}
+
+/// A limit by address on addresses that are rented to others, too.
+fn shared(source: &Source<'_>, findings: &mut Findings) {
+    let published = source.at.get("allow_from").is_some_and(|list| {
+        let elements = if list.elements().is_empty() { vec![list] } else { list.elements() };
+        elements.iter().any(|network| network.text() == Some("provider"))
+    });
+    if let (true, Some(at)) = (published, source.at.get("flood_limit")) {
+        let message = format!(
+            "the networks that the sender of source {:?} publishes are often those of a cloud, which rents the same \
+             addresses to others: a stranger's failed proofs can count against the sender",
+            source.name
+        );
+        let right = "leave flood_limit out here, or choose it so large that only a flood meets it";
+        findings.add(&codes::FLOOD_SHARED, &at, message, right);
+    }
+}
+
+/// Callers whose `x-envoy-*` headers Envoy obeys: they set time-outs and retries of their own requests.
+fn internal(manager: &Cursor<'_>, findings: &mut Findings) {
+    let Some(at) = manager.get("internal_address_config") else { return };
+    let takes_away = manager
+        .get("early_header_mutation_extensions")
+        .is_some_and(|mutations| mutations.value.to_json().contains("x-envoy-retry-on"));
+    if takes_away {
+        return;
+    }
+    let whom = match at.list("cidr_ranges").is_empty() {
+        true => "without ranges it counts every caller with a private address as internal",
+        false => "it counts callers as internal",
+    };
+    let message = format!(
+        "{whom}, and their x-envoy-* headers set time-outs and retries: one signed event can reach the upstream more than \
+         once, or be given up while the upstream takes it"
+    );
+    let right = "leave it out, or take those headers away before they count, with early_header_mutation_extensions";
+    findings.add(&codes::INTERNAL_CALLERS, &at, message, right);
 }

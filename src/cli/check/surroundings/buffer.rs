@@ -1,12 +1,12 @@
 //! Whether a source takes larger bodies than Envoy buffers.
 
 use super::super::codes;
-use super::super::cursor::Cursor;
 use super::super::findings::Findings;
 use super::super::objects::quantity;
 use super::super::setup::{Flag, Host, Setup};
 use super::super::sources::{Source, sources};
-use super::{Around, routing};
+use super::{Surroundings, routing};
+use crate::cli::document::cursor::Cursor;
 
 /// What Envoy buffers unless told (`per_connection_buffer_limit_bytes`).
 const ENVOY_DEFAULT: u64 = 1 << 20;
@@ -23,14 +23,14 @@ struct Limit<'a> {
     name: &'static str,
 }
 
-pub fn check(setup: &Setup<'_>, around: &Around<'_>, findings: &mut Findings) {
+pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut Findings) {
     let Some(configuration) = &setup.configuration else { return };
     let root = configuration.root();
     let by_chain = root.text_at("body_hold") == Some("chain");
     for source in sources(&root).iter().filter(|source| source.is_enforced()) {
         let Some(at) = source.at.get("max_body_bytes") else { continue };
         let Some(bytes) = at.value.whole() else { continue };
-        let limit = if by_chain { of_chain(setup) } else { of_filter(setup, around, source) };
+        let limit = if by_chain { of_chain(setup) } else { of_filter(setup, surroundings, source) };
         let Some(limit) = limit.filter(|limit| bytes.saturating_add(MARGIN) > limit.bytes) else { continue };
         let Limit { bytes: limit, at: set_at, name } = limit;
         let wanted = bytes.saturating_add(MARGIN).div_ceil(1 << 20) << 20;
@@ -62,12 +62,12 @@ fn of_chain<'a>(setup: &Setup<'a>) -> Option<Limit<'a>> {
 
 /// The limit of what is held for the plugin: that of the route, or else that of the virtual host, or else that of the
 /// listener.
-fn of_filter<'a>(setup: &Setup<'a>, around: &Around<'a>, source: &Source<'_>) -> Option<Limit<'a>> {
+fn of_filter<'a>(setup: &Setup<'a>, surroundings: &Surroundings<'a>, source: &Source<'_>) -> Option<Limit<'a>> {
     if setup.flag != Flag::Set {
         return None;
     }
     if setup.host == Host::EnvoyGateway {
-        return of_gateway(around);
+        return of_gateway(surroundings);
     }
     let listener = setup.manager.as_ref()?.listener.clone();
     let routes = routing::routes(setup);
@@ -90,8 +90,8 @@ fn of_filter<'a>(setup: &Setup<'a>, around: &Around<'a>, source: &Source<'_>) ->
     })
 }
 
-fn of_gateway<'a>(around: &Around<'a>) -> Option<Limit<'a>> {
-    let policies = around.objects.iter().filter(|object| object.kind == "ClientTrafficPolicy");
+fn of_gateway<'a>(surroundings: &Surroundings<'a>) -> Option<Limit<'a>> {
+    let policies = surroundings.objects.iter().filter(|object| object.kind == "ClientTrafficPolicy");
     let limits = policies.filter_map(|policy| {
         let at = policy.spec.at(&["connection", "bufferLimit"])?;
         Some(Limit { bytes: at.value.plain().and_then(quantity)?, at: Some(at), name: "connection.bufferLimit" })

@@ -4,6 +4,7 @@ use super::super::codes;
 use super::super::findings::Findings;
 use super::super::setup::{Filter, Setup};
 use super::super::sources::sources;
+use crate::cli::document::cursor::Cursor;
 
 /// What a filter does to requests on their way to the filters behind it.
 enum Change {
@@ -58,12 +59,13 @@ fn decompresses(filter: &Filter<'_>) -> bool {
 
 pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
     if let Some(open) = &setup.fails_open {
-        let message = "if the module cannot run, every request passes unchecked";
-        let right = "say failure_policy: FAIL_CLOSED (Istio: failStrategy: FAIL_CLOSE; Envoy Gateway: failOpen: false)";
+        let message = "if the module cannot run, every request passes unverified";
+        let right =
+            "say failure_policy: FAIL_RELOAD (Istio: failStrategy: FAIL_RELOAD; Envoy Gateway: failOpen: false)";
         findings.add(&codes::FAILS_OPEN, open, message, right);
     }
     if let Some(at) = &setup.unpinned {
-        let message = "nothing says which module this must be: whoever can write there can replace it";
+        let message = "the module is not pinned: anyone who can write there can replace it";
         findings.add(
             &codes::MODULE_UNPINNED,
             at,
@@ -76,21 +78,30 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
     }
     if let Some(manager) = &setup.manager {
         let early = manager.at.get("early_header_mutation_extensions").filter(|list| !list.elements().is_empty());
-        if let Some(early) = early {
+        if let Some(early) = early.filter(|list| !list.elements().iter().all(only_steers)) {
             let message = "headers are changed before any filter sees them; what the sender signed must stay";
             findings.add(&codes::HEADERS_CHANGED, &early, message, "see that it leaves signed headers alone");
         }
     }
 }
 
+/// Whether an early mutation only takes away headers that are Envoy's own, which nobody signs.
+fn only_steers(mutation: &Cursor<'_>) -> bool {
+    let mutations = mutation.at(&["typed_config", "mutations"]).map(|list| list.elements()).unwrap_or_default();
+    let takes_away = |mutation: &Cursor<'_>| {
+        mutation.text_at("remove").is_some_and(|name| name.to_ascii_lowercase().starts_with("x-envoy-"))
+    };
+    !mutations.is_empty() && mutations.iter().all(takes_away)
+}
+
 fn tell(setup: &Setup<'_>, filter: &Filter<'_>, findings: &mut Findings) {
     if filter.kind == "router" {
-        let message = "hookwarden stands behind the router, which ends the chain";
+        let message = "hookwarden stands behind the router, the last filter of the chain";
         findings.add(&codes::BEHIND_ROUTER, &setup.plugin, message, "put it before envoy.filters.http.router");
         return;
     }
     if filter.is_ours {
-        let message = "another plugin of ours stands before this one in the chain: each removes the other's \
+        let message = "another hookwarden plugin precedes this one in the chain: each removes the other's \
                        x-hookwarden-* headers and refuses what its own sources do not match";
         findings.add(&codes::PLUGINS_IN_CHAIN, &setup.plugin, message, "put all sources into one plugin");
         return;
@@ -117,7 +128,7 @@ fn tell(setup: &Setup<'_>, filter: &Filter<'_>, findings: &mut Findings) {
             });
             if used {
                 let message =
-                    format!("{} before hookwarden {what}, and a source proves itself by Authorization", filter.kind);
+                    format!("{} before hookwarden {what}, and a source is verified by Authorization", filter.kind);
                 findings.add(&codes::HEADERS_CHANGED, &filter.at, message, behind);
             }
         }

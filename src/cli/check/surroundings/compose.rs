@@ -1,18 +1,18 @@
 //! Docker compose: whether the container of the proxy has the variables.
 
 use super::super::codes;
-use super::super::cursor::Cursor;
 use super::super::findings::Findings;
 use super::super::setup::{Host, Setup};
-use super::super::value::Kind;
-use super::Around;
+use super::Surroundings;
+use crate::cli::document::cursor::Cursor;
+use crate::cli::document::value::Kind;
 
-pub fn check(setup: &Setup<'_>, around: &Around<'_>, findings: &mut Findings) {
+pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut Findings) {
     if setup.host != Host::Envoy {
         return;
     }
     let bootstrap = setup.plugin.document.file.rsplit('/').next().unwrap_or_default();
-    let composes = around.documents.iter().map(Cursor::root).filter_map(|root| root.get("services"));
+    let composes = surroundings.documents.iter().map(Cursor::root).filter_map(|root| root.get("services"));
     for (_, service) in composes.flat_map(|services| services.members()) {
         // The one that reads the file in which the plugin stands, or has it in its own.
         let within = setup.plugin.document.file == service.document.file;

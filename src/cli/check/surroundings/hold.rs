@@ -1,11 +1,11 @@
-//! Whether something holds a request until it is proved, and whether `body_hold` says who.
+//! Whether something holds a request until it is verified, and whether `body_hold` says who.
 
 use super::super::codes;
-use super::super::cursor::Cursor;
 use super::super::findings::Findings;
 use super::super::setup::{Filter, Flag, Host, Setup};
 use super::super::sources;
 use super::routing;
+use crate::cli::document::cursor::Cursor;
 
 const FLAG: &str = "allow_on_headers_stop_iteration: true";
 
@@ -40,7 +40,7 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
             );
         }
         (false, Flag::Missing, true) => {
-            let message = "nothing holds requests until they are proved: the plugin lacks \
+            let message = "nothing holds requests until they are verified: the plugin lacks \
                            allow_on_headers_stop_iteration, so that requests that wait for their body end in 503";
             let right = format!(
                 "set {FLAG} on the plugin (Envoy 1.35 or newer); or say \"body_hold\": \"chain\" and put \
@@ -49,7 +49,7 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
             findings.add(&codes::HOLD_MISSING, &setup.plugin, message, right);
         }
         (false, Flag::Impossible, true) => {
-            let message = "nothing holds requests until they are proved: this kind of resource cannot set \
+            let message = "nothing holds requests until they are verified: this kind of resource cannot set \
                            allow_on_headers_stop_iteration, so that requests that wait for their body end in 503";
             let right = format!("say \"body_hold\": \"chain\", and {}", behind(setup.host));
             findings.add(&codes::HOLD_MISSING, &at, message, right);
@@ -89,8 +89,9 @@ fn nothing_behind(setup: &Setup<'_>, at: &Cursor<'_>, flag: Flag, findings: &mut
         );
         findings.add(&codes::HOLD_CONTRADICTS, at, message, "say \"body_hold\": \"filter\", or leave it out");
     } else if setup.chain.is_known {
-        let message =
-            format!("nothing holds requests until they are proved: no buffer filter is behind the plugin, and {shown}");
+        let message = format!(
+            "nothing holds requests until they are verified: no buffer filter is behind the plugin, and {shown}"
+        );
         findings.add(&codes::HOLD_MISSING, &setup.plugin, message, behind(setup.host));
     } else {
         let message =
@@ -130,7 +131,7 @@ fn check_routes(setup: &Setup<'_>, working: &[&Filter<'_>], findings: &mut Findi
             if let Some(source) = sources.iter().find(|source| source.is_enforced() && over.serves(source)) {
                 let message = format!(
                     "the buffer filter is switched off for a route of source {:?}: the upstream sees the headers of \
-                     its requests before they are proved",
+                     its requests before they are verified",
                     source.name
                 );
                 findings.add(&codes::BUFFER_OFF, &over.config, message, "switch it on where webhooks go");

@@ -6,9 +6,12 @@ mod chain;
 mod compose;
 mod environment;
 mod expiry;
+mod handshake;
 mod hold;
 mod path;
 mod proxy;
+mod recovery;
+mod request_id;
 mod routing;
 mod secrets;
 mod sources;
@@ -16,16 +19,16 @@ mod strength;
 mod transport;
 
 pub use environment::collect as variables;
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::primitives::timestamp::UnixTime;
 
-use super::documents::Document;
 use super::envoy::Proxies;
 use super::findings::Findings;
 use super::objects::Object;
 use super::setup::Setup;
+use crate::cli::document::Document;
 
 /// All that the files hold beside one plugin.
-pub struct Around<'a> {
+pub struct Surroundings<'a> {
     pub documents: &'a [Document],
     pub proxies: &'a Proxies<'a>,
     pub objects: &'a [Object<'a>],
@@ -33,28 +36,32 @@ pub struct Around<'a> {
 }
 
 /// Applies every rule to a plugin.
-pub fn check(setup: &Setup<'_>, around: &Around<'_>, findings: &mut Findings) {
+pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut Findings) {
     hold::check(setup, findings);
-    buffer::check(setup, around, findings);
+    buffer::check(setup, surroundings, findings);
     chain::check(setup, findings);
+    recovery::check(setup, findings);
     environment::check(setup, findings);
-    compose::check(setup, around, findings);
+    compose::check(setup, surroundings, findings);
     let Some(configuration) = &setup.configuration else { return };
     let sources = super::sources::sources(&configuration.root());
     for source in &sources {
-        expiry::check(source, around.now, findings);
+        expiry::check(source, surroundings.now, findings);
         secrets::check(source, findings);
         strength::check(source, findings);
+        handshake::check(source, findings);
     }
     sources::check(&configuration.root(), &sources, findings);
-    path::check(setup, around, &sources, findings);
-    address::check(setup, around, &sources, findings);
+    path::check(setup, surroundings, &sources, findings);
+    request_id::check(setup, surroundings, &sources, findings);
+    address::check(setup, surroundings, &sources, findings);
     transport::check(setup, &sources, findings);
     routing::check(setup, &sources, findings);
-    proxy::check(setup, around, &sources, findings);
+    proxy::check(setup, surroundings, &sources, findings);
 }
 
 /// Applies the rules that are about a proxy as a whole.
-pub fn check_proxies(around: &Around<'_>, findings: &mut Findings) {
-    proxy::check_all(around, findings);
+pub fn check_proxies(surroundings: &Surroundings<'_>, findings: &mut Findings) {
+    proxy::check_all(surroundings, findings);
+    recovery::check_heaps(surroundings, findings);
 }

@@ -1,13 +1,13 @@
 //! What Envoy makes of paths before the plugin sees them.
 
 use super::super::codes;
-use super::super::cursor::Cursor;
 use super::super::findings::Findings;
 use super::super::setup::{Host, Setup};
 use super::super::sources::Source;
-use super::Around;
+use super::Surroundings;
+use crate::cli::document::cursor::Cursor;
 
-pub fn check(setup: &Setup<'_>, around: &Around<'_>, sources: &[Source<'_>], findings: &mut Findings) {
+pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
     let signed = sources.iter().find(|source| source.signs_url());
     match setup.host {
         Host::Envoy => {
@@ -16,7 +16,7 @@ pub fn check(setup: &Setup<'_>, around: &Around<'_>, sources: &[Source<'_>], fin
             }
         }
         Host::Istio => {
-            if let Some(source) = signed.filter(|_| !istio_keeps(around)) {
+            if let Some(source) = signed.filter(|_| !istio_keeps(surroundings)) {
                 let at = source.at.get("verify").unwrap_or_else(|| source.at.clone());
                 let message = format!(
                     "source {:?} verifies the URL, and Istio normalises paths before the plugin sees them: a path that \
@@ -28,7 +28,7 @@ pub fn check(setup: &Setup<'_>, around: &Around<'_>, sources: &[Source<'_>], fin
                 findings.add(&codes::PATH_TIDIED, &at, message, right);
             }
         }
-        Host::EnvoyGateway => of_gateway(setup, around, signed, findings),
+        Host::EnvoyGateway => of_gateway(setup, surroundings, signed, findings),
         Host::Unknown => {}
     }
 }
@@ -76,18 +76,23 @@ fn of_envoy(setup: &Setup<'_>, manager: &Cursor<'_>, signed: Option<&Source<'_>>
 }
 
 /// Whether Istio's mesh configuration is among the files and leaves paths alone.
-fn istio_keeps(around: &Around<'_>) -> bool {
+fn istio_keeps(surroundings: &Surroundings<'_>) -> bool {
     let keeps =
         |at: &Cursor<'_>| at.at(&["pathNormalization", "normalization"]).and_then(|word| word.text()) == Some("NONE");
-    around.objects.iter().any(|object| {
+    surroundings.objects.iter().any(|object| {
         let operator = object.spec.at(&["meshConfig"]).or_else(|| object.spec.at(&["values", "meshConfig"]));
         operator.is_some_and(|mesh| keeps(&mesh))
     })
 }
 
-fn of_gateway(setup: &Setup<'_>, around: &Around<'_>, signed: Option<&Source<'_>>, findings: &mut Findings) {
+fn of_gateway(
+    setup: &Setup<'_>,
+    surroundings: &Surroundings<'_>,
+    signed: Option<&Source<'_>>,
+    findings: &mut Findings,
+) {
     let Some(source) = signed else { return };
-    let policies: Vec<_> = around.objects.iter().filter(|object| object.kind == "ClientTrafficPolicy").collect();
+    let policies: Vec<_> = surroundings.objects.iter().filter(|object| object.kind == "ClientTrafficPolicy").collect();
     let paths = policies.iter().find_map(|policy| policy.spec.get("path"));
     let keeps = paths.as_ref().is_some_and(|paths| {
         paths.is_true_at("disableMergeSlashes") && paths.text_at("escapedSlashesAction") == Some("KeepUnchanged")

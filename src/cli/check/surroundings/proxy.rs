@@ -4,24 +4,24 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::super::codes;
-use super::super::cursor::Cursor;
 use super::super::findings::Findings;
 use super::super::setup::{Host, Manager, Setup};
 use super::super::sources::Source;
-use super::{Around, routing};
+use super::{Surroundings, routing};
+use crate::cli::document::cursor::Cursor;
 
-pub fn check(setup: &Setup<'_>, around: &Around<'_>, sources: &[Source<'_>], findings: &mut Findings) {
-    stores(setup, around, sources, findings);
+pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
+    stores(setup, surroundings, sources, findings);
     let Some(manager) = &setup.manager else { return };
     logs(&manager.at, sources, findings);
     time_outs(&manager.at, findings);
-    ways_around(manager, around, findings);
+    ways_around(manager, surroundings, findings);
 }
 
 /// A store names a cluster, which must be there.
-fn stores(setup: &Setup<'_>, around: &Around<'_>, sources: &[Source<'_>], findings: &mut Findings) {
-    let known = &around.proxies.clusters;
-    let is_whole = setup.host == Host::Envoy && !known.is_empty() && !around.proxies.clusters_are_open;
+fn stores(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
+    let known = &surroundings.proxies.clusters;
+    let is_whole = setup.host == Host::Envoy && !known.is_empty() && !surroundings.proxies.clusters_are_open;
     for source in sources.iter().filter(|_| is_whole) {
         let Some(cluster) = source.at.at(&["replay", "store", "cluster"]) else { continue };
         if cluster.text().is_some_and(|name| !known.contains(&name)) {
@@ -61,23 +61,22 @@ fn time_outs(manager: &Cursor<'_>, findings: &mut Findings) {
             .filter(|at| at.text().is_some_and(|text| text.trim_end_matches('s').parse() == Ok(0.0_f64)));
         // The other two are off unless set; together they leave nothing that ends a slow sender's request.
         if let Some(at) = off.filter(|_| name == "stream_idle_timeout" || manager.get("request_timeout").is_some()) {
-            let message =
-                format!("{name} is off: a sender that stops in the middle holds memory for as long as it likes");
+            let message = format!("{name} is off: a sender that stalls can hold memory indefinitely");
             findings.add(&codes::TIMEOUT_OFF, &at, message, format!("say {name}: 60s"));
         }
     }
 }
 
 /// Other listeners that lead to the same clusters without the plugin.
-fn ways_around(manager: &Manager<'_>, around: &Around<'_>, findings: &mut Findings) {
+fn ways_around(manager: &Manager<'_>, surroundings: &Surroundings<'_>, findings: &mut Findings) {
     let guarded: Vec<_> = routing::clusters(&manager.routes).into_iter().map(|(name, _)| name).collect();
     let is_unguarded = |other: &&Rc<Manager<'_>>| !other.filters.iter().any(|filter| filter.is_ours);
     // Two files may be two proxies.
     let is_same_proxy = |other: &&Rc<Manager<'_>>| other.at.document.file == manager.at.document.file;
-    for other in around.proxies.managers.iter().filter(is_unguarded).filter(is_same_proxy) {
+    for other in surroundings.proxies.managers.iter().filter(is_unguarded).filter(is_same_proxy) {
         for (name, at) in routing::clusters(&other.routes).into_iter().filter(|(name, _)| guarded.contains(name)) {
             let message = format!(
-                "this listener leads to cluster {name:?} too, and has no hookwarden: what comes here is not checked"
+                "this listener leads to cluster {name:?} too, and has no hookwarden: requests to it are not verified"
             );
             findings.add(&codes::WAY_AROUND, &at, message, "give it the plugin too, or another cluster");
         }
@@ -85,15 +84,15 @@ fn ways_around(manager: &Manager<'_>, around: &Around<'_>, findings: &mut Findin
 }
 
 /// What is said once of each proxy.
-pub fn check_all(around: &Around<'_>, findings: &mut Findings) {
-    for bootstrap in &around.proxies.bootstraps {
+pub fn check_all(surroundings: &Surroundings<'_>, findings: &mut Findings) {
+    for bootstrap in &surroundings.proxies.bootstraps {
         let address = bootstrap.at(&["admin", "address", "socket_address", "address"]);
         if let Some(at) = address.filter(|at| at.text().is_some_and(is_public)) {
             let message =
                 "the admin port shows the whole configuration and can stop the process, and is reachable from outside";
             findings.add(&codes::ADMIN_PUBLIC, &at, message, "let it listen on 127.0.0.1");
         }
-        let has_plugin = around.proxies.managers.iter().any(|manager| {
+        let has_plugin = surroundings.proxies.managers.iter().any(|manager| {
             std::ptr::eq(manager.at.document, bootstrap.document) && manager.filters.iter().any(|filter| filter.is_ours)
         });
         let tags = bootstrap.at(&["stats_config", "stats_tags"]).map(|tags| tags.value.to_json()).unwrap_or_default();

@@ -1,10 +1,10 @@
 //! Virtual hosts and routes: which of them a source's requests take.
 
 use super::super::codes;
-use super::super::cursor::Cursor;
 use super::super::findings::Findings;
 use super::super::setup::Setup;
 use super::super::sources::{Source, hosts_meet, path_covers};
+use crate::cli::document::cursor::Cursor;
 
 /// A virtual host, or one of its routes.
 pub struct Route<'a> {

@@ -1,9 +1,9 @@
 //! Sources that get in each other's way, and those that protect less than they seem to.
 
 use super::super::codes;
-use super::super::cursor::Cursor;
 use super::super::findings::Findings;
 use super::super::sources::{Source, host_meets, hosts_meet, path_covers};
+use crate::cli::document::cursor::Cursor;
 
 pub fn check(root: &Cursor<'_>, sources: &[Source<'_>], findings: &mut Findings) {
     for (position, source) in sources.iter().enumerate() {
@@ -16,8 +16,8 @@ pub fn check(root: &Cursor<'_>, sources: &[Source<'_>], findings: &mut Findings)
         for source in sources.iter().filter(|source| !source.hosts.is_empty() && source.is_enforced()) {
             let at = source.at.at(&["match", "hosts"]).unwrap_or_else(|| source.at.clone());
             let message = format!(
-                "with \"unmatched\": \"allow\" the path of source {:?} is open under every other Host, which a stranger \
-                 writes as he likes",
+                "with \"unmatched\": \"allow\" the path of source {:?} is open under every other Host, which any client \
+                 can set",
                 source.name
             );
             let right = "leave \"hosts\" out, or see that no route and no upstream answers for another host";
@@ -42,7 +42,7 @@ fn overlap(a: &Source<'_>, b: &Source<'_>, findings: &mut Findings) {
         }
         let at = b.at.at(&["match", "path"]).unwrap_or_else(|| b.at.clone());
         let message = format!(
-            "is the path of source {:?} too, for other hosts: which of the two proves a request is up to Host, which \
+            "is the path of source {:?} too, for other hosts: which of the two verifies a request is decided by Host, which \
              the sender of the request writes",
             a.name
         );
@@ -96,8 +96,8 @@ fn modes(source: &Source<'_>, findings: &mut Findings) {
     let Some(mode) = source.at.get("mode") else { return };
     match mode.text() {
         Some("observe") => {
-            let message = format!("source {:?} only observes: every request goes on, proved or not", source.name);
-            findings.add(&codes::OBSERVES, &mode, message, "say \"enforce\" once the sender's requests are proved");
+            let message = format!("source {:?} only observes: every request passes, verified or not", source.name);
+            findings.add(&codes::OBSERVES, &mode, message, "set \"enforce\" once the sender's requests are verified");
         }
         Some("disabled") => {
             let message = format!("source {:?} is switched off: every request gets 503", source.name);

@@ -1,10 +1,10 @@
 //! Whether the listener has the TLS that a source wants.
 
 use super::super::codes;
-use super::super::cursor::Cursor;
 use super::super::findings::Findings;
 use super::super::setup::Setup;
 use super::super::sources::Source;
+use crate::cli::document::cursor::Cursor;
 
 pub fn check(setup: &Setup<'_>, sources: &[Source<'_>], findings: &mut Findings) {
     let Some(chain) = setup.manager.as_ref().and_then(|manager| manager.filter_chain.clone()) else { return };

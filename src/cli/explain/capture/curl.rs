@@ -3,103 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use hookwarden::verify::{encoding, percent};
+use hookwarden::verify::bytes::{encoding, percent};
 
+use super::curl_options::{LETTERS_WITH_VALUE, WITH_VALUE, WITHOUT_VALUE};
 use super::{Captured, OtherBody, Url, shell};
-
-/// Options with a value that says nothing about the request.
-const WITH_VALUE: &[&str] = &[
-    "--cacert",
-    "--capath",
-    "--cert",
-    "--cert-type",
-    "--ciphers",
-    "--connect-timeout",
-    "--connect-to",
-    "--cookie-jar",
-    "--dump-header",
-    "--interface",
-    "--keepalive-time",
-    "--key",
-    "--limit-rate",
-    "--max-redirs",
-    "--max-time",
-    "--noproxy",
-    "--output",
-    "--pass",
-    "--pinnedpubkey",
-    "--proxy",
-    "--proxy-user",
-    "--range",
-    "--resolve",
-    "--retry",
-    "--retry-delay",
-    "--retry-max-time",
-    "--speed-limit",
-    "--speed-time",
-    "--stderr",
-    "--tls-max",
-    "--trace",
-    "--trace-ascii",
-    "--unix-socket",
-    "--write-out",
-];
-/// Options without a value that say nothing about the request.
-const WITHOUT_VALUE: &[&str] = &[
-    "--anyauth",
-    "--basic",
-    "--compressed",
-    "--create-dirs",
-    "--digest",
-    "--disable",
-    "--fail",
-    "--fail-early",
-    "--fail-with-body",
-    "--globoff",
-    "--http0.9",
-    "--http1.0",
-    "--http1.1",
-    "--http2",
-    "--http2-prior-knowledge",
-    "--http3",
-    "--http3-only",
-    "--include",
-    "--insecure",
-    "--ipv4",
-    "--ipv6",
-    "--location",
-    "--location-trusted",
-    "--netrc",
-    "--no-buffer",
-    "--no-keepalive",
-    "--no-progress-meter",
-    "--parallel",
-    "--path-as-is",
-    "--post301",
-    "--post302",
-    "--post303",
-    "--progress-bar",
-    "--proxytunnel",
-    "--raw",
-    "--remote-name",
-    "--remote-time",
-    "--retry-all-errors",
-    "--retry-connrefused",
-    "--show-error",
-    "--show-headers",
-    "--silent",
-    "--ssl-no-revoke",
-    "--ssl-reqd",
-    "--tcp-nodelay",
-    "--tlsv1",
-    "--tlsv1.0",
-    "--tlsv1.1",
-    "--tlsv1.2",
-    "--tlsv1.3",
-    "--verbose",
-];
-/// The letters of options with a value, of those too that say something.
-const LETTERS_WITH_VALUE: &str = "HXdAebuFTotKmUwxYyzCcDEPQr";
 
 /// Whether a text begins as a `curl` command.
 pub fn is_command(text: &[u8]) -> bool {

@@ -4,7 +4,7 @@ use super::Captured;
 
 /// Puts right what the declared length proves that saving did to the body: line ends that were changed, and a line
 /// end that an editor added. Says so.
-pub fn settle(captured: &mut Captured, declared: Option<usize>) {
+pub fn reconcile_length(captured: &mut Captured, declared: Option<usize>) {
     let Some(declared) = declared else { return };
     let body = captured.body.clone();
     if body.len() == declared {

@@ -1,6 +1,6 @@
 //! HAR: what browsers, proxies and inspectors export.
 
-use hookwarden::verify::encoding;
+use hookwarden::verify::bytes::encoding;
 use serde_json::Value;
 
 use super::{Captured, OtherBody, Reading, Stated, framing};
@@ -93,7 +93,7 @@ fn read(entry: &Value) -> Result<Captured, String> {
         .header("content-length")
         .and_then(|value| std::str::from_utf8(value).ok()?.parse().ok())
         .or_else(|| request.get("bodySize").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok()));
-    framing::settle(&mut captured, declared.filter(|size| *size > 0));
+    framing::reconcile_length(&mut captured, declared.filter(|size| *size > 0));
     Ok(captured)
 }
 

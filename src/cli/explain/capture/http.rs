@@ -70,7 +70,7 @@ pub fn take_body(captured: &mut Captured) {
         return;
     }
     let declared = captured.header("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
-    framing::settle(captured, declared);
+    framing::reconcile_length(captured, declared);
     if declared.is_none()
         && let Some(body) = chunked::decode(&captured.body)
     {

@@ -1,6 +1,6 @@
 //! A request as JSON: the form of the vectors in `providers/*.json`, and that of serverless events.
 
-use hookwarden::verify::encoding;
+use hookwarden::verify::bytes::encoding;
 use serde_json::Value;
 
 use super::{Captured, Stated};

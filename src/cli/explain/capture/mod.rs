@@ -2,6 +2,7 @@
 
 mod chunked;
 mod curl;
+mod curl_options;
 mod files;
 mod framing;
 mod har;

@@ -1,7 +1,7 @@
 //! Suspects of plain bytes: line ends, white space, byte order marks, and bodies that were wrapped or unwrapped.
 
-use hookwarden::verify::encoding;
-use hookwarden::verify::json::Json;
+use hookwarden::verify::bytes::encoding;
+use hookwarden::verify::bytes::json::Json;
 
 use super::json_text::{self, Tree};
 use super::{Change, Mistake, Scene};

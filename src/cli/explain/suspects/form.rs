@@ -1,8 +1,9 @@
 //! Suspects of forms: decoded, encoded in another way, put in another order, or taken for their payload.
 
-use hookwarden::verify::percent::{self, Pair, pairs};
+use hookwarden::verify::bytes::percent::{self, Pair, pairs};
 
 use super::json_text::{self, Tree};
+use super::variants::{orders, with_escape_digits};
 use super::{Change, Mistake, Scene};
 
 const ADVICE: &str = "Let hookwarden see the bytes as they came: what parses the form must stand behind it. If the body was only saved \
@@ -69,7 +70,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
         // Which order it was, where something sorted them.
         if (2..=6).contains(&fields.len()) {
             let pieces: Vec<&[u8]> = body.trim_ascii().split(|byte| *byte == b'&').collect();
-            orders(&pieces, &mut Vec::new(), &mut |order_of| {
+            orders(&pieces, &mut |order_of| {
                 add(order_of.join(&b'&'), "form_order", order, ADVICE);
             });
         }
@@ -100,22 +101,10 @@ fn write(fields: &[Pair], (keep, is_plus, is_lower): &(Keep, bool, bool)) -> Vec
     let encode = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(&percent::encode(bytes, *keep)).into_owned();
         let text = if *is_plus { text.replace("%20", "+") } else { text };
-        if *is_lower { lower_escapes(&text) } else { text }
+        if *is_lower { with_escape_digits(&text, char::to_ascii_lowercase) } else { text }
     };
     let written: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     written.join("&").into_bytes()
-}
-
-/// The text with the digits of its escapes in lower case.
-fn lower_escapes(text: &str) -> String {
-    let mut digits = 0_u8;
-    text.chars()
-        .map(|char| {
-            let is_digit = digits > 0;
-            digits = if char == '%' { 2 } else { digits.saturating_sub(1) };
-            if is_digit { char.to_ascii_lowercase() } else { char }
-        })
-        .collect()
 }
 
 /// The fields of a JSON object that has nothing but texts, numbers and such in it.
@@ -144,18 +133,4 @@ fn as_json(fields: &[Pair]) -> Vec<u8> {
         format!("{}:{}", text(name), text(value))
     };
     format!("{{{}}}", fields.iter().map(member).collect::<Vec<_>>().join(",")).into_bytes()
-}
-
-/// Every order of the pieces.
-fn orders<'a>(left: &[&'a [u8]], chosen: &mut Vec<&'a [u8]>, found: &mut dyn FnMut(&[&[u8]])) {
-    if left.is_empty() {
-        found(chosen);
-    }
-    for (at, piece) in left.iter().enumerate() {
-        let mut rest = left.to_vec();
-        rest.remove(at);
-        chosen.push(piece);
-        orders(&rest, chosen, found);
-        chosen.pop();
-    }
 }

@@ -1,9 +1,9 @@
 //! Suspects of the head: headers that a proxy renamed, doubled, quoted or dropped the ends of.
 
-use hookwarden::verify::{HeaderLine, form};
+use hookwarden::verify::HeaderLine;
+use hookwarden::verify::bytes::form;
 
 use super::{Change, Mistake, Scene};
-use crate::cli::explain::needs;
 
 /// What proxies and gateways put in front of a header's name.
 const PREFIXES: &[&str] = &[
@@ -24,11 +24,11 @@ const IN_FRONT: &str = "Look at the proxies in front: each must pass the header 
 
 /// The changes of this file.
 pub fn changes(scene: &Scene<'_>) -> Vec<Change> {
-    let needed = needs::headers(scene.check);
+    let needed = scene.needed.as_slice();
     let mut changes = Vec::new();
-    renamed(scene, &needed, &mut changes);
-    repeated(scene, &needed, &mut changes);
-    rewritten(scene, &needed, &mut changes);
+    renamed(scene, needed, &mut changes);
+    repeated(scene, needed, &mut changes);
+    rewritten(scene, needed, &mut changes);
     methods(scene, &mut changes);
     let mut seen = std::collections::HashSet::from([scene.head.clone()]);
     changes.retain(|change| change.head.as_ref().is_none_or(|head| seen.insert(head.clone())));
@@ -91,7 +91,7 @@ fn renamed(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
             let sentence = format!("What the scheme reads from the header \"{name}\" stands in the header \"{own}\".");
             let advice = format!(
                 "If the sender writes \"{own}\", describe it so in a scheme of your own, or look for another \
-                                  provider. If a proxy renames it, let it not."
+                                  provider. If a proxy renames it, turn that off."
             );
             changes.push(Change::of_head(head, Mistake::new("header_renamed", sentence, advice)));
         }
@@ -219,7 +219,7 @@ fn timestamp(value: &[u8], with: With<'_>) {
 }
 
 fn methods(scene: &Scene<'_>, changes: &mut Vec<Change>) {
-    if !needs::reads_method(&scene.check.scheme) {
+    if !scene.dialects.iter().any(|(scheme, _)| scheme.reads_method()) {
         return;
     }
     for method in ["POST", "GET", "PUT", "PATCH"] {

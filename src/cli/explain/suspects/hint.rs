@@ -1,20 +1,22 @@
-//! What a refusal looks like where nothing could be proved: told as such.
+//! What a refusal looks like where nothing could be verified: told as such.
 
 use hookwarden::config::dialects::Dialect;
-use hookwarden::verify::content::Content;
+use hookwarden::verify::bytes::json::{Json, JsonPath};
 use hookwarden::verify::expression::Facts;
-use hookwarden::verify::json::{Json, JsonPath};
-use hookwarden::verify::jwt::{ClaimRule, JwtScheme};
-use hookwarden::verify::scheme::{CredentialForm, CredentialPlace, Scheme};
+use hookwarden::verify::expression::content::Content;
+use hookwarden::verify::scheme::Scheme;
+use hookwarden::verify::scheme::credential::{CredentialForm, CredentialPlace};
+use hookwarden::verify::scheme::jwt::JwtScheme;
 use hookwarden::verify::{Denial, Occurrence, Request};
 
 use super::{Finding, Mistake, Scene, coding, sender};
-use crate::cli::explain::{needs, trial};
+use crate::cli::config_file::{elements, member};
+use crate::cli::explain::trial;
 
 /// What it looks like, the most telling first.
 pub fn hints(scene: &Scene<'_>) -> Vec<Finding> {
     let mut mistakes = Vec::new();
-    let dialects = trial::schemes(scene.check).unwrap_or_default();
+    let dialects = scene.dialects.as_slice();
     let others = sender::presented(scene);
     let lacks = matches!(
         scene.denial,
@@ -25,13 +27,13 @@ pub fn hints(scene: &Scene<'_>) -> Vec<Finding> {
             | Denial::FieldMissing
     );
     let mut certain = Vec::new();
-    raw_login(scene, &dialects, &mut certain);
+    raw_login(scene, dialects, &mut certain);
     if lacks {
         missing(scene, &others, &mut mistakes);
     }
     masked(scene, &mut mistakes);
-    claims(scene, &dialects, &mut mistakes);
-    required(scene, &dialects, &mut mistakes);
+    claims(scene, dialects, &mut mistakes);
+    required(scene, &mut mistakes);
     body(scene, &mut mistakes);
     if !lacks && !others.is_empty() && scene.denial != Denial::TokenClaim {
         mistakes.push(of_another_sender(&others));
@@ -39,7 +41,7 @@ pub fn hints(scene: &Scene<'_>) -> Vec<Finding> {
     if mistakes.is_empty() {
         mistakes.extend(usual(scene));
     }
-    let finding = |mistake, is_certain| Finding { mistakes: vec![mistake], secret: None, is_certain };
+    let finding = |mistake, is_certain| Finding { mistakes: vec![mistake], secret: None, is_certain, source: None };
     let likely = mistakes.into_iter().map(|mistake| finding(mistake, false));
     certain.into_iter().map(|mistake| finding(mistake, true)).chain(likely).collect()
 }
@@ -79,8 +81,9 @@ fn masked(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
         let words: [&[u8]; 6] = [b"redacted", b"masked", b"filtered", b"hidden", b"removed", b"sanitized"];
         is_stars || words.contains(&word.as_slice())
     };
-    let names: Vec<_> = needs::headers(scene.check)
-        .into_iter()
+    let names: Vec<_> = scene
+        .needed
+        .iter()
         .filter(|name| scene.captured.header(name).is_some_and(is_masked))
         .map(|name| format!("\"{name}\""))
         .collect();
@@ -113,8 +116,9 @@ fn missing(scene: &Scene<'_>, others: &[&str], mistakes: &mut Vec<Mistake>) {
         mistakes.push(of_another_sender(others));
         return;
     }
-    let lacking: Vec<_> = needs::headers(scene.check)
-        .into_iter()
+    let lacking: Vec<_> = scene
+        .needed
+        .iter()
         .filter(|name| !name.ends_with('*') && Request::new(&scene.head).header(name) == Occurrence::Missing)
         .map(|name| format!("\"{name}\""))
         .collect();
@@ -139,8 +143,8 @@ fn claims(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake>) 
     });
     let Some(scheme) = token else { return };
     if scene.denial == Denial::TokenAlgorithm {
-        let header = super::time::token_header(scheme, &scene.head, &scene.captured.body);
-        let named = header.and_then(|header| header.at(&JsonPath::parse("alg")?)?.text().map(str::to_owned));
+        let parts = super::time::token_parts(scheme, &scene.head, &scene.captured.body);
+        let named = parts.and_then(|(header, _)| header.at(&JsonPath::parse("alg")?)?.text().map(str::to_owned));
         let named = named.filter(|name| name.len() < 16 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         mistakes.push(Mistake::new(
             "token_algorithm",
@@ -154,7 +158,7 @@ fn claims(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake>) 
     if scene.denial != Denial::TokenClaim {
         return;
     }
-    let Some(claims) = super::time::claims(scheme, &scene.head, &scene.captured.body) else { return };
+    let Some((_, claims)) = super::time::token_parts(scheme, &scene.head, &scene.captured.body) else { return };
     let wrong = wrong_claims(scheme, &claims, scene);
     let list = if wrong.is_empty() { "a time (iat or exp)".to_owned() } else { wrong.join(", ") };
     mistakes.push(Mistake::new(
@@ -168,72 +172,33 @@ fn wrong_claims(scheme: &JwtScheme, claims: &Json, scene: &Scene<'_>) -> Vec<Str
     let request = Request::new(&scene.head);
     let content = Content::new(&scene.captured.body, request.media_type());
     let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
-    let says = |claim: &Json, text: &[u8]| match claim {
-        Json::List(list) => list.iter().any(|one| one.text().is_some_and(|own| own.as_bytes() == text)),
-        claim => claim.text().is_some_and(|own| own.as_bytes() == text),
-    };
-    let names = [
-        "iss",
-        "aud",
-        "sub",
-        "qsh",
-        "exp",
-        "iat",
-        "nbf",
-        "jti",
-        "body_hash",
-        "request_body_sha256",
-        "email",
-        "email_verified",
-    ];
-    let name_of = |path: &JsonPath| {
-        names
-            .iter()
-            .find(|name| JsonPath::parse(name).as_ref() == Some(path))
-            .map_or("a claim".to_owned(), |name| format!("\"{name}\""))
-    };
     let mut wrong = Vec::new();
     for (path, rule) in &scheme.claims {
         let claim = claims.at(path);
-        let holds = match rule {
-            ClaimRule::Present => claim.is_some(),
-            ClaimRule::Equals(message) => {
-                claim.is_some_and(|claim| message.render(&facts).is_ok_and(|text| says(claim, &text)))
-            }
-            ClaimRule::EqualsWhenBody(message) if !scene.captured.body.is_empty() => {
-                claim.is_some_and(|claim| message.render(&facts).is_ok_and(|text| says(claim, &text)))
-            }
-            ClaimRule::EqualsWhenBody(_) => claim.is_none(),
-            ClaimRule::OneOf(messages) => claim.is_some_and(|claim| {
-                messages.iter().any(|message| message.render(&facts).is_ok_and(|text| says(claim, &text)))
-            }),
-        };
-        if !holds {
-            let what = if claim.is_none() { "is missing" } else { "is not what it must be" };
-            wrong.push(format!("{} {what}", name_of(path)));
+        if !rule.holds(claim, &facts).unwrap_or(false) {
+            let what = if claim.is_none() { "is missing" } else { "does not match" };
+            wrong.push(format!("\"{}\" {what}", path.steps().join(".")));
         }
     }
     wrong
 }
 
 /// Pairs of values that must be equal and are not.
-fn required(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake>) {
+fn required(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
     if scene.denial != Denial::RequireMismatch {
         return;
     }
     let request = Request::new(&scene.head);
     let content = Content::new(&scene.captured.body, request.media_type());
     let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
-    let written = needs::dialects(&scene.check.scheme);
-    for (at, (scheme, _)) in dialects.iter().enumerate() {
+    for (json, (scheme, _)) in trial::dialects_with_json(scene.check) {
         let Scheme::Signature(scheme) = scheme else { continue };
-        let pairs = written.get(at).and_then(|dialect| crate::cli::explain::configuration::member(dialect, "require"));
-        let texts: Vec<_> = crate::cli::explain::configuration::elements(pairs).collect();
+        let texts: Vec<_> = elements(member(json, "require")).collect();
         for (position, (left, right)) in scheme.require.iter().enumerate() {
             if matches!((left.render(&facts), right.render(&facts)), (Ok(left), Ok(right)) if left == right) {
                 continue;
             }
-            let words: Vec<_> = crate::cli::explain::configuration::elements(texts.get(position).copied())
+            let words: Vec<_> = elements(texts.get(position).copied())
                 .filter_map(|text| text.text())
                 .map(|text| format!("{text:?}"))
                 .collect();

@@ -1,8 +1,9 @@
 //! Suspects of JSON that was parsed and written again.
 
-use hookwarden::verify::json::Json;
+use hookwarden::verify::bytes::json::Json;
 
-use super::json_text::{Escapes, Html, Spacing, Style, Tree, Unicode};
+use super::json_style::{Escapes, Html, Spacing, Style, Unicode};
+use super::json_text::Tree;
 use super::{Change, Effort, Mistake, Scene};
 
 const ADVICE: &str = "Let hookwarden see the bytes as they came: something parsed the body and wrote it again, in front of it (a \

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-/// The deepest nesting that is read. Bodies were read by a stricter parser before.
-const MAX_DEPTH: usize = 64;
+use super::json_style::{Escapes, Html, Spacing, Style, Unicode};
+use crate::cli::document::json;
+use crate::cli::document::text::Text;
+use crate::cli::document::value::{Kind, Member, Value};
 
 /// A document whose keys, texts and numbers are kept as they stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tree<'a> {
-    Object(Vec<Member<'a>>, &'a str),
+    Object(Vec<KeyAndValue<'a>>, &'a str),
     List(Vec<Tree<'a>>, &'a str),
     /// With its quotes.
     Text(&'a str),
@@ -17,122 +19,30 @@ pub enum Tree<'a> {
 }
 
 /// A key with its quotes, and its value.
-pub type Member<'a> = (&'a str, Tree<'a>);
-
-/// How a document is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    pub spacing: Spacing,
-    pub escapes: Escapes,
-    pub is_sorted: bool,
-    pub are_numbers_short: bool,
-    pub has_line_end: bool,
-}
-
-/// The white space between tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spacing {
-    /// As it stands.
-    Kept,
-    /// None.
-    Compact,
-    /// After commas and colons.
-    Spaced,
-    /// After commas only.
-    Commas,
-    /// After colons only.
-    Colons,
-    /// Lines, indented by so many blanks; by tabs if none.
-    Lines(usize),
-    /// Lines as Jackson writes them: blanks around colons, lists in one line.
-    Jackson,
-}
-
-/// Which characters of texts are escaped. `None` is as it stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Escapes {
-    pub unicode: Option<Unicode>,
-    /// Whether `/` is written `\/`.
-    pub slash: Option<bool>,
-    pub html: Option<Html>,
-}
-
-/// How characters beyond ASCII are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unicode {
-    /// As themselves.
-    Plain,
-    /// As `\u` and four lower-case digits.
-    Lower,
-    /// The same in upper case.
-    Upper,
-}
-
-/// How `<`, `>` and `&` are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Html {
-    /// As themselves.
-    Plain,
-    /// As `\u003c` and such, U+2028 and U+2029 too.
-    Escaped,
-    /// `=` and `'` too.
-    Gson,
-}
-
-impl Style {
-    /// As it stands.
-    pub const KEPT: Style = Style {
-        spacing: Spacing::Kept,
-        escapes: Escapes { unicode: None, slash: None, html: None },
-        is_sorted: false,
-        are_numbers_short: false,
-        has_line_end: false,
-    };
-}
-
-impl Escapes {
-    /// How many things are not as they stand.
-    pub fn count(&self) -> usize {
-        [self.unicode.is_some(), self.slash.is_some(), self.html.is_some()].iter().filter(|one| **one).count()
-    }
-}
-
-impl Spacing {
-    /// Every spacing that programs write, the commonest first.
-    pub const ALL: &'static [Spacing] = &[
-        Spacing::Compact,
-        Spacing::Spaced,
-        Spacing::Lines(2),
-        Spacing::Lines(4),
-        Spacing::Lines(0),
-        Spacing::Jackson,
-        Spacing::Commas,
-        Spacing::Colons,
-    ];
-
-    /// What it is, for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Spacing::Kept => "with its own white space",
-            Spacing::Compact => "without white space (JSON.stringify, Go, PHP, Ruby)",
-            Spacing::Spaced => "with a blank after each comma and colon (Python's json.dumps)",
-            Spacing::Commas => "with a blank after each comma",
-            Spacing::Colons => "with a blank after each colon",
-            Spacing::Lines(2) => "in lines indented by 2 blanks",
-            Spacing::Lines(4) => "in lines indented by 4 blanks",
-            Spacing::Lines(_) => "in lines indented by tabs",
-            Spacing::Jackson => "in lines as Jackson writes them",
-        }
-    }
-}
+pub type KeyAndValue<'a> = (&'a str, Tree<'a>);
 
 impl<'a> Tree<'a> {
-    /// Reads a document that is known to be JSON.
+    /// Reads a document; `None` if it is not JSON.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let mut reader = Reader { text, at: 0 };
-        let tree = reader.value(0)?;
-        reader.blanks();
-        (reader.at == text.len()).then_some(tree)
+        let root = json::parse(&Text::of_file(text.to_owned())).ok()?;
+        Self::of(&root, text)
+    }
+
+    fn of(value: &Value, text: &'a str) -> Option<Self> {
+        let own = text.get(value.at..value.end)?;
+        Some(match &value.kind {
+            Kind::Map(members) => {
+                let key = |member: &Member| {
+                    let key = text.get(member.at..member.value.at)?;
+                    Some(key.trim_end_matches(|char: char| char == ':' || char.is_ascii_whitespace()))
+                };
+                let members = members.iter().map(|member| Some((key(member)?, Self::of(&member.value, text)?)));
+                Tree::Object(members.collect::<Option<_>>()?, own)
+            }
+            Kind::List(list) => Tree::List(list.iter().map(|value| Self::of(value, text)).collect::<Option<_>>()?, own),
+            Kind::Text(_) => Tree::Text(own),
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) => Tree::Atom(own),
+        })
     }
 
     /// The text of the member `key` of an object, as it stands.
@@ -190,7 +100,7 @@ impl<'a> Tree<'a> {
                 out.push(']');
             }
             Tree::Object(members, _) => {
-                let mut members: Vec<&Member<'_>> = members.iter().collect();
+                let mut members: Vec<&KeyAndValue<'_>> = members.iter().collect();
                 if style.is_sorted {
                     members.sort_by_key(|(key, _)| *key);
                 }
@@ -247,19 +157,25 @@ fn line(spacing: Spacing, depth: usize, out: &mut String) {
 
 /// Texts rewritten, everything else as it stands.
 fn write_kept(text: &str, escapes: Escapes, out: &mut String) {
-    let mut reader = Reader { text, at: 0 };
-    let mut from = 0;
-    while let Some(byte) = reader.peek() {
-        if byte == b'"' {
-            out.push_str(text.get(from..reader.at).unwrap_or_default());
-            let Some(string) = reader.string() else { return };
-            out.push_str(&rewritten(string, escapes));
-            from = reader.at;
-        } else {
-            reader.at = reader.at.saturating_add(1);
-        }
+    let mut rest = text;
+    while let Some((before, from_quote)) = rest.find('"').and_then(|quote| rest.split_at_checked(quote)) {
+        out.push_str(before);
+        let (string, behind) = from_quote.split_at_checked(string_len(from_quote)).unwrap_or((from_quote, ""));
+        out.push_str(&rewritten(string, escapes));
+        rest = behind;
     }
-    out.push_str(text.get(from..).unwrap_or_default());
+    out.push_str(rest);
+}
+
+/// How long the text is that begins here, with its quotes.
+fn string_len(text: &str) -> usize {
+    let mut is_escaped = false;
+    let end = text.bytes().enumerate().skip(1).find(|(_, byte)| {
+        let ends = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        ends
+    });
+    end.map_or(text.len(), |(at, _)| at.saturating_add(1))
 }
 
 /// A text with its quotes, escaped in another way.
@@ -358,95 +274,4 @@ fn short(text: &str) -> Cow<'_, str> {
 /// A text as JSON writes it, with what must be escaped and nothing else.
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn step(&mut self) {
-        self.at = self.at.saturating_add(1);
-    }
-
-    fn blanks(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_whitespace()) {
-            self.step();
-        }
-    }
-
-    fn take(&mut self, byte: u8) -> bool {
-        self.blanks();
-        let is_there = self.peek() == Some(byte);
-        if is_there {
-            self.step();
-        }
-        is_there
-    }
-
-    /// A text with its quotes.
-    fn string(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        self.step();
-        loop {
-            match self.peek()? {
-                b'"' => {
-                    self.step();
-                    return self.text.get(start..self.at);
-                }
-                b'\\' => {
-                    self.step();
-                    self.step();
-                }
-                _ => self.step(),
-            }
-        }
-    }
-
-    fn value(&mut self, depth: usize) -> Option<Tree<'a>> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        self.blanks();
-        let start = self.at;
-        let deeper = depth.saturating_add(1);
-        match self.peek()? {
-            b'"' => self.string().map(Tree::Text),
-            b'{' => {
-                self.step();
-                let mut members = Vec::new();
-                while !self.take(b'}') {
-                    self.blanks();
-                    let key = self.string()?;
-                    if !self.take(b':') {
-                        return None;
-                    }
-                    members.push((key, self.value(deeper)?));
-                    self.take(b',');
-                }
-                Some(Tree::Object(members, self.text.get(start..self.at)?))
-            }
-            b'[' => {
-                self.step();
-                let mut list = Vec::new();
-                while !self.take(b']') {
-                    list.push(self.value(deeper)?);
-                    self.take(b',');
-                }
-                Some(Tree::List(list, self.text.get(start..self.at)?))
-            }
-            _ => {
-                while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
-                    self.step();
-                }
-                let atom = self.text.get(start..self.at)?;
-                (!atom.is_empty()).then_some(Tree::Atom(atom))
-            }
-        }
-    }
 }

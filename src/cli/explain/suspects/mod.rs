@@ -1,31 +1,39 @@
 //! What really goes wrong. Every suspect is a change to the request, the secret or the scheme; one that makes the
 //! proof right is the mistake, for a code does not match by chance.
 
+mod base_url;
 mod body;
 mod charset;
 mod coding;
+mod credential;
 mod form;
 mod header;
 mod hint;
 mod json;
+mod json_style;
 mod json_text;
 mod key;
 mod place;
 mod route;
+mod secret_form;
 mod sender;
 mod time;
+mod token;
 mod url;
+mod variants;
 
 use std::cell::Cell;
 
-use hookwarden::verify::keyring::Selector;
-use hookwarden::verify::scheme::Scheme;
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::config::dialects::Dialect;
+use hookwarden::verify::key::keyring::Selector;
+use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::scheme::{Scheme, native};
 use hookwarden::verify::{Denial, HeaderLine};
 
 use super::capture::Captured;
-use super::configuration::{Configuration, WrittenCheck};
-use super::trial::{self, Proved, Prover};
+use super::configuration::Configuration;
+use super::trial::{self, TrialResult, Verifier};
+use crate::cli::config_file::CheckEntry;
 use key::Keys;
 pub use route::{astray, join, nearest, reason};
 pub use time::signed_time;
@@ -50,6 +58,8 @@ pub struct Finding {
     pub secret: Option<String>,
     /// Whether the proof is right without the mistakes. What is not certain only looks like it.
     pub is_certain: bool,
+    /// The position of the source that the request is meant for, where it came to another or none.
+    pub source: Option<usize>,
 }
 
 /// How much is tried.
@@ -78,7 +88,7 @@ pub struct Scene<'a> {
     /// The position of the source.
     pub source: usize,
     /// The check.
-    pub check: &'a WrittenCheck,
+    pub check: &'a CheckEntry,
     /// The request.
     pub captured: &'a Captured,
     /// Its head.
@@ -89,6 +99,10 @@ pub struct Scene<'a> {
     pub denial: Denial,
     /// How much is tried.
     pub effort: Effort,
+    /// The dialects of the check.
+    dialects: Vec<Dialect>,
+    /// The headers that they read.
+    needed: Vec<String>,
     spent: Cell<u64>,
 }
 
@@ -127,14 +141,17 @@ impl<'a> Scene<'a> {
     pub fn new(
         configuration: &'a Configuration,
         source: usize,
-        check: &'a WrittenCheck,
+        check: &'a CheckEntry,
         captured: &'a Captured,
         now: UnixTime,
         denial: Denial,
         effort: Effort,
     ) -> Self {
         let head = captured.head();
-        Self { configuration, source, check, captured, head, now, denial, effort, spent: Cell::new(0) }
+        let dialects = trial::schemes(check).unwrap_or_default();
+        let needed = native::headers(dialects.iter().map(|(scheme, _)| scheme));
+        let spent = Cell::new(0);
+        Self { configuration, source, check, captured, head, now, denial, effort, dialects, needed, spent }
     }
 
     fn is_thorough(&self) -> bool {
@@ -158,13 +175,13 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Tries a change under a prover of so many keys.
-    fn try_change(&self, prover: &Prover, keys: usize, change: Option<&Change>) -> Option<Proved> {
+    /// Tries a change under a verifier of so many keys.
+    fn try_change(&self, verifier: &Verifier, keys: usize, change: Option<&Change>) -> Option<TrialResult> {
         let head = change.and_then(|change| change.head.as_deref()).unwrap_or(&self.head);
         let body = change.and_then(|change| change.body.as_deref()).unwrap_or(&self.captured.body);
         let cost = u64::try_from(body.len().saturating_add(256).saturating_mul(keys.max(1))).unwrap_or(u64::MAX);
         self.spent.set(self.spent.get().saturating_add(cost));
-        prover.prove(head, body, self.now).ok()
+        verifier.verify(head, body, self.now).ok()
     }
 }
 
@@ -187,10 +204,10 @@ struct Search<'a> {
     best: Option<Finding>,
 }
 
-/// A prover, its keys, and the scheme whose words explain them.
+/// A verifier, its keys, and the scheme whose words explain them.
 #[derive(Clone, Copy)]
 struct Bench<'a> {
-    prover: &'a Prover,
+    verifier: &'a Verifier,
     keys: &'a Keys<'a>,
     scheme: &'a Scheme,
 }
@@ -201,9 +218,9 @@ impl Search<'_> {
         let dialects = trial::timeless(scene.check, &scene.check.with)?;
         let (scheme, _) = dialects.first()?;
         let (every, own) = (Keys::all(scene), Keys::configured(scene));
-        let (full, configured) = (every.prover(&dialects), own.prover(&dialects));
-        let full = full.as_ref().map(|prover| Bench { prover, keys: &every, scheme });
-        let configured = configured.as_ref().map(|prover| Bench { prover, keys: &own, scheme });
+        let (full, configured) = (every.verifier(&dialects), own.verifier(&dialects));
+        let full = full.as_ref().map(|verifier| Bench { verifier, keys: &every, scheme });
+        let configured = configured.as_ref().map(|verifier| Bench { verifier, keys: &own, scheme });
         // The request as it is, with every key: the commonest mistakes of all.
         if let Some(bench) = full {
             self.look(bench, None);
@@ -254,9 +271,9 @@ impl Search<'_> {
 
     /// Tries a change, and keeps what it finds if that is the simplest so far. Whether it is right.
     fn look(&mut self, bench: Bench<'_>, change: Option<&Change>) -> bool {
-        let Bench { prover, keys, scheme } = bench;
-        let Some(proved) = self.scene.try_change(prover, keys.len(), change) else { return false };
-        let position = proved.key.or_else(|| keys.only());
+        let Bench { verifier, keys, scheme } = bench;
+        let Some(result) = self.scene.try_change(verifier, keys.len(), change) else { return false };
+        let position = result.key.or_else(|| keys.only());
         let mut mistakes = change.map(|change| change.mistakes.clone()).unwrap_or_default();
         mistakes.extend(position.map(|at| keys.mistakes(at, scheme)).unwrap_or_default());
         let is_simpler = self.best.as_ref().is_none_or(|best| mistakes.len() < best.mistakes.len());
@@ -266,7 +283,7 @@ impl Search<'_> {
         }
         if is_simpler && !mistakes.is_empty() {
             let secret = position.map(|at| keys.label(at));
-            self.best = Some(Finding { mistakes, secret, is_certain: true });
+            self.best = Some(Finding { mistakes, secret, is_certain: true, source: None });
         }
         true
     }

@@ -3,88 +3,32 @@
 
 use hookwarden::config::dialects::Dialect;
 use hookwarden::verify::HeaderLine;
-use hookwarden::verify::encoding::{self, Encoding};
-use hookwarden::verify::expression::Expression;
-use hookwarden::verify::mac::HashAlgorithm;
-use hookwarden::verify::message::Message;
-use hookwarden::verify::scheme::{CredentialForm, CredentialPlace, Scheme, SignatureAlgorithm, SignatureScheme};
-use hookwarden::verify::signature::{Location, Place};
-use hookwarden::verify::timestamp::Unit;
+use hookwarden::verify::bytes::encoding::{self, Encoding};
+use hookwarden::verify::expression::message::Message;
+use hookwarden::verify::key::algorithm::SignatureAlgorithm;
+use hookwarden::verify::primitives::mac::HashAlgorithm;
+use hookwarden::verify::primitives::timestamp::Unit;
+use hookwarden::verify::scheme::Scheme;
+use hookwarden::verify::scheme::signature::SignatureScheme;
+use hookwarden::verify::scheme::signature::{Location, Place};
 
 use super::header::is_pseudo;
 use super::key::Keys;
-use super::{Bench, Change, Mistake, Search};
-use crate::cli::explain::needs;
+use super::token::{Spelling, Token, tokens};
+use super::{Bench, Change, Mistake, Search, credential};
+use crate::cli::description;
 
 /// The header in which a candidate is presented again, in a form that is known.
 const TRIED: &str = "x-tried";
-/// The most candidates that are looked at.
-const MOST: usize = 24;
-/// Headers that hold long random words and never a proof.
-const NO_PROOF: &[&str] = &["cookie", "traceparent", "x-request-id", "x-amzn-trace-id", "if-none-match", "etag"];
-
-/// Bytes that could be a signature, and how they stand in the request.
-#[derive(Clone, Debug)]
-struct Token {
-    header: String,
-    prefix: String,
-    written: Written,
-    bytes: Vec<u8>,
-}
-
-/// How bytes are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Written {
-    Hex,
-    HexUpper,
-    Base64,
-    Base64Unpadded,
-    Base64Url,
-    Base64UrlPadded,
-}
-
-impl Written {
-    fn words(self) -> &'static str {
-        match self {
-            Written::Hex => "hexadecimal digits",
-            Written::HexUpper => "hexadecimal digits in upper case",
-            Written::Base64 => "base64",
-            Written::Base64Unpadded => "base64 without its padding",
-            Written::Base64Url => "base64url",
-            Written::Base64UrlPadded => "base64url with padding",
-        }
-    }
-
-    /// Whether a scheme reads it so.
-    fn is_read_by(self, encoding: Encoding) -> bool {
-        match encoding {
-            Encoding::Hex => matches!(self, Written::Hex | Written::HexUpper),
-            Encoding::HexLower => self == Written::Hex,
-            Encoding::HexUpper => self == Written::HexUpper,
-            Encoding::Base64 | Encoding::PercentBase64 => self == Written::Base64,
-            Encoding::Base64Url => self == Written::Base64Url,
-        }
-    }
-
-    fn encoding(self) -> Encoding {
-        match self {
-            Written::Hex | Written::HexUpper => Encoding::Hex,
-            Written::Base64 | Written::Base64Unpadded => Encoding::Base64,
-            Written::Base64Url | Written::Base64UrlPadded => Encoding::Base64Url,
-        }
-    }
-}
 
 /// Tries the schemes near the configured one.
 pub fn look(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>) {
-    let written = needs::dialects(&search.scene.check.scheme);
-    for (at, (scheme, _)) in dialects.iter().enumerate() {
+    for (scheme, _) in dialects {
         match scheme {
             Scheme::Signature(scheme) => {
-                let entries = written.get(at).is_some_and(|dialect| needs::reads_entries(dialect));
-                signatures(search, scheme, entries, keys);
+                signatures(search, scheme, scheme.reads_entries(), keys);
             }
-            Scheme::Credential(credential) => credentials(search, &credential.place, &credential.form, keys),
+            Scheme::Credential(own) => credential::look(search, &own.place, &own.form, keys),
             _ => {}
         }
         if search.is_done() {
@@ -108,11 +52,12 @@ fn other_dialect(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>)
     }
 }
 
-fn try_scheme(search: &mut Search<'_>, scheme: Scheme, keys: &Keys<'_>, change: &Change) -> bool {
+/// Tries another scheme, with the mistakes that it would explain.
+pub fn try_scheme(search: &mut Search<'_>, scheme: Scheme, keys: &Keys<'_>, change: &Change) -> bool {
     let dialects = [(scheme, None)];
-    let Some(prover) = keys.prover(&dialects) else { return false };
+    let Some(verifier) = keys.verifier(&dialects) else { return false };
     let [(scheme, _)] = &dialects;
-    search.look(Bench { prover: &prover, keys, scheme }, Some(change))
+    search.look(Bench { verifier: &verifier, keys, scheme }, Some(change))
 }
 
 fn signatures(search: &mut Search<'_>, scheme: &SignatureScheme, reads_entries: bool, keys: &Keys<'_>) {
@@ -151,6 +96,7 @@ fn units(search: &mut Search<'_>, scheme: &SignatureScheme, keys: &Keys<'_>) {
         (Unit::Seconds, "seconds"),
         (Unit::Fraction, "seconds with a fraction"),
         (Unit::Iso8601, "a date (RFC 3339)"),
+        (Unit::HttpDate, "a date as HTTP writes it"),
     ];
     for (unit, words) in units.into_iter().filter(|(unit, _)| *unit != rule.unit) {
         let mut other = scheme.clone();
@@ -179,7 +125,7 @@ fn placed(
     reads_entries: bool,
 ) -> (Location, Option<Vec<HeaderLine>>) {
     let own = &scheme.signature;
-    let is_padded = !matches!(token.written, Written::Base64Unpadded | Written::Base64UrlPadded);
+    let is_padded = !matches!(token.spelling, Spelling::Base64Unpadded | Spelling::Base64UrlPadded);
     if reads_entries {
         let location = Location {
             place: Place::Headers(vec![token.header.clone()]),
@@ -188,7 +134,7 @@ fn placed(
             prefix: token.prefix.clone(),
             optional_prefix: false,
             after_first: own.after_first,
-            encoding: token.written.encoding(),
+            encoding: token.spelling.encoding(),
         };
         if is_padded {
             return (location, None);
@@ -224,16 +170,16 @@ fn differences(scheme: &SignatureScheme, token: &Token, algorithm: SignatureAlgo
                       headers, let it not.";
         mistakes.push(Mistake::new("header_renamed", sentence, advice));
     }
-    if !token.written.is_read_by(own.encoding) {
+    if !token.spelling.is_read_by(own.encoding) {
         let expected = match own.encoding {
             Encoding::Hex | Encoding::HexLower => "hexadecimal digits",
             Encoding::HexUpper => "hexadecimal digits in upper case",
             Encoding::Base64 => "base64",
-            Encoding::Base64Url => "base64url",
+            Encoding::Base64Url | Encoding::Base64UrlPaddingOptional => "base64url",
             Encoding::PercentBase64 => "percent-encoded base64",
         };
         let sentence =
-            format!("The signature is right, and written as {}; the scheme reads {expected}.", token.written.words());
+            format!("The signature is right, and written as {}; the scheme reads {expected}.", token.spelling.words());
         let advice =
             "Let the sender write it as the scheme says, or say the other \"encoding\" in a scheme of your own.";
         mistakes.push(Mistake::new("signature_encoding", sentence, advice));
@@ -252,8 +198,8 @@ fn differences(scheme: &SignatureScheme, token: &Token, algorithm: SignatureAlgo
     if algorithm != scheme.algorithm {
         let sentence = format!(
             "The signature is made with {}; the scheme asks for {}.",
-            algorithm_words(algorithm),
-            algorithm_words(scheme.algorithm)
+            algorithm_name(algorithm),
+            algorithm_name(scheme.algorithm)
         );
         let advice = "Set the sender to the algorithm of the scheme, or choose the provider (or \"algorithm\") of the other: the weaker of two \
                       only if there is no choice.";
@@ -333,7 +279,7 @@ fn times(search: &Search<'_>) -> Vec<String> {
     let mut times: Vec<String> = Vec::new();
     for (name, value) in search.scene.head.iter().filter(|(name, _)| !is_pseudo(name)) {
         let Ok(text) = std::str::from_utf8(value) else { continue };
-        if hookwarden::verify::timestamp::parse_rfc3339(text).is_some() {
+        if hookwarden::verify::primitives::timestamp::parse_rfc3339(text).is_some() {
             times.push(format!("{{header:{name}}}"));
         }
         for word in text.split(|char: char| !char.is_ascii_digit()) {
@@ -364,138 +310,17 @@ fn algorithms(configured: SignatureAlgorithm, len: usize) -> Vec<SignatureAlgori
 }
 
 /// An algorithm, for people.
-pub fn algorithm_words(algorithm: SignatureAlgorithm) -> String {
+pub fn algorithm_name(algorithm: SignatureAlgorithm) -> String {
     let hash = |hash| match hash {
-        HashAlgorithm::Md5 => "MD5",
-        HashAlgorithm::Sha1 => "SHA-1",
-        HashAlgorithm::Sha256 => "SHA-256",
-        HashAlgorithm::Sha384 => "SHA-384",
-        HashAlgorithm::Sha512 => "SHA-512",
+        HashAlgorithm::Md5 => "md5",
+        HashAlgorithm::Sha1 => "sha1",
+        HashAlgorithm::Sha256 => "sha256",
+        HashAlgorithm::Sha384 => "sha384",
+        HashAlgorithm::Sha512 => "sha512",
     };
     match algorithm {
-        SignatureAlgorithm::Hmac(own) => format!("HMAC with {}", hash(own)),
-        SignatureAlgorithm::Hash(own) => format!("{} of a content with the secret in it", hash(own)),
+        SignatureAlgorithm::Hmac(own) => description::algorithm(&format!("hmac-{}", hash(own))),
+        SignatureAlgorithm::Hash(own) => description::algorithm(hash(own)),
         SignatureAlgorithm::Public(_) => "a public key".to_owned(),
-    }
-}
-
-/// Everything in the headers that could be a signature.
-fn tokens(search: &Search<'_>) -> Vec<Token> {
-    let mut tokens: Vec<Token> = Vec::new();
-    let needed = needs::headers(search.scene.check);
-    let mut lines: Vec<_> = search
-        .scene
-        .head
-        .iter()
-        .filter(|(name, _)| !is_pseudo(name) && !NO_PROOF.contains(&name.to_ascii_lowercase().as_str()))
-        .collect();
-    lines.sort_by_key(|(name, _)| !needed.contains(&name.to_ascii_lowercase()));
-    for (name, value) in lines {
-        let Ok(text) = std::str::from_utf8(value) else { continue };
-        for entry in text.split([',', ';', ' ', '\t', '|']) {
-            let entry = entry.trim_matches(['"', '\'', '<', '>']);
-            let starts = entry.match_indices(['=', ':']).map(|(at, _)| at.saturating_add(1));
-            for start in std::iter::once(0).chain(starts) {
-                let (prefix, rest) = entry.split_at_checked(start).unwrap_or_default();
-                let rest = rest.trim_matches('"');
-                if let Some((written, bytes)) = decoded(rest) {
-                    tokens.push(Token { header: name.clone(), prefix: prefix.to_owned(), written, bytes });
-                }
-            }
-        }
-        if tokens.len() >= MOST {
-            break;
-        }
-    }
-    tokens.truncate(MOST);
-    tokens
-}
-
-/// The bytes of a word, if they have the length of a code.
-fn decoded(text: &str) -> Option<(Written, Vec<u8>)> {
-    let fits = |bytes: &Vec<u8>| matches!(bytes.len(), 16 | 20 | 32 | 48 | 64);
-    if let Some(bytes) = encoding::decode_hex(text.as_bytes()).filter(fits) {
-        let is_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
-        return Some((if is_upper { Written::HexUpper } else { Written::Hex }, bytes));
-    }
-    let bare = text.trim_end_matches('=');
-    let is_url = bare.contains(['-', '_']);
-    let is_padded = bare.len() < text.len();
-    let (written, bytes) = if is_url {
-        let written = if is_padded { Written::Base64UrlPadded } else { Written::Base64Url };
-        (written, encoding::decode_base64_url(bare.as_bytes())?)
-    } else {
-        let needs_padding = !bare.len().is_multiple_of(4);
-        let written = if needs_padding && !is_padded { Written::Base64Unpadded } else { Written::Base64 };
-        (written, encoding::decode_pasted_base64(text.as_bytes())?)
-    };
-    fits(&bytes).then_some((written, bytes))
-}
-
-/// Credentials in another place or form.
-fn credentials(search: &mut Search<'_>, place: &CredentialPlace, form: &CredentialForm, keys: &Keys<'_>) {
-    let own = match place {
-        CredentialPlace::Header(name) => Some(name.as_str()),
-        _ => None,
-    };
-    let mut forms = vec![
-        CredentialForm::Plain,
-        CredentialForm::AuthScheme("Bearer".to_owned()),
-        CredentialForm::AuthScheme("Token".to_owned()),
-        CredentialForm::AuthScheme("ApiKey".to_owned()),
-        CredentialForm::Prefixed("Bearer".to_owned()),
-        CredentialForm::Prefixed("sha256=".to_owned()),
-        CredentialForm::Basic,
-    ];
-    if !forms.contains(form) {
-        forms.insert(0, form.clone());
-    }
-    let names: Vec<String> =
-        search.scene.head.iter().map(|(name, _)| name.to_ascii_lowercase()).filter(|name| !is_pseudo(name)).collect();
-    let mut places: Vec<CredentialPlace> = names.into_iter().map(CredentialPlace::Header).collect();
-    let query = search.scene.captured.target.split_once('?').map(|(_, query)| query).unwrap_or_default();
-    for pair in query.split('&') {
-        let name = pair.split('=').next().unwrap_or_default();
-        places.extend(Expression::parse(&format!("query:{name}"), &|_| None).map(CredentialPlace::Value));
-    }
-    for other in &places {
-        for written in &forms {
-            let is_same_place = match (other, own) {
-                (CredentialPlace::Header(name), Some(own)) => name == own,
-                _ => other == place,
-            };
-            if is_same_place && written == form {
-                continue;
-            }
-            let words = |form: &CredentialForm| match form {
-                CredentialForm::Plain => "as it is".to_owned(),
-                CredentialForm::Prefixed(prefix) => format!("behind \"{prefix}\""),
-                CredentialForm::AuthScheme(name) => format!("behind the scheme \"{name}\""),
-                CredentialForm::Basic => "as basic authentication".to_owned(),
-            };
-            let mut mistakes = Vec::new();
-            if !is_same_place {
-                let found = match other {
-                    CredentialPlace::Header(name) => format!("in the header \"{name}\""),
-                    _ => "in the query".to_owned(),
-                };
-                let sentence = format!("The right credential is there, {found} and not where the scheme looks for it.");
-                let advice = "Choose the provider that looks there (\"header-token\" takes any header, \"bearer\" and \"basic\" Authorization), \
-                              or let the sender write it where it is expected. If a proxy renames headers, let it not.";
-                mistakes.push(Mistake::new("credential_elsewhere", sentence, advice));
-            }
-            if written != form {
-                let sentence =
-                    format!("The right credential is there, written {} and not {}.", words(written), words(form));
-                let advice = "Choose the provider that reads it so: \"bearer\", \"basic\" or \"header-token\".";
-                mistakes.push(Mistake::new("credential_form", sentence, advice));
-            }
-            let scheme = hookwarden::verify::scheme::CredentialScheme { place: other.clone(), form: written.clone() };
-            let change = Change { head: None, body: None, mistakes };
-            try_scheme(search, Scheme::Credential(scheme), keys, &change);
-            if search.is_done() {
-                return;
-            }
-        }
     }
 }

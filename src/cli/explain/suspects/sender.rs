@@ -5,12 +5,12 @@ use std::cell::OnceCell;
 use hookwarden::config::dialects::{self, Dialect};
 use hookwarden::config::providers;
 use hookwarden::verify::Request;
-use hookwarden::verify::json::Json;
+use hookwarden::verify::bytes::json::Json;
+use hookwarden::verify::expression::Expression;
 
 use super::key::Keys;
 use super::{Bench, Change, Effort, Mistake, Scene, Search};
-use crate::cli::explain::configuration::{member, text};
-use crate::cli::explain::{needs, trial};
+use crate::cli::explain::trial;
 
 /// A provider, and its scheme as it is written.
 struct Shipped {
@@ -51,12 +51,14 @@ pub fn look(search: &mut Search<'_>, _dialects: &[Dialect], keys: &Keys<'_>) {
             };
             let request = Request::new(&scene.head);
             let is_presented = dialects.iter().any(|(scheme, _)| scheme.is_presented(request));
-            if !is_presented && !reads_proof_from_body(&shipped.scheme) {
+            if !is_presented
+                && !dialects.iter().any(|(scheme, _)| scheme.proof_value().is_some_and(Expression::needs_body))
+            {
                 continue;
             }
-            let Some(prover) = keys.prover(dialects) else { continue };
-            if let Some(proved) = scene.try_change(&prover, keys.len(), None) {
-                matching.push((shipped.name, prover, proved.key, dialects.first().map(|(scheme, _)| scheme.clone())));
+            let Some(verifier) = keys.verifier(dialects) else { continue };
+            if let Some(result) = scene.try_change(&verifier, keys.len(), None) {
+                matching.push((shipped.name, verifier, result.key, dialects.first().map(|(scheme, _)| scheme.clone())));
             }
             if scene.is_spent() {
                 break;
@@ -64,10 +66,10 @@ pub fn look(search: &mut Search<'_>, _dialects: &[Dialect], keys: &Keys<'_>) {
         }
     });
     // The one that the request's own words name, and else the first.
-    let hints = words(scene);
+    let hints = naming_text(scene);
     matching.sort_by_key(|(name, ..)| (!hints.contains(name.split('-').next().unwrap_or(name)), name.len()));
     let names: Vec<_> = matching.iter().map(|(name, ..)| format!("\"{name}\"")).collect();
-    let Some((name, prover, _, Some(scheme))) = matching.first() else { return };
+    let Some((name, verifier, _, Some(scheme))) = matching.first() else { return };
     let also = match names.len() {
         0 | 1 => String::new(),
         count => {
@@ -75,17 +77,16 @@ pub fn look(search: &mut Search<'_>, _dialects: &[Dialect], keys: &Keys<'_>) {
         }
     };
     let sentence =
-        format!("The request proves itself as one of \"{name}\" does{also}, and not as {} does.", of_check(scene));
+        format!("The request verifies as one of \"{name}\"{also}, and not as one of {}.", scene.check.title());
     let advice = format!("Say \"provider\": \"{name}\" in this check; or the sender calls the URL of another source.");
     let change = Change { head: None, body: None, mistakes: vec![Mistake::new("another_sender", sentence, advice)] };
-    search.look(Bench { prover, keys, scheme }, Some(&change));
+    search.look(Bench { verifier, keys, scheme }, Some(&change));
 }
 
 /// The providers whose proof this request has in its head, other than the check's own: names, those first that the
 /// request's own words name.
 pub fn presented(scene: &Scene<'_>) -> Vec<&'static str> {
     let request = Request::new(&scene.head);
-    let own = needs::headers(scene.check);
     let mut names = with_shipped(|all| {
         all.iter()
             .filter(|shipped| {
@@ -96,42 +97,26 @@ pub fn presented(scene: &Scene<'_>) -> Vec<&'static str> {
                         headers.iter().all(|name| !matches!(*name, "authorization" | "signature" | "x-signature"));
                     !headers.is_empty()
                         && is_telling
-                        && !headers.iter().any(|name| own.iter().any(|other| other == name))
+                        && !headers.iter().any(|name| scene.needed.iter().any(|other| other == name))
                         && scheme.is_presented(request)
                 })
             })
             .map(|shipped| shipped.name)
             .collect::<Vec<_>>()
     });
-    let hints = words(scene);
+    let hints = naming_text(scene);
     names.sort_by_key(|name| (!hints.contains(name.split('-').next().unwrap_or(name)), name.len()));
     names
 }
 
 /// The text of the head in which a sender may name itself, in lower case.
-fn words(scene: &Scene<'_>) -> String {
+fn naming_text(scene: &Scene<'_>) -> String {
     let lines = scene.head.iter().filter(|(name, _)| {
         let name = name.to_ascii_lowercase();
         name == "user-agent" || name.starts_with("x-") || name == ":path"
     });
     let named = lines.map(|(name, value)| format!("{name} {}", String::from_utf8_lossy(value)));
     named.collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
-fn of_check(scene: &Scene<'_>) -> String {
-    match &scene.check.provider {
-        Some(name) => format!("\"{name}\""),
-        None => "the configured scheme".to_owned(),
-    }
-}
-
-/// Whether the head alone does not tell that the proof is there.
-fn reads_proof_from_body(scheme: &Json) -> bool {
-    needs::dialects(scheme).into_iter().any(|dialect| {
-        let place = member(dialect, "signature").or_else(|| member(dialect, "credential"));
-        let at = place.and_then(|place| text(member(place, "at")));
-        at.is_some_and(|at| at.starts_with("json:") || at.starts_with("form:"))
-    })
 }
 
 fn with_shipped<T>(read: impl FnOnce(&[Shipped]) -> T) -> T {

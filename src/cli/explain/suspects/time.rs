@@ -3,22 +3,21 @@
 use std::time::Duration;
 
 use hookwarden::config::dialects::Dialect;
-use hookwarden::verify::content::Content;
-use hookwarden::verify::encoding;
+use hookwarden::verify::bytes::json::{Json, JsonPath};
 use hookwarden::verify::expression::Facts;
-use hookwarden::verify::http_signature::parse_date;
-use hookwarden::verify::json::{Json, JsonPath};
-use hookwarden::verify::jwt::JwtScheme;
+use hookwarden::verify::expression::content::Content;
+use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::primitives::timestamp::parse_http_date;
 use hookwarden::verify::scheme::Scheme;
-use hookwarden::verify::timestamp::UnixTime;
+use hookwarden::verify::scheme::jwt::JwtScheme;
 use hookwarden::verify::{HeaderLine, Occurrence, Request};
 
 use super::{Mistake, Scene};
-use crate::cli::explain::{trial, when};
+use crate::cli::clock;
 
 /// What is wrong with the time of a request whose proof is right, if anything is.
 pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
-    let dialects = trial::schemes(scene.check)?;
+    let dialects = &scene.dialects;
     let times = dialects.iter().find_map(|dialect| {
         let signed = signed_time(dialect, &scene.head, &scene.captured.body)?;
         Some((signed, dialect.0.tolerance()?))
@@ -32,12 +31,12 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
     }
     let is_old = now > signed;
     let way = if is_old { "before" } else { "after" };
-    let arrived = when::written(scene.now);
+    let arrived = clock::written(scene.now);
     let sentence = format!(
         "The signature is right, and was made at {}, {} {way} the request arrived ({arrived}); {} are allowed.",
-        when::written(UnixTime::from_millis(signed)),
-        when::span(off),
-        when::span(millis(window)),
+        clock::written(UnixTime::from_millis(signed)),
+        clock::span(off),
+        clock::span(millis(window)),
     );
     let hours = off.saturating_add(450_000) / 3_600_000;
     let is_zone = hours > 0 && hours <= 14 && off.abs_diff(hours.saturating_mul(3_600_000)) < 450_000;
@@ -64,20 +63,20 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
 /// A token that is over, or not valid yet, by what it says itself.
 fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
     let Scheme::Jwt(jwt) = scheme else { return None };
-    let claims = claims(jwt, &scene.head, &scene.captured.body)?;
-    let time = |name: &str| when::read(claims.at(&JsonPath::parse(name)?)?.text()?);
+    let (_, claims) = token_parts(jwt, &scene.head, &scene.captured.body)?;
+    let time = |name: &str| clock::read(claims.at(&JsonPath::parse(name)?)?.text()?);
     let (now, leeway) = (scene.now.as_millis(), millis(jwt.leeway));
-    let arrived = when::written(scene.now);
+    let arrived = clock::written(scene.now);
     if let Some(end) = time("exp").filter(|end| now >= end.as_millis().saturating_add(leeway)) {
         let sentence =
-            format!("The token is right, and was over at {}; the request arrived at {arrived}.", when::written(end));
+            format!("The token is right, and was over at {}; the request arrived at {arrived}.", clock::written(end));
         let advice =
             "A replay, a request that was captured earlier (say with --at when it arrived), or a clock that is wrong.";
         return Some(Mistake::new("token_expired", sentence, advice));
     }
     let start = time("nbf").filter(|start| now.saturating_add(leeway) < start.as_millis())?;
     let sentence =
-        format!("The token is right, and valid from {} on; the request arrived at {arrived}.", when::written(start));
+        format!("The token is right, and valid from {} on; the request arrived at {arrived}.", clock::written(start));
     Some(Mistake::new(
         "token_early",
         sentence,
@@ -85,26 +84,11 @@ fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
     ))
 }
 
-/// The claims of the token that a request has, not verified.
-pub fn claims(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8]) -> Option<Json> {
-    part(scheme, head, body, 1)
-}
-
-/// The header of the token that a request has, not verified.
-pub fn token_header(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8]) -> Option<Json> {
-    part(scheme, head, body, 0)
-}
-
-fn part(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8], position: usize) -> Option<Json> {
+/// Header and claims of the token that a request has, not verified.
+pub fn token_parts(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8]) -> Option<(Json, Json)> {
     let request = Request::new(head);
     let content = Content::new(body, request.media_type());
-    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
-    let token = match &scheme.token {
-        Some(at) => at.value(&facts).ok()?,
-        None => body.trim_ascii_end().to_vec(),
-    };
-    let word = token.split(u8::is_ascii_whitespace).next_back()?;
-    Json::parse(&encoding::decode_base64_url(word.split(|byte| *byte == b'.').nth(position)?)?).ok()
+    scheme.unverified(&Facts { request: Some(request), content: Some(&content), ..Facts::default() })
 }
 
 /// When the sender says that it signed.
@@ -119,17 +103,17 @@ pub fn signed_time((scheme, _): &Dialect, head: &[HeaderLine], body: &[u8]) -> O
             let sets = scheme.signature.sets(&values);
             let entries = sets.first().map(Vec::as_slice).unwrap_or_default();
             let text = rule.at.value(&Facts { entries, ..facts }).ok()?;
-            when::read(std::str::from_utf8(&text).ok()?)
+            clock::read(std::str::from_utf8(&text).ok()?)
         }
-        Scheme::Jwt(scheme) => when::read(claims(scheme, head, body)?.at(&JsonPath::parse("iat")?)?.text()?),
+        Scheme::Jwt(scheme) => clock::read(token_parts(scheme, head, body)?.1.at(&JsonPath::parse("iat")?)?.text()?),
         Scheme::MessageSignature(_) => {
             let Occurrence::Once(input) = request.header("signature-input") else { return None };
             let text = std::str::from_utf8(input).ok()?;
             let (_, created) = text.split_once("created=")?;
-            when::read(created.split(|char: char| !char.is_ascii_digit()).next()?)
+            clock::read(created.split(|char: char| !char.is_ascii_digit()).next()?)
         }
         Scheme::HttpSignature(_) => match request.header("date") {
-            Occurrence::Once(date) => parse_date(date).map(UnixTime::from_secs),
+            Occurrence::Once(date) => parse_http_date(date.trim_ascii()).map(UnixTime::from_secs),
             _ => None,
         },
         Scheme::Credential(_) => None,

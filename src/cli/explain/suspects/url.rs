@@ -1,12 +1,14 @@
 //! Suspects of the URL that was signed: scheme, host, port, slash, query, and a path that was rewritten.
 
 use hookwarden::config::dialects::Dialect;
-use hookwarden::verify::percent;
+use hookwarden::verify::bytes::percent;
 
+use super::base_url::{self, Base, split_port};
 use super::key::Keys;
+use super::variants::{orders, with_escape_digits};
 use super::{Bench, Change, Mistake, Search};
 use crate::cli::explain::capture::Url;
-use crate::cli::explain::{needs, trial};
+use crate::cli::explain::trial;
 
 /// What gateways put in front of a path, or take away.
 const PREFIXES: &[&str] =
@@ -24,49 +26,18 @@ const KEPT: &[&str] = &[
 /// Headers in which proxies keep the host that was called.
 const HOSTS: &[&str] = &["x-forwarded-host", "x-original-host", "x-envoy-original-host", "x-host"];
 
-/// An URL's part before the path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Base {
-    scheme: String,
-    host: String,
-    port: Option<String>,
-    prefix: String,
-}
-
-impl Base {
-    fn parse(url: &str) -> Option<Self> {
-        let parsed = Url::parse(url).ok()?;
-        let (host, port) = split_port(&parsed.authority);
-        let prefix = parsed.target.trim_end_matches('/').to_owned();
-        let user = parsed.user.map(|user| format!("{user}@")).unwrap_or_default();
-        Some(Self { scheme: parsed.scheme, host: format!("{user}{host}"), port, prefix })
-    }
-
-    fn written(&self) -> String {
-        let port = self.port.as_ref().map(|port| format!(":{port}")).unwrap_or_default();
-        format!("{}://{}{port}{}", self.scheme, self.host, self.prefix)
-    }
-
-    /// The same without user and password, which are shown nowhere.
-    fn shown(&self) -> String {
-        let host = self.host.rsplit('@').next().unwrap_or_default().to_owned();
-        let prefix = self.prefix.trim_end_matches('/').to_owned();
-        Self { host, prefix, ..self.clone() }.written()
-    }
-}
-
 /// Tries every URL that may have been signed.
 pub fn look(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>) {
     let scene = search.scene;
-    if !needs::reads_url(&scene.check.scheme) {
+    if !scene.dialects.iter().any(|(scheme, _)| scheme.reads_url()) {
         return;
     }
     let targets = targets(search);
     let configured = scene.check.with("public_url").and_then(Base::parse);
-    if let Some(prover) = keys.prover(dialects)
+    if let Some(verifier) = keys.verifier(dialects)
         && let Some((scheme, _)) = dialects.first()
     {
-        let bench = Bench { prover: &prover, keys, scheme };
+        let bench = Bench { verifier: &verifier, keys, scheme };
         for change in targets.iter().chain(&authorities(search)) {
             search.look(bench, Some(change));
             if search.is_done() {
@@ -76,31 +47,31 @@ pub fn look(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>) {
     }
     let mut pairs = Vec::new();
     for base in bases(search, configured.as_ref()) {
-        let url = base.written();
+        let url = base.url();
         let mut with: Vec<_> = scene.check.with.iter().filter(|(name, _)| name != "public_url").cloned().collect();
         with.push(("public_url".to_owned(), url.clone()));
         let Some(dialects) = trial::timeless(scene.check, &with) else { continue };
-        let mistake = base_mistake(&base, configured.as_ref());
+        let mistake = base_url::mistake(&base, configured.as_ref());
         pairs.push((dialects, mistake));
     }
     // The base alone, then with another target.
     let own = Keys::configured(scene);
     for (dialects, mistake) in &pairs {
-        let Some(prover) = keys.prover(dialects) else { continue };
+        let Some(verifier) = keys.verifier(dialects) else { continue };
         let Some((scheme, _)) = dialects.first() else { continue };
         let change = Change { head: None, body: None, mistakes: vec![mistake.clone()] };
-        search.look(Bench { prover: &prover, keys, scheme }, Some(&change));
+        search.look(Bench { verifier: &verifier, keys, scheme }, Some(&change));
         if search.is_done() {
             return;
         }
     }
     for (dialects, mistake) in pairs.iter().filter(|_| scene.is_thorough()) {
-        let Some(prover) = own.prover(dialects) else { continue };
+        let Some(verifier) = own.verifier(dialects) else { continue };
         let Some((scheme, _)) = dialects.first() else { continue };
         for target in &targets {
             let mut change = target.clone();
             change.mistakes.insert(0, mistake.clone());
-            search.look(Bench { prover: &prover, keys: &own, scheme }, Some(&change));
+            search.look(Bench { verifier: &verifier, keys: &own, scheme }, Some(&change));
             if search.best.is_some() || search.scene.is_spent() {
                 return;
             }
@@ -182,49 +153,6 @@ fn bases(search: &Search<'_>, configured: Option<&Base>) -> Vec<Base> {
     bases
 }
 
-/// What is wrong with the configured base, if this is the right one.
-fn base_mistake(right: &Base, configured: Option<&Base>) -> Mistake {
-    let advice = format!(
-        "Set \"public_url\" in \"with\" to \"{}\": what stands before the path in the URL that is configured at the sender.",
-        right.shown()
-    );
-    let advice = if right.prefix == "/" {
-        "Correct the URL at the sender, whose path begins with two slashes.".to_owned()
-    } else {
-        advice
-    };
-    let Some(configured) = configured else {
-        return Mistake::new("public_url", format!("The sender signed the URL {}…", right.shown()), advice);
-    };
-    let mut what = Vec::new();
-    let host = |base: &Base| base.host.rsplit('@').next().unwrap_or_default().to_owned();
-    if right.scheme != configured.scheme {
-        what.push(("public_url_scheme", format!("{}:// and not {}://", right.scheme, configured.scheme)));
-    }
-    if right.host != configured.host {
-        what.push(("public_url_host", format!("the host {} and not {}", host(right), host(configured))));
-    }
-    let port = |base: &Base| base.port.as_ref().map_or("no port".to_owned(), |port| format!("port {port}"));
-    if right.port != configured.port {
-        what.push(("public_url_port", format!("{} and not {}", port(right), port(configured))));
-    }
-    if right.prefix == "/" {
-        what.push(("public_url_slash", "two slashes before the path".to_owned()));
-    } else if right.prefix != configured.prefix {
-        let prefix = |base: &Base| if base.prefix.is_empty() { "nothing".to_owned() } else { base.prefix.clone() };
-        what.push((
-            "public_url_path",
-            format!("{} in front of the path and not {}", prefix(right), prefix(configured)),
-        ));
-    }
-    let code = match what.as_slice() {
-        [(code, _)] => code,
-        _ => "public_url",
-    };
-    let list: Vec<_> = what.into_iter().map(|(_, words)| words).collect();
-    Mistake::new(code, format!("The public URL is wrong: the sender signed {}.", list.join(", and ")), advice)
-}
-
 /// The request with another target.
 fn targets(search: &Search<'_>) -> Vec<Change> {
     let captured = search.scene.captured;
@@ -269,9 +197,7 @@ fn targets(search: &Search<'_>) -> Vec<Change> {
         pieces.reverse();
         add(glued(&path, Some(&pieces.join("&"))), "query_order", order);
         if (2..=6).contains(&pieces.len()) {
-            orders(&pieces, &mut Vec::new(), &mut |pieces| {
-                add(glued(&path, Some(&pieces.join("&"))), "query_order", order)
-            });
+            orders(&pieces, &mut |pieces| add(glued(&path, Some(&pieces.join("&"))), "query_order", order));
         }
         for (at, _) in pieces.iter().enumerate() {
             let mut fewer: Vec<&str> = query.split('&').collect();
@@ -292,9 +218,9 @@ fn targets(search: &Search<'_>) -> Vec<Change> {
         add(format!("{path}?"), "query_missing", "The sender signed a \"?\" behind the path.");
     }
     let escapes = "The path's escapes are written in another way than they were signed in.";
-    add(glued(&upper_escapes(&path), query), "path_encoding", escapes);
+    add(glued(&with_escape_digits(&path, char::to_ascii_uppercase), query), "path_encoding", escapes);
     let decoded =
-        hookwarden::verify::form::decode(path.as_bytes(), false).and_then(|bytes| String::from_utf8(bytes).ok());
+        hookwarden::verify::bytes::form::decode(path.as_bytes(), false).and_then(|bytes| String::from_utf8(bytes).ok());
     add(glued(&decoded.unwrap_or_default(), query), "path_encoding", escapes);
     let mut rest = path.as_str();
     while let Some((_, behind)) = rest.strip_prefix('/').and_then(|rest| rest.split_once('/')) {
@@ -355,41 +281,6 @@ fn authorities(search: &Search<'_>) -> Vec<Change> {
             Change::of_head(head, Mistake::new("host_changed", sentence, advice))
         })
         .collect()
-}
-
-fn split_port(authority: &str) -> (String, Option<String>) {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            (host.to_owned(), Some(port.to_owned()))
-        }
-        _ => (authority.to_owned(), None),
-    }
-}
-
-/// The text with the digits of its escapes in upper case.
-fn upper_escapes(text: &str) -> String {
-    let mut digits = 0_u8;
-    text.chars()
-        .map(|char| {
-            let is_digit = digits > 0;
-            digits = if char == '%' { 2 } else { digits.saturating_sub(1) };
-            if is_digit { char.to_ascii_uppercase() } else { char }
-        })
-        .collect()
-}
-
-/// Every order of the pieces.
-fn orders<'a>(left: &[&'a str], chosen: &mut Vec<&'a str>, found: &mut dyn FnMut(&[&str])) {
-    if left.is_empty() {
-        found(chosen);
-    }
-    for (at, piece) in left.iter().enumerate() {
-        let mut rest = left.to_vec();
-        rest.remove(at);
-        chosen.push(piece);
-        orders(&rest, chosen, found);
-        chosen.pop();
-    }
 }
 
 /// Without repetitions, in the order of the first of each.

@@ -1,0 +1,27 @@
+//! The host's metrics. Nothing depends on them, so errors are ignored.
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::MetricType;
+
+use super::proxy::ProxyWasm;
+use crate::report::{Meter, Metric};
+
+impl Meter for ProxyWasm {
+    fn define(&self, metric: Metric, name: &str) -> u32 {
+        let metric = match metric {
+            Metric::Counter => MetricType::Counter,
+            Metric::Gauge => MetricType::Gauge,
+        };
+        hostcalls::define_metric(metric, name).unwrap_or_default()
+    }
+
+    fn add(&self, id: u32, by: i64) {
+        let _ = hostcalls::increment_metric(id, by);
+    }
+
+    fn set(&self, name: &str, value: u64) {
+        if let Ok(id) = hostcalls::define_metric(MetricType::Gauge, name) {
+            let _ = hostcalls::record_metric(id, value);
+        }
+    }
+}

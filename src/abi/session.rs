@@ -1,0 +1,201 @@
+//! One request: turns the host's callbacks into events, and performs the steps that they lead to.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::host::{Action, Refused};
+use super::instance::Instance;
+use crate::config::BodyHold;
+use crate::filter::{BodyBuffer, Context, Exchange, Pending};
+use crate::guard::fleet::Response;
+use crate::guard::pool::Pool;
+use crate::report;
+use crate::step::Step;
+use crate::verify::{Denial, HeaderLine, Request};
+
+thread_local! {
+    /// The pool that requests are held in: one for each VM, shared by all of its configurations, some of which drain.
+    static POOL: Pool = Pool::default();
+}
+
+/// One request.
+pub(super) struct Session {
+    id: u32,
+    instance: Rc<Instance>,
+    /// Shared with the instance while the headers are held, since the tick may have to answer the request.
+    exchange: Rc<RefCell<Exchange>>,
+}
+
+impl Session {
+    /// The request in the stream `id`, before its headers.
+    pub(super) fn new(id: u32, instance: &Rc<Instance>) -> Self {
+        let pool = POOL.with(Pool::clone);
+        let exchange = Exchange::new(Rc::clone(&instance.policy), pool);
+        Self { id, instance: Rc::clone(instance), exchange: Rc::new(RefCell::new(exchange)) }
+    }
+
+    /// The headers have arrived. `end`: the request has no body and no trailers.
+    pub(super) fn on_headers(&self, headers: &[HeaderLine], end: bool) -> Action {
+        let Some(now) = self.instance.host.clock() else { return self.on_failure(Denial::HostFailure) };
+        let request = Request::new(headers);
+        let step = self.exchange.borrow_mut().on_headers(request, end, &self.instance.context(now));
+        if step == Step::Hold && self.instance.policy.policy().body_hold == BodyHold::Filter {
+            self.instance.held.borrow_mut().hold(self.id, Rc::clone(&self.exchange), now);
+        }
+        self.carry_out(step)
+    }
+
+    /// More of the body has arrived. `end`: it is complete, and there are no trailers.
+    pub(super) fn on_body(&self, body: &dyn BodyBuffer, end: bool) -> Action {
+        self.on_more(|exchange, context| exchange.on_body(body, end, context))
+    }
+
+    /// The trailers have arrived. `body`: what the host still holds. `removed`: whether all forged ones were removed, since
+    /// an upstream may read trailers as headers.
+    pub(super) fn on_trailers(&self, body: &dyn BodyBuffer, removed: Result<(), Refused>) -> Action {
+        self.on_more(|exchange, context| match removed {
+            Ok(()) => exchange.on_trailers(body, context),
+            Err(Refused) => exchange.on_refusal(false, context),
+        })
+    }
+
+    /// The host failed to deliver the request.
+    pub(super) fn on_failure(&self, denial: Denial) -> Action {
+        let step = self.exchange.borrow_mut().on_failure(denial);
+        self.perform(step)
+    }
+
+    /// The response to a call, or `None` if there was none in time.
+    pub(super) fn on_call_response(&self, response: Option<Response<'_>>) {
+        let instance = &self.instance;
+        let pending = self.exchange.borrow().pending();
+        let step = self.exchange.borrow_mut().on_call(response, &instance.context_now());
+        if self.perform(step) == Action::Continue {
+            match pending {
+                Some(Pending::Request) if instance.host.resume_request().is_err() => {
+                    // If the source only observes, everything but the last piece was forwarded before.
+                    let is_head = !self.exchange.borrow().only_observes();
+                    let step = self.exchange.borrow_mut().on_refusal(is_head, &instance.context_now());
+                    self.perform(step);
+                }
+                Some(Pending::Response) => instance.host.resume_response(),
+                Some(Pending::Request) | None => {}
+            }
+        }
+        let Some(step) = self.exchange.borrow_mut().on_held_response(&instance.context_now()) else { return };
+        if self.carry_out(step) == Action::Continue {
+            instance.host.resume_response();
+        }
+    }
+
+    /// The response has arrived: the upstream's or the host's own.
+    pub(super) fn on_response(&self) -> Action {
+        if !self.exchange.borrow().awaits_response() {
+            return Action::Continue;
+        }
+        let host = self.instance.host;
+        let step = self.exchange.borrow_mut().on_response(
+            host.response_status(),
+            || host.is_response_of_upstream(),
+            &self.instance.context_now(),
+        );
+        self.carry_out(step)
+    }
+
+    /// More of the response has arrived.
+    pub(super) fn on_more_response(&self) -> Action {
+        if self.exchange.borrow().holds_response() { Action::Pause } else { Action::Continue }
+    }
+
+    /// The request is over, whether or not it was answered.
+    pub(super) fn on_end(&self) {
+        let mut exchange = self.exchange.borrow_mut();
+        if exchange.awaits_end() {
+            exchange.on_end(&self.instance.context_now());
+            self.instance.count_tally(&mut exchange);
+        }
+    }
+
+    fn on_more(&self, event: impl FnOnce(&mut Exchange, &Context<'_>) -> Step) -> Action {
+        self.instance.held.borrow_mut().delivered(self.id);
+        let step = match self.instance.host.clock() {
+            Some(now) => event(&mut self.exchange.borrow_mut(), &self.instance.context(now)),
+            None => self.exchange.borrow_mut().on_failure(Denial::HostFailure),
+        };
+        self.carry_out(step)
+    }
+
+    /// Performs a step in one of this stream's callbacks. What is held for a call is forwarded once that is answered.
+    fn carry_out(&self, step: Step) -> Action {
+        let Step::Call(call) = step else { return self.perform(step) };
+        self.instance.count_tally(&mut self.exchange.borrow_mut());
+        if self.instance.host.call(&call).is_ok() {
+            return Action::Pause;
+        }
+        let step = self.exchange.borrow_mut().on_call(None, &self.instance.context_now());
+        self.perform(step)
+    }
+
+    fn perform(&self, step: Step) -> Action {
+        perform(&self.instance, &mut self.exchange.borrow_mut(), step)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.instance.held.borrow_mut().forget(self.id);
+    }
+}
+
+/// Time has passed: answers the requests whose headers are held but whose body does not arrive.
+pub(super) fn refuse_stalled(instance: &Instance) {
+    // Without a clock nothing is known to be late, and every request is refused.
+    let Some(now) = instance.host.clock() else { return };
+    let (stalled, denial) = {
+        let held = instance.held.borrow();
+        (held.stalled(now), held.denial())
+    };
+    for id in stalled {
+        let Some(exchange) = instance.held.borrow_mut().take(id) else { continue };
+        if instance.host.select(id).is_err() {
+            // The request has ended, or the host keeps holding it.
+            continue;
+        }
+        let step = exchange.borrow_mut().on_failure(denial);
+        perform(instance, &mut exchange.borrow_mut(), step);
+    }
+}
+
+/// Performs a step for the current stream. Everything is counted and logged before anything is forwarded.
+fn perform(instance: &Instance, exchange: &mut Exchange, step: Step) -> Action {
+    instance.count_tally(exchange);
+    match step {
+        // A call in a step that no callback led to cannot be made.
+        Step::Hold | Step::Call(_) => Action::Pause,
+        Step::Continue(passage) => {
+            let (edits, record) = passage.into_parts();
+            if instance.host.edit_headers(&edits).is_err() {
+                let step = exchange.on_refusal(true, &instance.context_now());
+                return perform(instance, exchange, step);
+            }
+            if let Some(record) = record {
+                instance.report(&record, exchange);
+            }
+            Action::Continue
+        }
+        Step::Answer(answer) => {
+            if let Some(record) = &answer.record {
+                instance.report(record, exchange);
+            }
+            instance.host.reply(&report::answer(&answer.response));
+            Action::Pause
+        }
+        Step::Deny(record) => {
+            instance.report(&record, exchange);
+            let source = exchange.source().map(Rc::as_ref);
+            let denial = record.denial().unwrap_or(Denial::HostFailure);
+            instance.host.reply(&report::reply(record.refusal(denial), source));
+            Action::Pause
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! How a sender signs, in words.
+
+use hookwarden::verify::scheme::native::HeadPart;
+use serde_json::Value;
+
+use crate::cli::description::{list, text};
+use crate::cli::registry::{Retries, RetryTime, Sender, ToleranceBy};
+
+/// The algorithms in short, for a table.
+pub fn algorithms(sender: &Sender) -> String {
+    let mut short: Vec<_> = sender.dialects().into_iter().map(short).collect();
+    short.dedup();
+    short.join(", ")
+}
+
+fn short(dialect: &Value) -> String {
+    if let Some(credential) = dialect.get("credential") {
+        return text(credential, "/auth_scheme").unwrap_or("token").to_lowercase();
+    }
+    if let Some(jwt) = dialect.get("jwt") {
+        return format!("jwt {}", list(jwt.get("algorithms"), " "));
+    }
+    for (member, name) in [("message_signature", "rfc 9421"), ("http_signature", "http signature")] {
+        if let Some(scheme) = dialect.get(member) {
+            return format!("{name} {}", text(scheme, "/algorithm").unwrap_or_default());
+        }
+    }
+    text(dialect, "/algorithm").unwrap_or_default().to_owned()
+}
+
+/// Whether the body is verified.
+pub fn body(sender: &Sender) -> &'static str {
+    let open = |word: &str| sender.unprotected.iter().any(|open| open == word);
+    if open("body") {
+        "no"
+    } else if open("part-of-body") {
+        "in part"
+    } else {
+        "yes"
+    }
+}
+
+/// Whether the time is verified.
+pub fn time(sender: &Sender) -> &'static str {
+    let open = |word: &str| sender.unprotected.iter().any(|open| open == word);
+    if open("freshness") || open("timestamp") { "no" } else { "yes" }
+}
+
+/// What a scheme leaves open.
+pub fn unprotected(word: &str) -> &str {
+    match word {
+        "body" => "the body: whoever sees one request can send another body with it",
+        "part-of-body" => "a part of the body: what the signature leaves out, anybody can change",
+        "timestamp" => "the time: the one that is sent is not signed",
+        "freshness" => "freshness: a recorded request can be sent again, until the secret changes",
+        "replay-boundary" => "the boundary between two signed values that stand side by side: bytes can move across it",
+        "url" => "the rest of the URL, of which only a part is signed: a request for one can be sent to another",
+        "query" => "the query, where the sender puts what it has to say into it",
+        "event-type" => "the event's type, where it stands in a header",
+        "algorithm-sha1" => "against progress on SHA-1, on which the algorithm rests",
+        "algorithm-md5" => "against progress on MD5, on which the algorithm rests",
+        other => other,
+    }
+}
+
+/// A kind of evidence.
+pub fn evidence(kind: &str) -> &str {
+    match kind {
+        "vector" => "a published vector, which the tests have",
+        "document" => "the sender's documentation",
+        "sender-code" => "the sender's own code",
+        "delivery" => "a recorded delivery",
+        "independent-code" => "independent code",
+        "registry" => "one registry's word; try it with a real delivery before you rely on it",
+        "memory" => "from memory; try it with a real delivery before you rely on it",
+        other => other,
+    }
+}
+
+/// Who says how far the time may be off.
+pub fn tolerance_by(by: ToleranceBy) -> &'static str {
+    match by {
+        ToleranceBy::Sender => "the sender's own, or that of the specification that it follows",
+        ToleranceBy::Us => "ours, for the sender names none; \"tolerance\" sets another",
+    }
+}
+
+/// How the sender repeats what failed.
+pub fn retries(retries: &Retries) -> String {
+    let mut text = match retries.span {
+        Some(span) => format!("for up to {}", humantime::format_duration(span)),
+        None => "for a time that is not known".to_owned(),
+    };
+    text.push_str(match retries.time {
+        RetryTime::Kept => ", with the time of the first attempt: what comes later than the window is lost",
+        RetryTime::Renewed => ", each attempt signed anew with a time of its own",
+        RetryTime::Unknown => "; whether with a new time is not known",
+    });
+    if let Some(source) = &retries.source {
+        text.push_str(&format!(" ({source})"));
+    }
+    text
+}
+
+/// What a proxy in front must leave as it is.
+pub fn must_stay(parts: &[HeadPart]) -> String {
+    let words: Vec<_> = parts.iter().map(|part| part.word()).collect();
+    let mut text = format!("{}: the signature covers it, so that nothing in front may change it", words.join(", "));
+    if parts.contains(&HeadPart::RequestId) {
+        text.push_str(
+            ". Envoy writes an x-request-id of its own at the edge unless preserve_external_request_id is true; \
+             `hookwarden manifest` says so",
+        );
+    }
+    text
+}

@@ -1,0 +1,101 @@
+//! The filter's own verdict on the signed request: nothing is shown that it would not accept.
+
+use std::rc::Rc;
+
+use hookwarden::config;
+use hookwarden::config::dialects::Dialect;
+use hookwarden::config::problem::{Kind, Problem};
+use hookwarden::verify::bytes::json::Json;
+use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::{Denial, Request, Requirement, Verified};
+
+use super::builder::RequestBuilder;
+use super::error::Error;
+use super::key::Key;
+
+/// What a request must satisfy, and the public halves of the private keys that serve it.
+pub struct Verifier {
+    requirement: Rc<Requirement>,
+    pub public_keys: Vec<String>,
+}
+
+/// A check, without its secrets, and the key that is used for it.
+pub struct Part<'a> {
+    pub check: &'a Json,
+    pub dialects: &'a [Dialect],
+    pub key: &'a Key,
+}
+
+impl Verifier {
+    /// The requirement that all `parts` hold, each under its key.
+    pub fn new(parts: &[Part<'_>]) -> Result<Self, Error> {
+        let mut public_keys = Vec::new();
+        let mut checks = Vec::new();
+        for part in parts {
+            let Json::Object(members) = part.check else { return Err(Error::new("a check is no object")) };
+            let mut members = members.clone();
+            members.retain(|(name, _)| !matches!(name.as_str(), "secrets" | "secrets_by" | "keys" | "keys_by"));
+            let list = match public_half(part)? {
+                Some(public_key) => {
+                    public_keys.push(public_key.clone());
+                    ("keys", object(vec![("value", Json::Text(public_key))]))
+                }
+                None => {
+                    let secret = Json::Text(part.key.text().to_owned());
+                    ("secrets", object(vec![("value", secret), ("insecure_short_secret", Json::Bool(true))]))
+                }
+            };
+            members.push((list.0.to_owned(), Json::List(vec![list.1])));
+            checks.push(Json::Object(members));
+        }
+        let source = object(vec![
+            ("name", Json::Text("signed".to_owned())),
+            ("match", object(vec![("path", Json::Text("/".to_owned()))])),
+            ("verify", Json::List(checks)),
+        ]);
+        let configuration = object(vec![("sources", Json::List(vec![source]))]).to_string();
+        let loaded = config::load(configuration.as_bytes(), &|_| None).map_err(|problems| {
+            let problems: Vec<_> = problems.iter().map(shown).collect();
+            Error::new(problems.join("\n"))
+        })?;
+        let source = loaded.policy.sources.into_iter().next();
+        let requirement = source.and_then(|source| source.requirement.clone());
+        let requirement = requirement.ok_or_else(|| Error::new("the check cannot be used"))?;
+        Ok(Self { requirement, public_keys })
+    }
+
+    /// The position of the dialect that decides about a request.
+    pub fn deciding_dialect(&self, builder: &RequestBuilder) -> usize {
+        self.requirement.selected_dialects(Request::new(&builder.head())).first().copied().unwrap_or_default()
+    }
+
+    /// The filter's verdict.
+    pub fn verify(&self, builder: &RequestBuilder, now: UnixTime) -> Result<Verified, Denial> {
+        self.requirement.verify(&builder.head(), &builder.body, now)
+    }
+}
+
+/// The public half of a private key; `None` where the scheme has secrets.
+fn public_half(part: &Part<'_>) -> Result<Option<String>, Error> {
+    let algorithms: Vec<_> = part.dialects.iter().flat_map(|(scheme, _)| scheme.public_algorithms()).collect();
+    let mut worst = None;
+    for algorithm in algorithms {
+        match part.key.public_half(algorithm) {
+            Ok(public_key) => return Ok(Some(public_key)),
+            Err(error) => worst = worst.or(Some(error)),
+        }
+    }
+    worst.map_or(Ok(None), Err)
+}
+
+/// A problem of a configuration that nobody wrote, in words about the arguments.
+fn shown(problem: &Problem) -> String {
+    match problem.kind {
+        Kind::SecretUnusable | Kind::SecretForm => format!("the secret {}", problem.message()),
+        _ => problem.to_string(),
+    }
+}
+
+fn object(members: Vec<(&str, Json)>) -> Json {
+    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}

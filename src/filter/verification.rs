@@ -1,0 +1,283 @@
+//! A verification in progress: it begins with the headers, takes the body piece by piece, and ends in a verdict.
+
+use std::rc::Rc;
+
+use super::active_source::ActiveSource;
+use super::body::{BodyBuffer, Held, count, slices};
+use super::context::Context;
+use super::handshake::{Conclusion, Recognised, Watch};
+use super::verified_request::{Client, Holding, VerifiedRequest, edits};
+use crate::config::{BodyHold, Policy};
+use crate::guard::body_size::BodySize;
+use crate::guard::pool::{Pool, Reservation};
+use crate::step::{Edits, Refusal, Tally};
+use crate::verify::request::Rereading;
+use crate::verify::{Denial, Proof, Request, Requirement};
+
+/// What every held request takes out of the pool, in addition to what its verification holds: its state here, in the
+/// adapter and in the SDK (some 700 bytes on wasm32), and the allocator's overhead.
+const HELD_REQUEST: usize = 1024;
+/// How much of a request's id is kept for the log, in bytes.
+const MAX_REQUEST_ID: usize = 64;
+
+/// The head of a request.
+#[derive(Clone, Copy)]
+pub(super) struct Head<'a> {
+    pub request: Request<'a>,
+    /// Whether there is no body and there are no trailers.
+    pub end: bool,
+    /// The names of headers that must not be forwarded.
+    pub forged: &'a [String],
+}
+
+impl<'a> Head<'a> {
+    /// The id that the proxy gave the request, truncated for the log; empty if it has none.
+    pub fn id(&self) -> &'a [u8] {
+        let id = self.request.header("x-request-id").once().unwrap_or_default();
+        id.get(..MAX_REQUEST_ID).unwrap_or(id)
+    }
+}
+
+/// A verification in progress: the headers have arrived, the body has not, or not all of it.
+pub(super) struct Verification {
+    source: Rc<ActiveSource>,
+    requirement: Rc<Requirement>,
+    proof: Proof,
+    watch: Watch,
+    held: Reservation,
+    size: BodySize,
+    /// How much of the body is here.
+    seen: usize,
+    /// How much of that was hashed.
+    hashed: usize,
+    /// Whether nothing is hashed before the body is whole.
+    hashes_at_end: bool,
+    holding: Holding,
+    forged: Vec<String>,
+    client: Client,
+}
+
+/// What follows from the headers.
+pub(super) enum Begun {
+    /// They are enough.
+    Decided(Box<Verdict>),
+    /// The body is needed.
+    Waiting(Box<Verification>),
+}
+
+/// What was verified.
+pub(super) enum Verdict {
+    /// An event.
+    Event(VerifiedRequest),
+    /// A handshake. Its sender may not sign it.
+    Handshake(Recognised),
+}
+
+/// A verification that failed when the body was whole.
+pub(super) struct Failed {
+    pub denial: Denial,
+    /// How many bytes of body were hashed.
+    pub hashed: u64,
+}
+
+impl Verification {
+    /// Begins with the headers. A request that has to wait for its body takes its room out of `pool`.
+    pub fn begin(
+        source: &Rc<ActiveSource>,
+        head: Head<'_>,
+        policy: &Policy,
+        pool: &Pool,
+        context: &Context<'_>,
+        tally: &mut Tally,
+    ) -> Result<Begun, Refusal> {
+        let Head { request, end, forged } = head;
+        let config = source.config();
+        let requirement = source.requirement()?;
+        let address = source.client_address(request, context);
+        tally.address_warning = address.warning;
+        let watches = Watch::is_kept_by(source);
+        if !watches {
+            config.shape.check_line(request)?;
+        }
+        let size = source.admit(request, end, address.caller, context)?;
+        // Behind the flood limit, because the answer to a handshake may have to be computed.
+        let watch =
+            if watches { Watch::begin(source, request, requirement, context.now, end)? } else { Ok(Watch::default()) };
+        let holding = match policy.body_hold {
+            _ if source.only_observes() => Holding::Nothing,
+            BodyHold::Filter => Holding::Everything,
+            BodyHold::Chain => Holding::Body,
+        };
+        let rereading = if holding == Holding::Nothing { Rereading::Impossible } else { Rereading::Possible };
+        let unsigned = config.replay.as_ref().and_then(|rule| rule.unsigned_id.as_deref());
+        let unsigned_id = unsigned.and_then(|name| request.header(name).once()).filter(|id| !id.is_empty());
+        let client = Client { caller: address.caller, unsigned_id: unsigned_id.map(<[u8]>::to_vec) };
+        // Nothing was forwarded yet, whoever holds.
+        let decided = |conclusion, client| {
+            let forged = forged.to_vec();
+            Begun::Decided(Box::new(Verdict::of(conclusion, Rc::clone(source), client, 0, Holding::Everything, forged)))
+        };
+        let watch = match watch {
+            Ok(watch) => watch,
+            Err(decision) => return Ok(decided(Conclusion::Handshake(decision, None), client)),
+        };
+        let caller = address.caller;
+        let failed = |denial| {
+            source.count_failure(denial, caller, context);
+            Refusal::from(denial)
+        };
+        let proof = requirement.begin(request, context.now, rereading);
+        let denial = proof.denial();
+        // If any check needs the body, every refusal waits for it: the timing would reveal which check failed, or whether
+        // what the request names is configured. Only the denial is held back; the checks continue.
+        let answers_now = || {
+            let is_unheld = holding == Holding::Nothing || config.insecure_early_denial;
+            !watch.is_open() && (is_unheld || !requirement.needs_body())
+        };
+        if let Some(denial) = denial.filter(|_| answers_now()) {
+            return Err(failed(denial));
+        }
+        let is_enough = denial.is_none() && !proof.needs_body() && size.is_settled() && !watch.is_open();
+        if end || is_enough {
+            let verified = proof.finish(requirement, &[].as_slice(), context.now);
+            let conclusion = watch.conclude(source, requirement, &[].as_slice(), 0, verified, context.now);
+            return conclusion.map(|conclusion| decided(conclusion, client)).map_err(failed);
+        }
+        // The host holds the body anyway. Hashed piece by piece, many requests whose ends are withheld would cost their
+        // sender nothing, for none of them has failed yet.
+        let hashes_at_end = holding != Holding::Nothing && config.flood.is_some() && client.caller.is_some();
+        let mut verification = Self {
+            source: Rc::clone(source),
+            requirement: Rc::clone(requirement),
+            proof,
+            watch,
+            held: pool.reserve(&config.name, HELD_REQUEST, policy.max_held_bytes)?,
+            size,
+            seen: 0,
+            hashed: 0,
+            hashes_at_end,
+            holding,
+            forged: forged.to_vec(),
+            client,
+        };
+        verification.account()?;
+        Ok(Begun::Waiting(Box::new(verification)))
+    }
+
+    /// The changes to the head, if that is forwarded before the verdict.
+    pub fn edits_ahead(&self) -> Option<Edits> {
+        match self.holding {
+            Holding::Everything => None,
+            Holding::Body => Some(edits(self.source.config(), None, self.forged.clone())),
+            Holding::Nothing => Some(Edits { remove: self.forged.clone(), set: Vec::new() }),
+        }
+    }
+
+    /// Whether the request is forwarded as it arrives.
+    pub fn holds_nothing(&self) -> bool {
+        self.holding == Holding::Nothing
+    }
+
+    /// How many bytes of body were hashed.
+    pub fn hashed(&self) -> u64 {
+        count(self.hashed)
+    }
+
+    /// Checks the flood limit again: other requests from this address may have failed since the headers arrived.
+    pub fn recheck_flood_limit(&self, context: &Context<'_>) -> Result<(), Refusal> {
+        self.source.check_flood_limit(self.client.caller, context)
+    }
+
+    /// Feeds the proof what is new in the host's buffer. A body that turns out to be too large counts as a failure if some
+    /// of it was hashed.
+    pub fn take(&mut self, body: &dyn BodyBuffer, context: &Context<'_>) -> Result<(), Refusal> {
+        let was_hashed = self.hashed > 0;
+        self.read(body).map_err(|denial| {
+            if was_hashed {
+                self.source.count_failure(denial, self.client.caller, context);
+            }
+            denial.into()
+        })
+    }
+
+    fn read(&mut self, body: &dyn BodyBuffer) -> Result<(), Denial> {
+        let start = if self.holds_nothing() { 0 } else { self.seen };
+        let fresh = body.len().checked_sub(start).ok_or(Denial::HostFailure)?;
+        self.seen = self.seen.checked_add(fresh).ok_or(Denial::BodyTooLarge)?;
+        self.size.admits(count(self.seen))?;
+        if self.hashes_at_end { Ok(()) } else { self.hash(body, start, fresh) }
+    }
+
+    fn hash(&mut self, body: &dyn BodyBuffer, start: usize, len: usize) -> Result<(), Denial> {
+        if !self.proof.needs_body() && !self.watch.is_open() {
+            return Ok(());
+        }
+        slices(body, start, len, &mut |bytes| {
+            self.proof.update(bytes);
+            self.watch.update(bytes);
+        })?;
+        self.hashed = self.hashed.saturating_add(len);
+        self.account()
+    }
+
+    /// Adjusts the reservation in the pool to what is held now.
+    fn account(&mut self) -> Result<(), Denial> {
+        let names = self.forged.iter().map(|name| name.capacity().saturating_add(size_of::<String>()));
+        let names = names.fold(0, usize::saturating_add);
+        let id = self.client.unsigned_id.as_ref().map_or(0, Vec::capacity);
+        let beside = HELD_REQUEST.saturating_add(names).saturating_add(id);
+        self.held.resize(beside.saturating_add(self.proof.held_bytes()).saturating_add(self.watch.held_bytes()))
+    }
+
+    /// The body is whole. `body` is what the host still holds of it.
+    pub fn finish(mut self, body: &dyn BodyBuffer, context: &Context<'_>) -> Result<Verdict, Failed> {
+        let caught_up = self.catch_up(body);
+        let hashed = self.hashed();
+        let failed = |denial| Failed { denial, hashed };
+        caught_up.map_err(failed)?;
+        let (held, now) = (Held { body, len: self.seen }, context.now);
+        let verified = self.proof.finish(&self.requirement, &held, now);
+        let Self { source, requirement, watch, seen, client, holding, forged, .. } = self;
+        match watch.conclude(&source, &requirement, &held, seen, verified, now) {
+            Ok(conclusion) => Ok(Verdict::of(conclusion, source, client, hashed, holding, forged)),
+            Err(denial) => {
+                source.count_failure(denial, client.caller, context);
+                Err(failed(denial))
+            }
+        }
+    }
+
+    /// Checks the size of the whole body, and feeds the proof what was not hashed yet.
+    fn catch_up(&mut self, body: &dyn BodyBuffer) -> Result<(), Denial> {
+        self.size.ends_at(count(self.seen))?;
+        if self.hashes_at_end { self.hash(body, self.hashed, self.seen.saturating_sub(self.hashed)) } else { Ok(()) }
+    }
+
+    /// The request ended before its body was whole. An abandoned upload costs as much hashing as a forged one, so it counts
+    /// as a failure.
+    pub fn abandon(&self, context: &Context<'_>) {
+        if self.hashed > 0 {
+            self.source.count_wasted_body(self.client.caller, context);
+        }
+    }
+}
+
+impl Verdict {
+    fn of(
+        conclusion: Conclusion,
+        source: Rc<ActiveSource>,
+        client: Client,
+        hashed: u64,
+        holding: Holding,
+        forged: Vec<String>,
+    ) -> Self {
+        match conclusion {
+            Conclusion::Event(verified) => {
+                Verdict::Event(VerifiedRequest { source, verified, client, hashed, holding, forged })
+            }
+            Conclusion::Handshake(decision, verified) => {
+                Verdict::Handshake(Recognised { source, decision, verified, client, hashed, holding, forged })
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What is known of one handshake of a sender.
+
+use super::answer::{AnswerRule, Template};
+use super::confirmation::ConfirmationRule;
+use super::token::TokenRule;
+use crate::verify::bytes::encoding::Encoding;
+use crate::verify::expression::message::Message;
+use crate::verify::primitives::mac::HashAlgorithm;
+use crate::verify::primitives::token::TokenDigest;
+use crate::verify::{Denial, Requirement};
+
+/// One handshake of a sender, as a source takes part in it.
+#[derive(Debug)]
+pub struct Handshake {
+    /// The methods that it may have.
+    pub methods: Vec<String>,
+    /// Whether it is signed.
+    pub proof: ProofRule,
+    /// What distinguishes it from an event.
+    pub when: Vec<Condition>,
+    /// All members that its body, a JSON object, may have.
+    pub only: Option<Vec<String>>,
+    /// The text that the sender wants to see again.
+    pub token: Option<TokenRule>,
+    /// What must be as it is configured.
+    pub require: Vec<Configured>,
+    /// The status if that is not so, where the sender expects a certain one.
+    pub refusal: Option<u16>,
+    /// What is computed from the token.
+    pub computation: Option<Computation>,
+    /// What is done.
+    pub action: Action,
+    /// The check that it belongs to: its group in the requirement, and its place there.
+    pub check: (usize, usize),
+}
+
+/// Whether a handshake is signed.
+#[derive(Debug)]
+pub enum ProofRule {
+    /// It is not.
+    Unsigned,
+    /// It is signed like an event: the source's checks must verify it.
+    Signed,
+    /// It is signed with a key that everybody knows, by this requirement.
+    PublicKey(Box<Requirement>),
+}
+
+/// What is done with a handshake.
+#[derive(Debug)]
+pub enum Action {
+    /// It is answered here.
+    Answer(AnswerRule),
+    /// It is forwarded to the upstream, marked.
+    Forward,
+    /// The subscription is confirmed by a call.
+    Confirm(ConfirmationRule),
+    /// A configured value is missing in the environment: it is answered with 503.
+    Closed,
+}
+
+/// A value that is one of several texts.
+#[derive(Debug)]
+pub struct Condition {
+    /// The value.
+    pub value: Message,
+    /// The texts.
+    pub texts: Vec<Vec<u8>>,
+}
+
+/// A value that must be one of those that are configured. They may be secrets: they are compared in constant time.
+#[derive(Debug)]
+pub struct Configured {
+    /// The value.
+    pub value: Message,
+    /// Digests of what is configured.
+    pub accepted: Vec<TokenDigest>,
+}
+
+/// What is computed from the token.
+#[derive(Debug)]
+pub struct Computation {
+    /// How.
+    pub function: Function,
+    /// From what text.
+    pub of: Template,
+    /// How the result is written.
+    pub encoding: Encoding,
+}
+
+/// How something is computed from the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// The MAC of the check's scheme, under the first secret that is valid.
+    Mac,
+    /// A plain hash.
+    Hash(HashAlgorithm),
+}
+
+impl Handshake {
+    /// Whether it can be told from the head alone.
+    #[must_use]
+    pub fn is_in_head(&self) -> bool {
+        let reads_body = self.when.iter().any(|condition| condition.value.needs_body())
+            || self.require.iter().any(|configured| configured.value.needs_body())
+            || self.token.as_ref().is_some_and(|token| token.at.needs_body());
+        let confirms = matches!(self.action, Action::Confirm(_));
+        matches!(self.proof, ProofRule::Unsigned) && self.only.is_none() && !reads_body && !confirms
+    }
+
+    /// Whether strangers can make one.
+    #[must_use]
+    pub fn is_unsigned(&self) -> bool {
+        matches!(self.proof, ProofRule::Unsigned)
+    }
+
+    /// The denial for a handshake whose configured values do not agree.
+    pub(super) fn mismatch() -> Denial {
+        Denial::HandshakeMismatch
+    }
+}

@@ -1,0 +1,3 @@
+//! What the command alone needs: a verifier only reads.
+
+mod json;

@@ -1,0 +1,249 @@
+//! One check: a scheme and its secrets, and the verification of one request against them.
+
+use std::rc::Rc;
+
+use crate::verify::denial::Denial;
+use crate::verify::expression::message::Message;
+use crate::verify::expression::{Expression, Facts};
+use crate::verify::identity::{Found, Identity, IdentityBasis, Unidentified};
+use crate::verify::key::keyring::{Keyring, Secrets};
+use crate::verify::key::secret::Key;
+use crate::verify::primitives::timestamp::UnixTime;
+use crate::verify::request::{HeadersRead, HeldBody, Request, Rereading};
+use crate::verify::scheme::{Begun, Context, Head, Pending, Scheme};
+
+/// The longest event id that is passed on, in bytes. Known ones are UUIDs and the like.
+const MAX_EVENT_ID: usize = 256;
+
+/// A scheme and the secrets that may verify it.
+#[derive(Debug)]
+pub struct Check {
+    scheme: Scheme,
+    when: Option<Condition>,
+    keyring: Keyring,
+    basis: IdentityBasis,
+    headers_read: HeadersRead,
+}
+
+/// When a dialect applies, if that does not depend on the presence of its proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// When the value is there.
+    Present(Expression),
+    /// When both are equal.
+    Equal(Message, Message),
+}
+
+/// A check that verified. Only a check makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    secret_id: Rc<str>,
+    list: Rc<str>,
+    events_of: Rc<str>,
+    event_id: Option<Vec<u8>>,
+    identity: Option<Identity>,
+}
+
+impl Match {
+    /// The operator's name of the secret that matched.
+    #[must_use]
+    pub fn secret_id(&self) -> &str {
+        &self.secret_id
+    }
+
+    /// The same, as a shared string.
+    #[must_use]
+    pub fn shared_secret_id(&self) -> Rc<str> {
+        Rc::clone(&self.secret_id)
+    }
+
+    /// The name by which the request chose its list of secrets; empty if there is only one list.
+    #[must_use]
+    pub fn list(&self) -> &str {
+        &self.list
+    }
+
+    /// The list under whose name the event is remembered: [`list`](Self::list), or another one with the same secret.
+    #[must_use]
+    pub fn events_of(&self) -> &str {
+        &self.events_of
+    }
+
+    /// The event's identity, if the check [identifies](super::Requirement::remember) events.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// How much heap memory it holds, in bytes.
+    pub(super) fn held_bytes(&self) -> usize {
+        let identity = match &self.identity {
+            Some(Identity::Id(id)) => id.capacity(),
+            Some(Identity::Digest(_)) | None => 0,
+        };
+        self.event_id.as_ref().map_or(0, Vec::capacity).saturating_add(identity)
+    }
+
+    /// The event's id, if the signature covers it.
+    #[must_use]
+    pub fn event_id(&self) -> Option<&[u8]> {
+        self.event_id.as_deref()
+    }
+}
+
+/// The state of a check after the headers.
+pub(super) enum Progress {
+    /// It matched; the headers were enough.
+    Matched(Match),
+    /// It waits for the body.
+    Running(Running),
+}
+
+/// A check that waits for the body.
+pub(super) struct Running {
+    /// The position of the list of secrets.
+    list: usize,
+    /// The list as it was when the request began.
+    secrets: Rc<Secrets>,
+    /// The denial that the head already decides, whatever the body is.
+    denied: Option<Denial>,
+    pending: Pending,
+}
+
+impl Check {
+    /// A check of `scheme` against `keyring`, whose keys were made by that scheme.
+    #[must_use]
+    pub fn new(scheme: Scheme, when: Option<Condition>, keyring: Keyring) -> Self {
+        let headers_read = scheme.headers_read();
+        Self { scheme, when, keyring, basis: IdentityBasis::Nothing, headers_read }
+    }
+
+    /// How an event can be identified, if it can.
+    pub(super) fn identity_basis(&self, id: Option<&Expression>, alone: bool) -> Result<IdentityBasis, Unidentified> {
+        self.scheme.identity_basis(id, alone)
+    }
+
+    /// Identifies events from now on.
+    pub(super) fn remember(&mut self, id: Option<&Expression>, alone: bool) -> Result<(), Unidentified> {
+        self.basis = self.scheme.identity_basis(id, alone)?;
+        if let Some(id) = id {
+            self.scheme.set_event_id(id);
+        }
+        self.headers_read = self.scheme.headers_read();
+        Ok(())
+    }
+
+    /// The scheme.
+    #[must_use]
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// The secrets.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// The MAC of a handshake's `text` under the first secret of a list that is valid at `now`, which the sender then
+    /// compares with its own. It is sent to a caller that may be a stranger, so `text` must be one that no event can be.
+    ///
+    /// # Errors
+    /// [`Denial::SecretInactive`] if no secret is valid, or the scheme is not one with a MAC.
+    pub(crate) fn mac(&self, list: usize, text: &[u8], now: UnixTime) -> Result<Vec<u8>, Denial> {
+        let secrets = self.keyring.list(list)?;
+        let mut valid = secrets.all().iter().filter(|secret| secret.validity.contains(now));
+        match valid.next().map(|secret| &secret.key) {
+            Some(Key::Mac(key)) => {
+                let mut mac = key.begin();
+                mac.update(text);
+                Ok(mac.tag())
+            }
+            _ => Err(Denial::SecretInactive),
+        }
+    }
+
+    /// Whether the request is in this dialect.
+    pub(super) fn applies_to(&self, request: Request<'_>) -> bool {
+        let Some(condition) = &self.when else { return self.scheme.is_presented(request) };
+        let entries = self.scheme.entries(request);
+        let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
+        let facts = Facts { request: Some(request), entries: &entries, ..Facts::default() };
+        match condition {
+            Condition::Present(value) => value.value(&facts).is_ok(),
+            Condition::Equal(left, right) => {
+                matches!((left.render(&facts), right.render(&facts)), (Ok(left), Ok(right)) if left == right)
+            }
+        }
+    }
+
+    /// Reads everything that the check needs from the headers.
+    pub(super) fn begin(&self, request: Request<'_>, now: UnixTime, rereading: Rereading) -> Result<Progress, Denial> {
+        // If the name has no list, or its list has no valid secret, the request is checked against another list: it
+        // takes as long and is refused for the same faults, so that neither the answer nor its timing reveals which
+        // names exist. A match in that list verifies nothing.
+        let (list, denied) = match self.keyring.select_active(request, now) {
+            Ok(list) => (list, None),
+            Err(denial) => (self.keyring.fallback(now), Some(denial)),
+        };
+        let secrets = self.keyring.list(list)?;
+        let head = Head { request, headers_read: &self.headers_read, rereading };
+        match (self.scheme.begin(head, self.context(&secrets, now)), denied) {
+            (Ok(Begun::Pending(pending)), denied) => Ok(Progress::Running(Running { list, secrets, denied, pending })),
+            (Ok(Begun::Found(found)), None) => self.matched(list, &secrets, found).map(Progress::Matched),
+            (Ok(Begun::Found(_)), Some(denied)) => Err(denied),
+            (Err(denial), Some(denied)) if denial.is_lack_of_proof() => Err(denied),
+            (Err(denial), _) => Err(denial),
+        }
+    }
+
+    fn context<'a>(&self, secrets: &'a Secrets, now: UnixTime) -> Context<'a> {
+        Context { secrets, now, basis: self.basis }
+    }
+
+    fn matched(&self, list: usize, secrets: &Secrets, found: Found) -> Result<Match, Denial> {
+        let Found { position, event_id, identity } = found;
+        let id = event_id.clone().filter(|id| !id.is_empty()).map(Identity::Id);
+        let identity = match self.basis {
+            IdentityBasis::Nothing => None,
+            IdentityBasis::Id => id,
+            IdentityBasis::Tag | IdentityBasis::Content => id.filter(|_| self.scheme.id_is_protected()).or(identity),
+        };
+        // The id becomes a header: anything but a plain word is dropped, even if it is signed.
+        let event_id =
+            event_id.filter(|id| (1..=MAX_EVENT_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic));
+        secrets.matched(position);
+        let secret = secrets.all().get(position).ok_or(Denial::HostFailure)?;
+        let name = self.keyring.name(list);
+        let events_of = secret.events_of.clone().unwrap_or_else(|| Rc::clone(&name));
+        Ok(Match { secret_id: Rc::clone(&secret.id), list: name, events_of, event_id, identity })
+    }
+
+    /// Decides, once the whole body was fed to [`Running::update`].
+    pub(super) fn finish(&self, running: Running, body: &dyn HeldBody, now: UnixTime) -> Result<Match, Denial> {
+        let Running { list, secrets, denied, pending } = running;
+        match (self.scheme.finish(pending, body, self.context(&secrets, now)), denied) {
+            (Ok(found), None) => self.matched(list, &secrets, found),
+            (Err(denial), Some(denied)) if denial.is_lack_of_proof() => Err(denied),
+            (Err(denial), _) => Err(denial),
+            (Ok(_), Some(denied)) => Err(denied),
+        }
+    }
+}
+
+impl Running {
+    /// Why it will be refused whatever the body is, if that is already known.
+    pub(super) fn denial(&self) -> Option<Denial> {
+        self.denied
+    }
+
+    /// How much heap memory it holds, in bytes.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.pending.held_bytes()
+    }
+
+    /// Feeds more of the body.
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.pending.update(bytes);
+    }
+}

@@ -1,0 +1,8 @@
+//! Keys: configured by the operator, prepared for their algorithm, and chosen by a name in the request.
+//!
+//! Depends on `primitives` and `request`: it has no notion of expressions or schemes.
+
+pub mod algorithm;
+pub mod key_form;
+pub mod keyring;
+pub mod secret;

@@ -1,0 +1,73 @@
+//! A head with a valid signature, while the body is compared with its digests.
+
+use crate::verify::denial::Denial;
+use crate::verify::identity::Found;
+use crate::verify::key::algorithm::SignatureAlgorithm;
+use crate::verify::key::secret::Key;
+use crate::verify::primitives::mac::Hasher;
+use crate::verify::scheme::kind::{AwaitsBody, Context};
+
+/// A head with a valid signature, whose digests of the body are not checked yet.
+pub struct SignedHead<T> {
+    /// What matched.
+    pub found: Found,
+    /// The claim, without the bytes that were signed.
+    pub claim: T,
+    /// The running digests of the body, for those that the head has.
+    pub sha256: Option<Hasher>,
+    /// As [`sha256`](Self::sha256).
+    pub sha512: Option<Hasher>,
+    /// Whether any of the body has arrived.
+    pub has_body: bool,
+}
+
+impl<T> AwaitsBody for Box<SignedHead<T>> {
+    fn update(&mut self, bytes: &[u8]) {
+        let SignedHead { sha256, sha512, has_body, .. } = &mut **self;
+        *has_body |= !bytes.is_empty();
+        sha256.iter_mut().chain(sha512).for_each(|hasher| hasher.update(bytes));
+    }
+
+    fn held_bytes(&self) -> usize {
+        size_of::<SignedHead<T>>().saturating_add(self.found.event_id.as_ref().map_or(0, Vec::capacity))
+    }
+}
+
+/// A digest of the body; zeros if the head has none to compare it with.
+///
+/// # Errors
+/// [`Denial::HostFailure`] if its length is another.
+pub fn digest<const N: usize>(hasher: Option<Hasher>) -> Result<[u8; N], Denial> {
+    match hasher {
+        Some(hasher) => hasher.finish().try_into().map_err(|_| Denial::HostFailure),
+        None => Ok([0; N]),
+    }
+}
+
+/// The position of the secret under which `signature` is one of `base`.
+///
+/// # Errors
+/// [`Denial::SignatureMismatch`], or [`Denial::SecretInactive`].
+pub fn matching(
+    context: Context<'_>,
+    algorithm: SignatureAlgorithm,
+    base: &[u8],
+    signature: &[u8],
+) -> Result<usize, Denial> {
+    let candidates = [signature.to_vec()];
+    let verifies = |key: &Key| match (algorithm, key) {
+        (SignatureAlgorithm::Hmac(_), Key::Mac(key)) => {
+            let mut mac = key.begin();
+            mac.update(base);
+            mac.matches_any(&candidates)
+        }
+        (SignatureAlgorithm::Public(algorithm), Key::Public(key)) => {
+            let content = algorithm.hash().map_or_else(|| base.to_vec(), |hash| hash.digest(base));
+            key.verifies(algorithm, &content, signature)
+        }
+        _ => false,
+    };
+    let active = context.secrets.active(context.now)?;
+    let found = active.into_iter().find(|(_, secret)| verifies(&secret.key));
+    found.map(|(position, _)| position).ok_or(Denial::SignatureMismatch)
+}

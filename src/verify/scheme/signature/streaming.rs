@@ -1,0 +1,234 @@
+//! Content that is the body with text around it: the body streams through the hash and is never stored.
+
+use crate::verify::bytes::inflate::{Coding, Inflater};
+use crate::verify::denial::Denial;
+use crate::verify::expression::Facts;
+use crate::verify::expression::message::Frame;
+use crate::verify::identity::{Found, Identity, IdentityBasis};
+use crate::verify::key::algorithm::SignatureAlgorithm;
+use crate::verify::key::secret::{Key, Secret};
+use crate::verify::primitives::mac::{HashAlgorithm, Hasher, Mac};
+use crate::verify::primitives::timestamp::Timestamp;
+use crate::verify::request::{HeldBody, MAX_KEPT, Rereading};
+use crate::verify::scheme::kind::{AwaitsBody, Context, Head};
+use crate::verify::scheme::signature::definition::SignatureScheme;
+use crate::verify::scheme::signature::reading::{Reading, tag_identity};
+
+/// Everything that the body is fed to.
+pub struct Streaming {
+    /// How the body is compressed, if its text is signed.
+    coding: Option<Coding>,
+    /// Decompresses it. Created at the first byte, so that a head alone does not cost its memory.
+    inflater: Option<Inflater>,
+    attempts: Vec<Attempt>,
+    event_id: Option<Vec<u8>>,
+    basis: IdentityBasis,
+}
+
+/// One reading of the request, while the body arrives.
+struct Attempt {
+    frame: Frame,
+    candidates: Vec<Vec<u8>>,
+    timestamp: Option<Timestamp>,
+    /// The secrets that are tried while the body streams.
+    running: Vec<RunningMac>,
+    /// For public keys, which all sign the same digest.
+    digest: Option<Hasher>,
+    /// What identifies the content.
+    content: Option<Hasher>,
+}
+
+/// A running MAC under one secret.
+struct RunningMac {
+    /// The secret's position.
+    position: usize,
+    mac: Mac,
+}
+
+/// A reading whose other secrets are tried if the body is read again.
+struct Untried {
+    frame: Frame,
+    candidates: Vec<Vec<u8>>,
+    timestamp: Option<Timestamp>,
+    identity: Option<Identity>,
+    macs: Vec<RunningMac>,
+}
+
+impl SignatureScheme {
+    /// Reads everything needed from the head.
+    pub(super) fn begin_streaming(&self, head: Head<'_>, context: Context<'_>) -> Result<Streaming, Denial> {
+        let facts = Facts { request: Some(head.request), ..Facts::default() };
+        let active = context.secrets.active(context.now)?;
+        let tried_at_once = match head.rereading {
+            Rereading::Possible => 1,
+            Rereading::Impossible => usize::MAX,
+        };
+        let digest = match self.algorithm {
+            SignatureAlgorithm::Public(algorithm) => algorithm.hash(),
+            SignatureAlgorithm::Hmac(_) | SignatureAlgorithm::Hash(_) => None,
+        };
+        let event_id = self.covered_event_id(&facts);
+        let attempts = self.readings(&facts, |Reading { facts, message, candidates, timestamp }| {
+            let frame = message.frame(&facts)?;
+            let running = match digest {
+                Some(_) => Vec::new(),
+                None => {
+                    let mut running = Vec::with_capacity(tried_at_once.min(active.len()));
+                    let tried = active.iter().take(tried_at_once);
+                    running.extend(tried.filter_map(|(at, secret)| RunningMac::start(*at, secret, &frame)));
+                    running
+                }
+            };
+            let started = |algorithm| {
+                let mut hasher = Hasher::new(algorithm);
+                hasher.update(&frame.before);
+                hasher
+            };
+            let digest = digest.map(started);
+            let content = (context.basis == IdentityBasis::Content).then(|| started(HashAlgorithm::Sha256));
+            Ok(Attempt { frame, candidates, timestamp, running, digest, content })
+        })?;
+        let coding = if self.is_signed_decoded { head.request.content_coding()? } else { None };
+        let streaming = Streaming { coding, inflater: None, attempts, event_id, basis: context.basis };
+        if streaming.framed_bytes() > MAX_KEPT { Err(Denial::TooManyHeaders) } else { Ok(streaming) }
+    }
+
+    /// Decides, once the whole body was fed to `streaming`.
+    pub(super) fn finish_streaming(
+        &self,
+        streaming: Streaming,
+        body: &dyn HeldBody,
+        context: Context<'_>,
+    ) -> Result<Found, Denial> {
+        let Streaming { coding, inflater, attempts, event_id, basis } = streaming;
+        // Without an inflater there was no body, and an empty text is complete.
+        inflater.map_or(Ok(()), Inflater::finish)?;
+        let mut worst = Denial::SignatureMismatch;
+        let mut untried = Vec::new();
+        for attempt in attempts {
+            let Attempt { frame, candidates, timestamp, running, digest, content } = attempt;
+            let identity = match content {
+                Some(mut content) => {
+                    content.update(&frame.after);
+                    Some(Identity::of_digest(&content.finish())?)
+                }
+                None => tag_identity(basis, &candidates)?,
+            };
+            let found = match digest {
+                Some(mut digest) => {
+                    digest.update(&frame.after);
+                    self.public_match(&digest.finish(), &candidates, context)?
+                }
+                None => {
+                    let tried: Vec<usize> = running.iter().map(|running| running.position).collect();
+                    let found = first_match(running, &frame, &candidates);
+                    if found.is_none() {
+                        let others = context.secrets.active(context.now)?.into_iter();
+                        let others = others.filter(|(at, _)| !tried.contains(at));
+                        let macs = others.filter_map(|(at, secret)| RunningMac::start(at, secret, &frame)).collect();
+                        untried.push(Untried { frame, candidates, timestamp, identity: identity.clone(), macs });
+                    }
+                    found
+                }
+            };
+            match self.fresh(found, timestamp, context.now) {
+                Ok(Some(position)) => return Ok(Found { position, event_id, identity }),
+                Ok(None) => {}
+                Err(denial) => worst = worst.max(denial),
+            }
+        }
+        if untried.iter().any(|reading| !reading.macs.is_empty()) {
+            let mut feed = |bytes: &[u8]| {
+                untried.iter_mut().flat_map(|reading| &mut reading.macs).for_each(|running| running.mac.update(bytes));
+            };
+            // Decompression succeeded the first time.
+            match coding.map(Inflater::new) {
+                Some(mut inflater) => body.replay(&mut |bytes| inflater.update(bytes, &mut feed))?,
+                None => body.replay(&mut feed)?,
+            }
+        }
+        for Untried { frame, candidates, timestamp, identity, macs } in untried {
+            match self.fresh(first_match(macs, &frame, &candidates), timestamp, context.now) {
+                Ok(Some(position)) => return Ok(Found { position, event_id, identity }),
+                Ok(None) => {}
+                Err(denial) => worst = worst.max(denial),
+            }
+        }
+        Err(worst)
+    }
+}
+
+impl Streaming {
+    /// How much of the head is signed around the body, in bytes. Each reading of the request has its own.
+    fn framed_bytes(&self) -> usize {
+        let framed = |attempt: &Attempt| attempt.frame.before.len().saturating_add(attempt.frame.after.len());
+        self.attempts.iter().map(framed).fold(0, usize::saturating_add)
+    }
+
+    /// How much memory what is kept of the head takes, in bytes.
+    fn kept_bytes(&self) -> usize {
+        let kept = |attempt: &Attempt| {
+            let framed = attempt.frame.before.capacity().saturating_add(attempt.frame.after.capacity());
+            let candidates = attempt.candidates.iter().map(|tag| tag.capacity().saturating_add(size_of::<Vec<u8>>()));
+            candidates.fold(framed, usize::saturating_add)
+        };
+        let id = self.event_id.as_ref().map_or(0, Vec::capacity);
+        self.attempts.iter().map(kept).fold(id, usize::saturating_add)
+    }
+}
+
+impl AwaitsBody for Streaming {
+    fn update(&mut self, bytes: &[u8]) {
+        let Self { coding, inflater, attempts, .. } = self;
+        match coding {
+            Some(_) if bytes.is_empty() => {}
+            Some(coding) => {
+                let inflater = inflater.get_or_insert_with(|| Inflater::new(*coding));
+                inflater.update(bytes, &mut |text| feed(attempts, text));
+            }
+            None => feed(attempts, bytes),
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        let codes = self.attempts.iter().map(|attempt| attempt.running.capacity());
+        let codes = codes.fold(0, usize::saturating_add).saturating_mul(size_of::<RunningMac>());
+        let attempts = self.attempts.capacity().saturating_mul(size_of::<Attempt>());
+        let inflater = self.inflater.as_ref().map_or(0, Inflater::held_bytes);
+        self.kept_bytes().saturating_add(codes).saturating_add(attempts).saturating_add(inflater)
+    }
+}
+
+impl RunningMac {
+    /// A MAC under `secret` over what precedes the body.
+    fn start(position: usize, secret: &Secret, frame: &Frame) -> Option<Self> {
+        match &secret.key {
+            Key::Mac(key) => {
+                let mut mac = key.begin();
+                mac.update(&frame.before);
+                Some(Self { position, mac })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Feeds more of what is signed.
+fn feed(attempts: &mut [Attempt], bytes: &[u8]) {
+    for attempt in attempts {
+        attempt.running.iter_mut().for_each(|running| running.mac.update(bytes));
+        if let Some(digest) = &mut attempt.digest {
+            digest.update(bytes);
+        }
+        if let Some(content) = &mut attempt.content {
+            content.update(bytes);
+        }
+    }
+}
+
+fn first_match(macs: Vec<RunningMac>, frame: &Frame, candidates: &[Vec<u8>]) -> Option<usize> {
+    macs.into_iter().find_map(|RunningMac { position, mut mac }| {
+        mac.update(&frame.after);
+        mac.matches_any(candidates).then_some(position)
+    })
+}

@@ -1,0 +1,149 @@
+//! Metrics, and how many host calls they cost.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use hookwarden::filter::Exchange;
+use hookwarden::guard::pool::Pool;
+use hookwarden::report::{self, HashedBytes, Meter, Metric, SourceCounters};
+use hookwarden::step::{Record, Step, Tally};
+use hookwarden::verify::Request;
+use hookwarden::verify::primitives::timestamp::UnixTime;
+use serde_json::json;
+
+use crate::delivery::Buffer;
+use crate::guards::memory::Shared;
+use crate::support::{NOW, Sent, active, context, policy, provider, source, sources};
+
+const SECRET: &str = "a-secret-of-sixteen-or-more";
+
+/// A host that counts.
+#[derive(Default)]
+struct Host {
+    /// In the order of their definition: number 1 is the first.
+    defined: RefCell<Vec<(Metric, String)>>,
+    values: RefCell<BTreeMap<String, i64>>,
+}
+
+impl Host {
+    fn value(&self, name: &str) -> Option<i64> {
+        self.values.borrow().get(name).copied()
+    }
+
+    fn definitions(&self) -> usize {
+        self.defined.borrow().len()
+    }
+}
+
+impl Meter for Host {
+    fn define(&self, metric: Metric, name: &str) -> u32 {
+        self.defined.borrow_mut().push((metric, name.to_owned()));
+        u32::try_from(self.definitions()).expect("few metrics")
+    }
+
+    fn add(&self, id: u32, by: i64) {
+        let defined = self.defined.borrow();
+        let (_, name) = &defined[usize::try_from(id).expect("an index") - 1];
+        *self.values.borrow_mut().entry(name.clone()).or_default() += by;
+    }
+
+    fn set(&self, name: &str, value: u64) {
+        self.values.borrow_mut().insert(name.to_owned(), i64::try_from(value).expect("few"));
+    }
+}
+
+/// Sends these requests to two sources of one proxy, and counts each as the adapter does.
+fn count(requests: &[Sent], host: &Host) -> Vec<Record> {
+    let policy = active(
+        policy(&sources(&[
+            source("one", "/one", provider("github", &[SECRET])),
+            source("two", "/two", provider("github", &[SECRET])),
+        ])),
+        &Shared::default(),
+    );
+    let count = |sent: &Sent| {
+        let mut exchange = Exchange::new(Rc::clone(&policy), Pool::default());
+        let mut step = exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now));
+        if step == Step::Hold {
+            let body = Buffer { bytes: &sent.body, len: sent.body.len() };
+            step = exchange.on_body(&body, true, &context(sent.now));
+        }
+        let record = match step {
+            Step::Deny(record) => record,
+            Step::Continue(passage) => passage.into_parts().1.expect("a verdict"),
+            other => panic!("{other:?}"),
+        };
+        exchange.counters().count_record(&record, host);
+        record
+    };
+    requests.iter().map(count).collect()
+}
+
+#[test]
+fn a_metric_is_defined_only_once() {
+    let host = Host::default();
+    let requests = [("/one", SECRET), ("/one", "another secret"), ("/two", SECRET), ("/elsewhere", SECRET)];
+    let requests = requests.map(|(path, secret)| Sent::github(path, secret, "body"));
+    count(&requests.iter().cycle().take(20).cloned().collect::<Vec<_>>(), &host);
+    for name in [
+        "source.one.requests.passed",
+        "source.one.matches.1",
+        "source.one.requests.denied",
+        "source.one.denials.signature_mismatch",
+        "source.two.requests.passed",
+        "source.two.matches.1",
+        "source._none.requests.denied",
+        "source._none.denials.unmatched",
+    ] {
+        assert_eq!(host.value(&format!("hookwarden.{name}")), Some(5), "{name}");
+    }
+    assert_eq!(host.definitions(), 8);
+}
+
+#[test]
+fn hashed_bytes_are_counted_periodically_and_once() {
+    let (host, hashed) = (Host::default(), HashedBytes::default());
+    hashed.count(&host);
+    assert_eq!(host.definitions(), 0, "nothing was hashed");
+    for record in count(&["four", "seven.."].map(|body| Sent::github("/one", SECRET, body)), &host) {
+        hashed.add(record.hashed);
+    }
+    assert_eq!(host.value(report::BYTES_HASHED), None);
+    hashed.count(&host);
+    hashed.count(&host);
+    assert_eq!(host.value(report::BYTES_HASHED), Some(11));
+}
+
+#[test]
+fn memory_is_a_gauge_and_the_rest_are_counters() {
+    let policy = policy(&sources(&[source("two", "/two", provider("github", &[SECRET]))]));
+    let (host, counters) = (Host::default(), SourceCounters::of(Rc::clone(&policy.sources[0])));
+    let claimed = Tally { remembered: 1, dropped: 2, ..Tally::default() };
+    let given_back = Tally { remembered: -1, given_back: 1, ..Tally::default() };
+    for tally in [&claimed, &claimed, &given_back] {
+        counters.count_tally(tally, &host);
+    }
+    let expected =
+        [("remembered", Metric::Gauge, 1), ("dropped", Metric::Counter, 4), ("given_back", Metric::Counter, 1)];
+    for (name, metric, value) in expected {
+        let name = format!("hookwarden.source.two.replay.{name}");
+        assert_eq!(host.value(&name), Some(value), "{name}");
+        assert!(host.defined.borrow().contains(&(metric, name.clone())), "{name}");
+    }
+    assert_eq!(host.definitions(), 3);
+}
+
+#[test]
+fn a_secret_counts_as_expiring_in_its_last_week() {
+    let secrets = json!([
+        { "value": SECRET },
+        { "value": "a-second-secret-of-sixteen", "not_after": "2023-11-21T22:13:20Z" },
+    ]);
+    let policy = policy(&sources(&[source("one", "/one", json!({ "provider": "github", "secrets": secrets }))]));
+    let week = 7 * 86_400;
+    let end = NOW + week;
+    for (now, expected) in [(end - week, 0), (end - week + 1, 1), (end, 1), (end + week, 1)] {
+        assert_eq!(report::secrets_expiring(&policy, UnixTime::from_secs(now)), expected, "{now}");
+    }
+}

@@ -1,0 +1,109 @@
+//! A replay store that responds as the test says, and records its calls.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::harness::server::{Incoming, Server};
+
+/// What the store does with a call.
+pub enum Response {
+    /// These bytes are sent, and the connection stays open.
+    Bytes(Vec<u8>),
+    /// These bytes are sent, and the connection is closed.
+    BytesThenClose(Vec<u8>),
+    /// Nothing is sent, and the connection stays open.
+    Hang,
+}
+
+/// The head of a request to the store.
+#[derive(Clone, Debug)]
+pub struct Call(String);
+
+impl Call {
+    pub fn target(&self) -> &str {
+        self.0.split(' ').nth(1).expect("a request line")
+    }
+
+    pub fn method(&self) -> &str {
+        self.0.split(' ').next().expect("a request line")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.0.lines().skip(1).filter_map(|line| line.split_once(": "));
+        lines.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The 200 that Webdis would answer: `json` as the argument of the callback that the call names.
+    pub fn webdis(&self, json: &str) -> Response {
+        let callback = self.target().split_once("?jsonp=").expect("a callback").1;
+        Response::Bytes(answer("200 OK", &format!("{callback}({json});\n")))
+    }
+}
+
+type Responder = dyn Fn(&Call) -> Response + Send + Sync;
+
+pub struct FakeStore {
+    pub address: SocketAddr,
+    shared: Arc<Shared>,
+    server: Server,
+}
+
+struct Shared {
+    respond: Mutex<Arc<Responder>>,
+    calls: Mutex<Vec<Call>>,
+}
+
+impl FakeStore {
+    pub fn start(respond: impl Fn(&Call) -> Response + Send + Sync + 'static) -> Self {
+        let shared = Arc::new(Shared { respond: Mutex::new(Arc::new(respond)), calls: Mutex::default() });
+        let server = Server::start({
+            let shared = Arc::clone(&shared);
+            move |incoming| serve(incoming, &shared)
+        });
+        Self { address: server.address, shared, server }
+    }
+
+    /// Replaces the response to all further calls.
+    pub fn respond_with(&self, respond: impl Fn(&Call) -> Response + Send + Sync + 'static) {
+        *self.shared.respond.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(respond);
+    }
+
+    /// The calls since this was last read.
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for FakeStore {
+    fn drop(&mut self) {
+        self.server.stop();
+    }
+}
+
+/// A complete HTTP response.
+pub fn answer(status: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+fn serve(mut incoming: Incoming<'_>, shared: &Shared) {
+    let mut pending: Vec<u8> = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Some(read) = incoming.read(&mut chunk) {
+        pending.extend_from_slice(read);
+        while let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head: Vec<u8> = pending.drain(..end + 4).collect();
+            let call = Call(String::from_utf8(head).expect("the head is text"));
+            shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
+            let respond = Arc::clone(&shared.respond.lock().unwrap_or_else(PoisonError::into_inner));
+            let (bytes, closes) = match respond(&call) {
+                Response::Bytes(bytes) => (bytes, false),
+                Response::BytesThenClose(bytes) => (bytes, true),
+                Response::Hang => (Vec::new(), false),
+            };
+            if incoming.stream.write_all(&bytes).is_err() || closes {
+                return;
+            }
+        }
+    }
+}
