@@ -172,12 +172,14 @@ impl Corpus {
             // If the request ends with its headers, a missing declared body is noticed earlier, so the denial may be
             // another one, but whether it passes must not change.
             if sent.body.is_empty() {
-                assert_eq!(
-                    send(Ending::Headers).passed(),
-                    verdict.passed(),
-                    "another verdict without a body: {}",
-                    describe()
-                );
+                let ended_by_headers = send(Ending::Headers).passed();
+                // A body that ends before its declared length is broken framing, which the host refuses. A check that
+                // needs no body has let the headers pass before that end; with the headers, the end is known.
+                if declares_a_body(&sent) {
+                    assert!(!ended_by_headers, "passes without its declared body: {}", describe());
+                } else {
+                    assert_eq!(ended_by_headers, verdict.passed(), "another verdict without a body: {}", describe());
+                }
             }
         }
         if keys == Keys::Senders
@@ -499,6 +501,13 @@ fn edit(bytes: &mut Vec<u8>, kind: u8, input: &mut Input<'_>) {
         }
         _ => bytes.truncate(at),
     }
+}
+
+/// Whether a `Content-Length` says that a body follows. One that is not a number never passes, whatever the ending.
+fn declares_a_body(sent: &Sent) -> bool {
+    sent.headers.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("content-length") && value.iter().any(|byte| (b'1'..=b'9').contains(byte))
+    })
 }
 
 fn show(sent: &Sent) -> String {

@@ -58,23 +58,35 @@ fn required(proxy: &Proxy, valid: &Sent, least: usize) -> Vec<Vec<u8>> {
         }
         let from = if name == ":path" { value.iter().position(|byte| *byte == b'?').unwrap_or(value.len()) } else { 0 };
         for token in tokens(value, from, least) {
-            let mut changed = valid.clone();
-            corrupt(&mut changed.headers[at].1, token);
-            if !passes(proxy, &changed) {
+            if is_required(proxy, valid, token, |sent| &mut sent.headers[at].1) {
                 required.push(stable_part(value, token));
             }
         }
     }
     for token in tokens(&valid.body, 0, least).into_iter().take(24) {
-        let mut changed = valid.clone();
-        corrupt(&mut changed.body, token);
-        if !passes(proxy, &changed) {
+        if is_required(proxy, valid, token, |sent| &mut sent.body) {
             required.push(stable_part(&valid.body, token));
         }
     }
     required.sort();
     required.dedup();
     required
+}
+
+/// Whether the request fails wherever the token is corrupted. If it fails at some places only, a part of the token is not
+/// read, and may change.
+fn is_required(
+    proxy: &Proxy,
+    valid: &Sent,
+    (start, end): (usize, usize),
+    text_of: impl Fn(&mut Sent) -> &mut Vec<u8>,
+) -> bool {
+    let starts = [start, start + (end - start) / 2, end - (end - start).div_ceil(4)];
+    starts.into_iter().all(|from| {
+        let mut changed = valid.clone();
+        corrupt(text_of(&mut changed), (start, end), from);
+        !passes(proxy, &changed)
+    })
 }
 
 /// The text of a request for searches: in lower case, both encoded and without percent-encoding and JSON escapes.
@@ -127,7 +139,7 @@ pub fn altered_secrets(secret: &str) -> Vec<String> {
 }
 
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+/=_-.".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"+/_-.".contains(&byte)
 }
 
 fn tokens(text: &[u8], from: usize, least: usize) -> Vec<(usize, usize)> {
@@ -144,9 +156,9 @@ fn tokens(text: &[u8], from: usize, least: usize) -> Vec<(usize, usize)> {
     found
 }
 
-fn corrupt(text: &mut [u8], (start, end): (usize, usize)) {
-    let middle = start + (end - start) / 2;
-    let place = (middle..end).chain(start..middle).find(|at| text[*at].is_ascii_alphanumeric());
+/// Changes the first letter or digit of a token from `from` on.
+fn corrupt(text: &mut [u8], (start, end): (usize, usize), from: usize) {
+    let place = (from..end).chain(start..from).find(|at| text[*at].is_ascii_alphanumeric());
     let Some(byte) = place.and_then(|at| text.get_mut(at)) else { return };
     *byte = match *byte {
         b'9' => b'0',
