@@ -23,7 +23,7 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 ENVOY_READY := .venv/envoy-$(ENVOY_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy redis wasm module reproducible oci dist run test test-envoy test-compose images bench fuzz fuzz-seeds mutants soak lint doc clean
+.PHONY: help setup envoy redis wasm module reproducible oci dist run test test-envoy test-host test-compose images bench fuzz fuzz-seeds mutants soak lint doc clean
 
 help: ## Lists the targets
 	@echo 'New here? `make run` shows hookwarden at work, README.md sets up a first source, CONTRIBUTING.md explains the rest.'
@@ -57,6 +57,9 @@ test: envoy redis module ## Runs all tests, including those with the real Envoy
 
 test-envoy: envoy redis module ## Runs only the tests that use Envoy
 	$(CARGO) test --locked --test envoy
+
+test-host: module ## Runs the module in a second engine, wasmtime; installs the compiler that it needs (minutes the first time)
+	cd tests/host && CARGO_TARGET_DIR='$(abspath $(or $(CARGO_TARGET_DIR),target))' $(CARGO) test --locked
 
 test-compose: module ## Runs the compose set-up in Docker and tests it from outside
 	@scripts/test-compose
