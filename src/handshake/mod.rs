@@ -16,8 +16,9 @@ mod exchange;
 mod rule;
 mod token;
 
+pub use crate::verify::bytes::challenge::{Alphabet, ChallengeForm};
 pub use answer::{AnswerRule, ContentType, Piece, Response, Template};
 pub use confirmation::{Confirmation, ConfirmationRule};
 pub use exchange::{Begun, Decision, Handshakes, MAX_PROBE_BODY, Probe};
 pub use rule::{Action, Computation, Condition, Configured, Function, Handshake, ProofRule};
-pub use token::{Alphabet, MAX_TOKEN, TokenRule};
+pub use token::{MAX_TOKEN, TokenRule};

@@ -2,7 +2,8 @@
 
 use super::answer::{AnswerRule, Template};
 use super::confirmation::ConfirmationRule;
-use super::token::TokenRule;
+use super::token::{MAX_TOKEN, TokenRule};
+use crate::verify::bytes::challenge::ChallengeForm;
 use crate::verify::bytes::encoding::Encoding;
 use crate::verify::expression::message::Message;
 use crate::verify::primitives::mac::HashAlgorithm;
@@ -111,6 +112,16 @@ impl Handshake {
     #[must_use]
     pub fn is_unsigned(&self) -> bool {
         matches!(self.proof, ProofRule::Unsigned)
+    }
+
+    /// The form of the texts of which it gives away MACs; `None` if it makes none.
+    #[must_use]
+    pub fn challenge_form(&self) -> Option<ChallengeForm> {
+        let computation = self.computation.as_ref().filter(|computation| computation.function == Function::Mac)?;
+        let token = self.token.as_ref()?;
+        let (alphabet, min, max) = (token.alphabet, token.min, token.max.min(MAX_TOKEN));
+        let prefix = computation.of.before_token()?;
+        alphabet.is_safe_to_sign().then_some(ChallengeForm { prefix, alphabet, min, max })
     }
 
     /// The denial for a handshake whose configured values do not agree.

@@ -119,7 +119,7 @@ impl<'a> HandshakeOption<'a> {
             return;
         }
         for (name, path, _) in &self.values {
-            if !self.used.borrow().contains(name) && !self.forwards {
+            if !self.used.borrow().contains(name) {
                 findings.problem_of(Kind::SchemeValue, path, "is not a value that this sender's handshake uses");
             }
         }
