@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::policy::Source;
 use super::problem::{Findings, Path};
+use super::secret;
 use crate::handshake::{ChallengeForm, ProofRule};
 use crate::verify::check::Check;
 use crate::verify::key::secret::KeyMark;
@@ -42,7 +43,9 @@ pub(super) fn check(sources: &[(Path, Rc<Source>)], findings: &mut Findings) {
     }
 }
 
-/// The marks of all keys of a check.
+/// The marks of all keys of a check that are visible.
 fn marks(check: &Check) -> Vec<KeyMark> {
-    check.keyring().all().flat_map(|secret| secret.key.marks()).collect()
+    let unseen = secret::unseen_key(check.scheme()).map_or_else(Vec::new, |key| key.marks());
+    let marks = check.keyring().all().flat_map(|secret| secret.key.marks());
+    marks.filter(|mark| !unseen.contains(mark)).collect()
 }

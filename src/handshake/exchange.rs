@@ -155,6 +155,11 @@ impl Handshake {
         requirement: &Requirement,
         now: UnixTime,
     ) -> Option<Decision> {
+        // Which method a request has, and most of its head, is not signed: an event with a changed head is no handshake.
+        let is_signed = matches!(self.proof, ProofRule::Signed);
+        if is_signed && !self.reads_body() && !content.body().is_empty() {
+            return None;
+        }
         let is_proved = match (&self.proof, candidate.proof.take()) {
             (ProofRule::Unsigned, _) => true,
             // Of several senders, the one that signed it is the one whose handshake it may be.

@@ -101,11 +101,23 @@ impl Handshake {
     /// Whether it can be told from the head alone.
     #[must_use]
     pub fn is_in_head(&self) -> bool {
-        let reads_body = self.when.iter().any(|condition| condition.value.needs_body())
-            || self.require.iter().any(|configured| configured.value.needs_body())
-            || self.token.as_ref().is_some_and(|token| token.at.needs_body());
         let confirms = matches!(self.action, Action::Confirm(_));
-        matches!(self.proof, ProofRule::Unsigned) && self.only.is_none() && !reads_body && !confirms
+        self.is_unsigned() && !self.reads_body() && !confirms
+    }
+
+    /// Whether anything in the body distinguishes it.
+    pub(super) fn reads_body(&self) -> bool {
+        self.only.is_some()
+            || self.when.iter().any(|condition| condition.value.needs_body())
+            || self.require.iter().any(|configured| configured.value.needs_body())
+            || self.token.as_ref().is_some_and(|token| token.at.needs_body())
+    }
+
+    /// Whether nothing but its method distinguishes it from an event, and its proof does not either.
+    #[must_use]
+    pub fn is_whole_method(&self) -> bool {
+        let has_own_key = matches!(self.proof, ProofRule::PublicKey(_));
+        self.when.is_empty() && self.only.is_none() && self.token.is_none() && self.require.is_empty() && !has_own_key
     }
 
     /// Whether strangers can make one.

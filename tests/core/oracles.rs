@@ -326,3 +326,72 @@ fn a_long_body_is_kept_for_no_handshake() {
     };
     assert_eq!(held(json!(true)), held(json!(false)));
 }
+
+#[test]
+fn an_event_with_another_method_is_no_handshake() {
+    // Airship signs neither the method nor the path: an event that was seen can be sent again with GET.
+    let airship = with(source("ua", "/hooks/ua", provider("airship", &[SECRET])), "replay", json!({ "window": "1h" }));
+    let body = r#"{"event":1}"#;
+    let tag = hex::encode(hmac_sha256(SECRET.as_bytes(), format!("{}:{body}", support::NOW).as_bytes()));
+    let send = |proxy: &Proxy, method: &str, body: &str, tag: &str| {
+        let sent = Sent::new(method, "hooks.example.com", "/hooks/ua")
+            .header("X-UA-Signature", tag)
+            .header("X-UA-Timestamp", support::NOW.to_string())
+            .body(body);
+        proxy.send(&sent).1
+    };
+    for handshake in [json!("forward"), json!(true)] {
+        let proxy = Proxy::new(with(airship.clone(), "handshake", handshake.clone()));
+        assert!(matches!(send(&proxy, "POST", body, &tag), Step::Continue(_)));
+        match send(&proxy, "GET", body, &tag) {
+            Step::Deny(record) => assert_eq!(record.denial().map(hookwarden::verify::Denial::code), Some("duplicate")),
+            other => panic!("{handshake}: the event arrives twice: {other:?}"),
+        }
+        let probe = hex::encode(hmac_sha256(SECRET.as_bytes(), format!("{}:", support::NOW).as_bytes()));
+        let step = send(&proxy, "GET", "", &probe);
+        assert!(matches!(step, Step::Continue(_) | Step::Answer(_)), "{step:?}");
+    }
+}
+
+#[test]
+fn a_handshake_is_distinguished_from_events() {
+    let mut own = answering("{body}", "{token}");
+    let rule = |proof: &str| json!({ "method": ["GET", "POST"], "proof": proof, "answer": { "status": 200 } });
+    for proof in ["none", "first"] {
+        own["verify"]["handshake"] = rule(proof);
+        assert!(problems(&sources(&[own.clone()])).contains("every POST"), "{proof}");
+    }
+    own["verify"]["handshake"]["when"] = json!([["{header:X-Ping}", "1"]]);
+    assert_eq!(problems(&sources(&[own.clone()])), "");
+    own["verify"]["handshake"] = json!({ "method": "GET", "proof": "none", "answer": { "status": 200 } });
+    let warnings = |source: &Value| {
+        let loaded = try_load(sources(std::slice::from_ref(source)).to_string().as_bytes())
+            .unwrap_or_else(|said| panic!("{said:?}"));
+        loaded.warnings.iter().map(ToString::to_string).filter(|said| said.contains("handshake")).count()
+    };
+    assert_eq!(warnings(&own), 0);
+    assert_eq!(warnings(&with(own.clone(), "methods", json!(["POST"]))), 0);
+    assert_eq!(warnings(&with(own, "methods", json!(["GET", "POST"]))), 1);
+}
+
+#[test]
+fn a_value_of_a_handshake_is_no_placeholder() {
+    for value in ["${META_VERIFY_TOKEN}", "env:META_VERIFY_TOKEN", "changeme", "<token>"] {
+        for option in [json!({ "verify_token": value }), json!({ "verify_token": ["our-verify-token", value] })] {
+            let meta = with(source("meta", "/hooks/meta", provider("meta", &[SECRET])), "handshake", option);
+            assert!(problems(&sources(&[meta])).contains("placeholder"), "{value}");
+        }
+    }
+}
+
+#[test]
+fn secrets_that_are_not_visible_are_not_taken_for_one() {
+    let secret = |name: &str| json!([{ "env": name }]);
+    let check = |provider: &str, name: &str| json!({ "provider": provider, "secrets": secret(name) });
+    let x = with(source("x", "/hooks/x", check("x-twitter", "ONE")), "handshake", json!(true));
+    let config = sources(&[x, source("gh", "/hooks/gh", check("github", "TWO"))]).to_string();
+    let unseen = hookwarden::config::load(config.as_bytes(), &|_| Some(hookwarden::config::UNSEEN.to_owned()));
+    assert!(unseen.is_ok());
+    let same = hookwarden::config::load(config.as_bytes(), &|_| Some("one-secret-for-everything".to_owned()));
+    assert!(same.is_err());
+}

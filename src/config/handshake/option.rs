@@ -144,7 +144,7 @@ fn read_values(node: &Node<'_>, environment: Environment<'_>, findings: &mut Fin
 fn read_value(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Option<String>> {
     let text = match node.json {
         Json::Object(_) => secret::read_value(node, environment, findings)?,
-        _ => Some(node.text(findings)?.to_owned()),
+        _ => Some(secret::read_plain_value(node, findings)?),
     };
     if text.as_ref().is_some_and(String::is_empty) {
         return findings.refuse_of(

@@ -126,6 +126,8 @@ fn read_one(
         }
         (Some(node), Some(_)) => return findings.refuse(&node.path, "cannot be combined with \"answer\""),
     };
+    let require = require?;
+    let has_requirement = !require.is_empty();
     let handshake = Handshake {
         methods: methods?,
         proof,
@@ -133,12 +135,21 @@ fn read_one(
         only: only?,
         token,
         // The upstream checks what is not configured here.
-        require: require?.into_iter().flatten().collect(),
+        require: require.into_iter().flatten().collect(),
         refusal: refusal?,
         computation,
         action,
         check: (0, 0),
     };
+    if handshake.is_whole_method() && !has_requirement && handshake.methods.iter().any(|method| method == "POST") {
+        return findings.refuse(
+            &path,
+            (
+                "takes every POST request for a handshake, so that no event arrives",
+                "add \"when\", \"only\" or \"token\"",
+            ),
+        );
+    }
     let makes_mac = matches!(&handshake.computation, Some(Computation { function: Function::Mac, .. }));
     if makes_mac && handshake.challenge_form().is_none() {
         return findings.refuse(
