@@ -101,7 +101,7 @@ impl Watch {
         now: UnixTime,
     ) -> Result<Conclusion, Denial> {
         if let Some(probe) = self.probe
-            && let Some(body) = read(body, len)
+            && let Some(body) = read(body, len)?
             && let Some(decision) =
                 source.config().handshakes.finish(probe, &body, verified.as_ref().ok(), requirement, now)
         {
@@ -115,13 +115,13 @@ impl Watch {
 }
 
 /// The whole body, unless it is longer than that of any handshake.
-fn read(body: &dyn HeldBody, len: usize) -> Option<Vec<u8>> {
+fn read(body: &dyn HeldBody, len: usize) -> Result<Option<Vec<u8>>, Denial> {
     if len > MAX_PROBE_BODY {
-        return None;
+        return Ok(None);
     }
     let mut whole = Vec::with_capacity(len);
-    body.replay(&mut |bytes| whole.extend_from_slice(bytes)).ok()?;
-    Some(whole)
+    body.replay(&mut |bytes| whole.extend_from_slice(bytes))?;
+    Ok(Some(whole))
 }
 
 impl Recognised {

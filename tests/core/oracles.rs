@@ -1,9 +1,10 @@
 //! What a stranger gets out of a handshake: nothing that verifies, and nothing of his that looks verified.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use hookwarden::config::Policy;
-use hookwarden::filter::Exchange;
+use hookwarden::filter::{BodyBuffer, Exchange};
 use hookwarden::guard::pool::Pool;
 use hookwarden::step::Step;
 use hookwarden::verify::Request;
@@ -394,4 +395,37 @@ fn secrets_that_are_not_visible_are_not_taken_for_one() {
     assert!(unseen.is_ok());
     let same = hookwarden::config::load(config.as_bytes(), &|_| Some("one-secret-for-everything".to_owned()));
     assert!(same.is_err());
+}
+
+/// A host that reads its buffer once, and fails from then on.
+struct Once<'a>(&'a [u8], Cell<bool>);
+
+impl BodyBuffer for Once<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn read(&self, start: usize, len: usize) -> Option<Vec<u8>> {
+        let end = start.saturating_add(len).min(self.0.len());
+        if self.1.replace(true) { None } else { self.0.get(start..end).map(<[u8]>::to_vec) }
+    }
+}
+
+#[test]
+fn a_handshake_that_cannot_be_read_is_not_forwarded_as_an_event() {
+    let policy = loaded(with(source("slack", "/hooks/slack", provider("slack", &[SECRET])), "handshake", json!(true)));
+    let body = br#"{"type":"url_verification","challenge":"abcdefgh"}"#;
+    let signed = [format!("v0:{}:", support::NOW).as_bytes(), body].concat();
+    let sent = Sent::post("/hooks/slack")
+        .header("X-Slack-Request-Timestamp", support::NOW.to_string())
+        .header("X-Slack-Signature", format!("v0={}", hex::encode(hmac_sha256(SECRET.as_bytes(), &signed))))
+        .body(body);
+    assert_eq!(answered(&policy, &sent), "abcdefgh");
+    let context = context(sent.now);
+    let mut exchange = begin(policy);
+    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context), Step::Hold);
+    match exchange.on_body(&Once(body, Cell::new(false)), true, &context) {
+        Step::Deny(record) => assert_eq!(record.denial().map(hookwarden::verify::Denial::code), Some("host_failure")),
+        other => panic!("{other:?}"),
+    }
 }
