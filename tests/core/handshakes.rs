@@ -67,7 +67,7 @@ fn case(provider: &str, vector: &Value) -> Case {
 }
 
 /// What a request comes to: `verified`, the code of a denial, or the response.
-fn outcome(policy: &Rc<Policy>, sent: &Sent, is_cut: bool) -> Value {
+pub fn outcome(policy: &Rc<Policy>, sent: &Sent, is_cut: bool) -> Value {
     let context = context(sent.now);
     let mut exchange = begin(Rc::clone(policy));
     let mut step = exchange.on_headers(Request::new(&sent.headers), sent.body.is_empty() && !is_cut, &context);
