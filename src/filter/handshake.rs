@@ -151,6 +151,10 @@ impl Recognised {
             return Edits::default();
         }
         let mut edits = edits(self.source.config(), self.verified.as_ref(), self.forged);
+        if self.verified.is_none() {
+            // The identity headers tell the upstream that a request was verified.
+            edits.set.clear();
+        }
         edits.set.push(step::handshake_mark());
         edits
     }
