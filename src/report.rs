@@ -78,6 +78,7 @@ pub fn reply(refusal: impl Into<Refusal>, source: Option<&Source>) -> Reply {
         Denial::BodyTimeout => 408,
         Denial::SourceDisabled
         | Denial::SourceClosed
+        | Denial::SecretUnavailable
         | Denial::HoldUnsupported
         | Denial::HostFailure
         | Denial::MemoryExhausted

@@ -20,7 +20,7 @@ impl Fetchers {
     /// # Errors
     /// [`NotWritten`], if the host refuses shared memory.
     pub fn open(places: &Places, memory: &dyn Memory) -> Result<Self, NotWritten> {
-        let fetchers = places.all().iter().map(|place| Fetcher::open(Rc::clone(place), memory).map(RefCell::new));
+        let fetchers = places.all().iter().map(|(place, _)| Fetcher::open(Rc::clone(place), memory).map(RefCell::new));
         fetchers.collect::<Result<_, _>>().map(Self)
     }
 
