@@ -71,6 +71,12 @@ impl Fetchers {
         self.0.get(number).is_some_and(|fetcher| fetcher.borrow_mut().is_early_coming(now, memory))
     }
 
+    /// How many attempts for a place have failed since the last success.
+    #[must_use]
+    pub fn failures(&self, number: usize) -> u64 {
+        self.0.get(number).map_or(0, |fetcher| fetcher.borrow().failures())
+    }
+
     /// What this VM has to log, with the number of each place.
     pub fn notices(&self, now: UnixTime, memory: &dyn Memory) -> Vec<(usize, Notice)> {
         let notices = self.0.iter().map(|fetcher| fetcher.borrow_mut().notice(now, memory));

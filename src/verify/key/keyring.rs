@@ -214,11 +214,11 @@ impl Keyring {
         let mut has_changed = false;
         for entry in &list.entries {
             let Entry::Live(live) = entry else { continue };
-            let was_there = live.found().is_ok();
+            let (was_there, is_first) = (live.found().is_ok(), !live.was_read());
             if live.refresh(values, prepare) {
                 has_changed = true;
                 let (id, list) = (Rc::clone(&live.id), self.name(position));
-                report(LiveChange { id, list, fault: live.found().err(), was_there });
+                report(LiveChange { id, list, fault: live.found().err(), was_there, is_first });
             }
         }
         if has_changed {

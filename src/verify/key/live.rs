@@ -96,6 +96,8 @@ pub struct LiveChange {
     pub fault: Option<LiveFault>,
     /// Whether it was there before.
     pub was_there: bool,
+    /// Whether it was never read before.
+    pub is_first: bool,
 }
 
 /// Makes the key of a scheme out of a text.
@@ -111,6 +113,11 @@ impl LiveSecret {
     /// What it is at the moment.
     pub(super) fn found(&self) -> Result<Rc<Secret>, LiveFault> {
         self.kept.borrow().found.clone().unwrap_or(Err(LiveFault::NoDocument))
+    }
+
+    /// Whether it was read before.
+    pub(super) fn was_read(&self) -> bool {
+        self.kept.borrow().found.is_some()
     }
 
     /// Reads it again. Returns whether it has changed.
