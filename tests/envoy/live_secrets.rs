@@ -498,7 +498,7 @@ fn every_use_of_a_secret_may_be_live() {
         let data = json!({"current": FIRST, "previous": SECOND, "basic": "user:password-of-the-test"});
         Response::Bytes(answer("200 OK", &json!({"data": {"data": data}}).to_string()))
     };
-    let Some(Vaulted { proxy, .. }) = Vaulted::start_with(plugin, respond, |setup| setup) else { return };
+    let Some(Vaulted { vault: _vault, proxy }) = Vaulted::start_with(plugin, respond, |setup| setup) else { return };
     wait_for_status(&proxy, || github(FIRST), 200);
     let body = b"{\"event\":1}";
     let sign = |path: &str, secret: &str| senders::github(path, secret, body);
