@@ -50,8 +50,11 @@ pub fn with_secrets(text: Vec<u8>, given: &[String]) -> Result<Vec<u8>, Failure>
 /// The live secrets of a configuration.
 fn collect<'a>(value: &'a mut Value, places: &mut Vec<&'a mut Map<String, Value>>) {
     let is_live = value.get("filter_state").is_some() || value.pointer("/http/cluster").is_some();
+    if is_live {
+        places.extend(value.as_object_mut());
+        return;
+    }
     match value {
-        Value::Object(members) if is_live => places.push(members),
         Value::Object(members) => members.values_mut().for_each(|member| collect(member, places)),
         Value::Array(list) => list.iter_mut().for_each(|element| collect(element, places)),
         _ => {}
