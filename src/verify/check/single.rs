@@ -245,7 +245,7 @@ impl Check {
         secrets.matched(position);
         let secret = secrets.all().get(position).ok_or(Denial::HostFailure)?;
         let name = self.keyring.name(list);
-        let events_of = secret.events_of.clone().unwrap_or_else(|| Rc::clone(&name));
+        let events_of = secrets.events_of(position).unwrap_or_else(|| Rc::clone(&name));
         Ok(Match { secret_id: Rc::clone(&secret.id), list: name, events_of, event_id, identity })
     }
 

@@ -59,6 +59,8 @@ pub struct LiveSecret {
 #[derive(Debug, Default)]
 struct Kept {
     read: Read,
+    /// The text, to see whether another secret has the same.
+    text: Option<SecretText>,
     found: Option<Result<Rc<Secret>, LiveFault>>,
 }
 
@@ -144,12 +146,19 @@ impl LiveSecret {
             },
         };
         drop(kept);
+        let kept_text = text.as_ref().ok().map(|text| SecretText::new(text));
         let found = text.and_then(|text| self.prepare(&text, prepare)).map(|key| {
             let (id, events_of) = (Rc::clone(&self.id), self.events_of.clone());
             Rc::new(Secret { id, key, validity: self.validity, events_of })
         });
-        self.kept.replace(Kept { read, found: Some(found) });
+        self.kept.replace(Kept { read, text: kept_text, found: Some(found) });
         true
+    }
+
+    /// Whether both are there and have the same text.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        let (own, other) = (self.kept.borrow(), other.kept.borrow());
+        matches!((&own.text, &other.text), (Some(own), Some(other)) if own.bytes() == other.bytes())
     }
 
     /// Whether it would be there if this were its document.
