@@ -13,7 +13,7 @@
 //! 5. **Address.** The client address, as the host reports it, is in an allowed network ([`guard::address`]).
 //! 6. **Flood.** The address has not sent too many requests that failed verification ([`guard::flood`]). Checked again
 //!    before more of a body is hashed.
-//! 7. **Verification.** All checks of the source must pass; any of a check's secrets or public keys may match
+//! 7. **Verification.** Live secrets are read again ([`verify::key::live`], [`live`]). All checks of the source must pass; any of a check's secrets or public keys may match
 //!    ([`verify`]). How a sender signs is data, in `providers/` or in the configuration ([`verify::scheme`]).
 //! 8. **Freshness.** A signed timestamp lies within the tolerance, in both directions ([`verify::primitives::timestamp`]).
 //! 9. **Rate limit.** The source's rate limit is not exhausted; only verified requests count ([`guard::budget`]).
@@ -34,6 +34,7 @@
 //! | `private_key` | private keys, which only the command uses; native only |
 //! | [`guard`] | what is not authentication |
 //! | [`handshake`] | how a sender checks an endpoint, and what it is answered |
+//! | [`live`] | what changes while the filter runs, fetched through the host's clusters |
 //! | [`config`] | reads the plugin's JSON into a valid [`config::Policy`] |
 //! | [`step`] | what the adapter has to do next, as plain data |
 //! | [`report`] | the response, log line and metrics of a decision |
@@ -58,6 +59,7 @@ pub mod config;
 pub mod filter;
 pub mod guard;
 pub mod handshake;
+pub mod live;
 #[cfg(not(target_family = "wasm"))]
 pub mod private_key;
 pub mod report;

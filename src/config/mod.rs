@@ -10,6 +10,7 @@ mod check;
 pub mod dialects;
 mod guards;
 mod handshake;
+mod live;
 pub mod nearest;
 pub mod policy;
 pub mod problem;
@@ -17,14 +18,17 @@ pub mod providers;
 mod reader;
 mod scheme;
 mod secret;
+mod service;
 mod source;
 mod weakness;
 mod with;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::guard::route::{Routes, Taken};
+use crate::live::place::Places;
 use crate::verify::bytes::json::Json;
 pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
 use problem::{Diagnosis, Findings, Kind, Path, Problem};
@@ -100,8 +104,9 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         None => Some(DEFAULT_MAX_HELD_BYTES),
     };
     let hold = body_hold.unwrap_or(BodyHold::Filter);
+    let places = RefCell::new(Places::default());
     let sources =
-        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, findings));
+        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, &places, findings));
     members.finish(findings);
     let (routes, sources) = sources?;
     Some(Policy {
@@ -111,6 +116,7 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         max_held_bytes: usize::try_from(max_held_bytes?).ok()?,
         routes,
         sources,
+        places: places.into_inner(),
     })
 }
 
@@ -118,6 +124,7 @@ fn read_sources(
     node: &Node<'_>,
     body_hold: BodyHold,
     environment: Environment<'_>,
+    places: &RefCell<Places>,
     findings: &mut Findings,
 ) -> Option<(Routes, Vec<Rc<Source>>)> {
     let list = node.list(findings)?;
@@ -135,7 +142,7 @@ fn read_sources(
                 ("is the name of an earlier source", "each needs its own"),
             );
         }
-        let Some((pattern, source)) = source::read(node, body_hold, environment, findings) else {
+        let Some((pattern, source)) = source::read(node, body_hold, environment, places, findings) else {
             complete = false;
             continue;
         };

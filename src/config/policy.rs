@@ -11,6 +11,7 @@ use crate::guard::route::Routes;
 use crate::guard::shape::ShapeRule;
 use crate::guard::transport::TransportRule;
 use crate::handshake::{Handshakes, Response};
+use crate::live::place::Places;
 use crate::verify::Requirement;
 
 /// The whole configuration.
@@ -28,6 +29,8 @@ pub struct Policy {
     pub routes: Routes,
     /// The sources.
     pub sources: Vec<Rc<Source>>,
+    /// What is fetched while the filter runs, by number.
+    pub places: Places,
 }
 
 /// What holds the headers of a request until its body is verified.

@@ -55,7 +55,7 @@ struct Candidate {
     token: Vec<u8>,
     fault: Option<Denial>,
     /// The position of the list of secrets that the request names.
-    list: Option<usize>,
+    list: Result<usize, Denial>,
     /// The verification under a key that everybody knows.
     proof: Option<Proof>,
 }
@@ -138,9 +138,14 @@ impl Handshake {
             return None;
         }
         let facts = Facts { request: Some(request), ..Facts::default() };
-        let mut candidate = Candidate { position, token: Vec::new(), fault: None, list: None, proof: None };
+        let mut candidate =
+            Candidate { position, token: Vec::new(), fault: None, list: Err(Denial::SecretInactive), proof: None };
         candidate.read(self, false, &facts)?;
-        candidate.list = self.check(requirement).and_then(|check| check.keyring().select_active(request, now).ok());
+        candidate.list = match self.check(requirement).map(|check| check.keyring().select_active(request, now)) {
+            Some(Ok(list)) => Ok(list),
+            Some(Err(Denial::SecretUnavailable)) => Err(Denial::SecretUnavailable),
+            _ => Err(Denial::SecretInactive),
+        };
         if let ProofRule::PublicKey(requirement) = &self.proof {
             candidate.proof = Some(requirement.begin(request, now, Rereading::Possible));
         }
@@ -257,7 +262,7 @@ impl Computation {
         let bytes = match self.function {
             Function::Hash(algorithm) => algorithm.digest(&text),
             Function::Mac => {
-                let (check, list) = check.zip(candidate.list).ok_or(Denial::SecretInactive)?;
+                let (check, list) = (check.ok_or(Denial::SecretInactive)?, candidate.list?);
                 check.mac(list, &text, now)?
             }
         };
