@@ -142,7 +142,8 @@ impl Handshake {
             return None;
         }
         let facts = Facts { request: Some(request), ..Facts::default() };
-        let mut candidate = Candidate { position, token: Vec::new(), fault: None, list: Err(Denial::SecretInactive), proof: None };
+        let mut candidate =
+            Candidate { position, token: Vec::new(), fault: None, list: Err(Denial::SecretInactive), proof: None };
         candidate.read(self, false, &facts)?;
         candidate.list = match self.check(requirement).map(|check| check.keyring().select_active(request, now)) {
             Some(Ok(list)) => Ok(list),

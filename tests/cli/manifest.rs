@@ -98,7 +98,8 @@ fn live_secrets_come_from_files_that_envoy_watches() {
     let checked = hookwarden(&["check", "--deny-warnings", "-"], &ran.out);
     assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
     let fetched = r#"{"cluster": "vault", "path": "/v1/secret/data/slack", "pointer": "/data/data/current"}"#;
-    let configuration = PLAIN.replace(r#"[{ "env": "SLACK_SIGNING_SECRET" }]"#, &format!(r#"[{{ "http": {fetched} }}]"#));
+    let configuration =
+        PLAIN.replace(r#"[{ "env": "SLACK_SIGNING_SECRET" }]"#, &format!(r#"[{{ "http": {fetched} }}]"#));
     let ran = manifest("envoy", &configuration, &[]);
     assert!(ran.out.contains("- name: vault\n"), "{}", ran.out);
     let checked = hookwarden(&["check", "--deny-warnings", "-"], &ran.out);
