@@ -130,7 +130,7 @@ impl LiveSecret {
         let kept = self.kept.borrow();
         let (read, text) = match &self.origin {
             Origin::FilterState(key) => {
-                let text = values.filter_state(key).filter(|text| !text.is_empty() && text != NOTHING);
+                let text = values.filter_state(key).filter(|text| !text.is_empty());
                 match (&kept.read, text) {
                     (Read::Text(known), Some(text)) if known.bytes() == text => return false,
                     (_, Some(text)) => (Read::Text(SecretText::new(&text)), Ok(text)),
@@ -171,6 +171,9 @@ impl LiveSecret {
     }
 
     fn prepare(&self, text: &[u8], prepare: Prepare<'_>) -> Result<Key, LiveFault> {
+        if text == NOTHING {
+            return Err(LiveFault::Absent);
+        }
         let text = std::str::from_utf8(text).map_err(|_| LiveFault::NotText)?;
         self.rule.check(text).map_err(LiveFault::Text)?;
         prepare(text, &self.rule)
