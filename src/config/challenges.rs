@@ -11,11 +11,20 @@ use super::problem::{Findings, Path};
 use super::secret;
 use crate::handshake::{ChallengeForm, ProofRule};
 use crate::verify::check::Check;
+use crate::verify::key::live::Origin;
 use crate::verify::key::secret::KeyMark;
+
+/// What two checks with the same secret have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Mark {
+    Key(KeyMark),
+    /// The key of a live secret is not known here, but where it comes from is.
+    Live(Origin),
+}
 
 /// Reports every check whose secret another one answers challenges with, and that does not refuse them itself.
 pub(super) fn check(sources: &[(Path, Rc<Source>)], findings: &mut Findings) {
-    let mut answering: BTreeMap<KeyMark, (&Path, Vec<ChallengeForm>)> = BTreeMap::new();
+    let mut answering: BTreeMap<Mark, (&Path, Vec<ChallengeForm>)> = BTreeMap::new();
     for (path, source) in sources {
         let by_strangers = |proof: &ProofRule| !matches!(proof, ProofRule::Signed);
         for handshake in source.handshakes.0.iter().filter(|handshake| by_strangers(&handshake.proof)) {
@@ -43,9 +52,10 @@ pub(super) fn check(sources: &[(Path, Rc<Source>)], findings: &mut Findings) {
     }
 }
 
-/// The marks of all keys of a check that are visible.
-fn marks(check: &Check) -> Vec<KeyMark> {
+/// The marks of all keys of a check that are visible, and of its live secrets.
+fn marks(check: &Check) -> Vec<Mark> {
     let unseen = secret::unseen_key(check.scheme()).map_or_else(Vec::new, |key| key.marks());
     let marks = check.keyring().all().flat_map(|secret| secret.key.marks());
-    marks.filter(|mark| !unseen.contains(mark)).collect()
+    let live = check.keyring().live().map(|(_, live)| Mark::Live(live.origin.clone()));
+    marks.filter(|mark| !unseen.contains(mark)).map(Mark::Key).chain(live).collect()
 }

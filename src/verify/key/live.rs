@@ -22,7 +22,7 @@ pub trait LiveValues {
 }
 
 /// Where the text of one live secret comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// The request's filter state, under this key.
     FilterState(Rc<str>),
@@ -31,7 +31,7 @@ pub enum Origin {
 }
 
 /// The part of a document that is the secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// All of it.
     Whole,
