@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hookwarden::verify::scheme::SchemeKind;
 use serde_json::{Value, json};
 
 const INDEX: &str = "docs/senders.md";
@@ -190,23 +191,27 @@ fn dialect_in_words(dialect: &Value) -> (String, String, bool) {
         (_, Value::String(at)) => format!("`{}`", at.replace('|', "\\|")),
         _ => String::new(),
     };
-    if let Some(credential) = dialect.get("credential") {
-        let how = credential.get("auth_scheme").and_then(Value::as_str).unwrap_or("token");
-        return (place(credential), how.to_owned(), false);
+    let kind = SchemeKind::of(|key| dialect.get(key).is_some());
+    let own = &dialect[kind.key()];
+    match kind {
+        SchemeKind::Credential => {
+            let how = own.get("auth_scheme").and_then(Value::as_str).unwrap_or("token");
+            (place(own), how.to_owned(), false)
+        }
+        SchemeKind::Jwt => {
+            let algorithms: Vec<_> =
+                own["algorithms"].as_array().expect("algorithms").iter().filter_map(Value::as_str).collect();
+            (place(own), format!("JWT {}", algorithms.join(", ")), own.get("timeless").is_none())
+        }
+        SchemeKind::MessageSignature => {
+            ("`Signature`".to_owned(), format!("RFC 9421 {}", text(own, "/algorithm")), true)
+        }
+        SchemeKind::HttpSignature => (place(own), format!("HTTP signature {}", text(own, "/algorithm")), true),
+        SchemeKind::Signature => {
+            let algorithm = format!("{} {}", text(dialect, "/algorithm"), text(dialect, "/signature/encoding"));
+            (place(own), algorithm, dialect.get("timestamp").is_some())
+        }
     }
-    if let Some(jwt) = dialect.get("jwt") {
-        let algorithms: Vec<_> =
-            jwt["algorithms"].as_array().expect("algorithms").iter().filter_map(Value::as_str).collect();
-        return (place(jwt), format!("JWT {}", algorithms.join(", ")), jwt.get("timeless").is_none());
-    }
-    if let Some(message) = dialect.get("message_signature") {
-        return ("`Signature`".to_owned(), format!("RFC 9421 {}", text(message, "/algorithm")), true);
-    }
-    if let Some(http) = dialect.get("http_signature") {
-        return (place(http), format!("HTTP signature {}", text(http, "/algorithm")), true);
-    }
-    let algorithm = format!("{} {}", text(dialect, "/algorithm"), text(dialect, "/signature/encoding"));
-    (place(&dialect["signature"]), algorithm, dialect.get("timestamp").is_some())
 }
 
 /// The page of a sender, below `docs/`.

@@ -1,5 +1,6 @@
 //! A scheme in words, from how it is written.
 
+use hookwarden::verify::scheme::SchemeKind;
 use serde_json::Value;
 
 /// How far a signed time may be off.
@@ -19,28 +20,25 @@ impl Window<'_> {
 
 /// One dialect: labels, and what to say of each.
 pub fn dialect(dialect: &Value, window: Window<'_>) -> Vec<(&'static str, String)> {
-    if let Some(credential) = dialect.get("credential") {
-        return with_when(dialect, of_credential(credential));
-    }
-    let mut lines = Vec::new();
-    if let Some(jwt) = dialect.get("jwt") {
-        lines = of_jwt(jwt, window);
-    } else if let Some(message) = dialect.get("message_signature") {
-        lines = of_message_signature(message, window);
-    } else if let Some(http) = dialect.get("http_signature") {
-        lines.push(("Proof", format!("HTTP signature (draft-cavage) in {}", place(http))));
-        lines.push(("Algorithm", algorithm(text(http, "/algorithm").unwrap_or_default())));
-        lines.push(("Signed", "method, path, host, date and a digest of the body".to_owned()));
-        lines.extend(key(http));
-        lines.push(("Time", format!("the header Date; {}", window.words(text(http, "/max_age")))));
-    } else {
-        lines.extend(of_signature(dialect, window));
-    }
+    let kind = kind(dialect);
+    let own = dialect.get(kind.key()).unwrap_or(&Value::Null);
+    let mut lines = match kind {
+        SchemeKind::Credential => of_credential(own),
+        SchemeKind::Jwt => of_jwt(own, window),
+        SchemeKind::MessageSignature => of_message_signature(own, window),
+        SchemeKind::HttpSignature => of_http_signature(own, window),
+        SchemeKind::Signature => of_signature(dialect, window),
+    };
     if let Some(id) = dialect.get("event_id") {
         let id = text(id, "/claim").map_or_else(|| place(id), |claim| format!("the claim {claim}"));
         lines.push(("Event id", id));
     }
     with_when(dialect, lines)
+}
+
+/// The kind of a scheme, from how it is written.
+pub fn kind(dialect: &Value) -> SchemeKind {
+    SchemeKind::of(|key| dialect.get(key).is_some())
 }
 
 fn with_when(dialect: &Value, mut lines: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
@@ -118,6 +116,17 @@ fn of_message_signature(message: &Value, window: Window<'_>) -> Vec<(&'static st
     }
     lines.extend(key(message));
     lines.push(("Time", format!("the parameter created; {}", window.words(text(message, "/max_age")))));
+    lines
+}
+
+fn of_http_signature(http: &Value, window: Window<'_>) -> Vec<(&'static str, String)> {
+    let mut lines = vec![
+        ("Proof", format!("HTTP signature (draft-cavage) in {}", place(http))),
+        ("Algorithm", algorithm(text(http, "/algorithm").unwrap_or_default())),
+        ("Signed", "method, path, host, date and a digest of the body".to_owned()),
+    ];
+    lines.extend(key(http));
+    lines.push(("Time", format!("the header Date; {}", window.words(text(http, "/max_age")))));
     lines
 }
 

@@ -45,7 +45,8 @@ pub(super) fn warn<'a>(
             let timeless = match scheme {
                 Scheme::Signature(scheme) => scheme.timestamp.is_none().then(|| no_time.clone()),
                 Scheme::Jwt(scheme) => scheme.timeless.then(|| no_token_time.clone()),
-                _ => None,
+                // What has no time of its own warns of it in `of_scheme`.
+                Scheme::Credential(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => None,
             };
             of_scheme(scheme).into_iter().chain(timeless)
         })

@@ -32,7 +32,7 @@ pub fn differences(dialect: &Dialect, head: &[HeaderLine], body: &[u8], now: Uni
     match &dialect.0 {
         Scheme::Signature(scheme) => candidates(scheme, &facts, &mut lines),
         Scheme::Credential(scheme) => credential(scheme, request, &mut lines),
-        _ => {}
+        Scheme::Jwt(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {}
     }
     if let Some(signed) = signed_time(dialect, head, body) {
         let (now, signed) = (now.as_millis(), signed.as_millis());

@@ -1,9 +1,10 @@
 //! How a sender signs, in words.
 
+use hookwarden::verify::scheme::SchemeKind;
 use hookwarden::verify::scheme::native::HeadPart;
 use serde_json::Value;
 
-use crate::cli::description::{list, text};
+use crate::cli::description::{kind, list, text};
 use crate::cli::registry::{Retries, RetryTime, Sender, ToleranceBy};
 
 /// The algorithms in short, for a table.
@@ -14,18 +15,16 @@ pub fn algorithms(sender: &Sender) -> String {
 }
 
 fn short(dialect: &Value) -> String {
-    if let Some(credential) = dialect.get("credential") {
-        return text(credential, "/auth_scheme").unwrap_or("token").to_lowercase();
+    let kind = kind(dialect);
+    let own = dialect.get(kind.key()).unwrap_or(&Value::Null);
+    let algorithm = |scheme| text(scheme, "/algorithm").unwrap_or_default();
+    match kind {
+        SchemeKind::Credential => text(own, "/auth_scheme").unwrap_or("token").to_lowercase(),
+        SchemeKind::Jwt => format!("jwt {}", list(own.get("algorithms"), " ")),
+        SchemeKind::MessageSignature => format!("rfc 9421 {}", algorithm(own)),
+        SchemeKind::HttpSignature => format!("http signature {}", algorithm(own)),
+        SchemeKind::Signature => algorithm(dialect).to_owned(),
     }
-    if let Some(jwt) = dialect.get("jwt") {
-        return format!("jwt {}", list(jwt.get("algorithms"), " "));
-    }
-    for (member, name) in [("message_signature", "rfc 9421"), ("http_signature", "http signature")] {
-        if let Some(scheme) = dialect.get(member) {
-            return format!("{name} {}", text(scheme, "/algorithm").unwrap_or_default());
-        }
-    }
-    text(dialect, "/algorithm").unwrap_or_default().to_owned()
 }
 
 /// Whether the body is verified.

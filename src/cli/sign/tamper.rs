@@ -43,11 +43,17 @@ impl Tamper {
 
     /// Whether a check of this scheme can be wrong in this way.
     pub fn fits(self, scheme: &Scheme) -> bool {
-        match (self, scheme) {
-            (Tamper::Timestamp, Scheme::Jwt(_)) => true,
-            (Tamper::Timestamp, scheme) => scheme.tolerance().is_some(),
-            (Tamper::Body, Scheme::Credential(_)) => false,
-            (Tamper::Body | Tamper::Signature | Tamper::Secret, _) => true,
+        let (covers_content, has_time) = match scheme {
+            Scheme::Credential(_) => (false, false),
+            Scheme::Jwt(_) => (true, true),
+            Scheme::Signature(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {
+                (true, scheme.tolerance().is_some())
+            }
+        };
+        match self {
+            Tamper::Body => covers_content,
+            Tamper::Timestamp => has_time,
+            Tamper::Signature | Tamper::Secret => true,
         }
     }
 

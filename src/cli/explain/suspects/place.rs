@@ -29,7 +29,7 @@ pub fn look(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>) {
                 signatures(search, scheme, scheme.reads_entries(), keys);
             }
             Scheme::Credential(own) => credential::look(search, &own.place, &own.form, keys),
-            _ => {}
+            Scheme::Jwt(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {}
         }
         if search.is_done() {
             return;
