@@ -93,6 +93,7 @@ fn neighbours(provider: &Provider, raw: &Value, valid: &Vector) -> Vec<Neighbour
     if valid.are_public_keys {
         let right = valid.secrets[0].clone();
         if let Some(other) = other_public_key(provider, valid) {
+            add(Must::Fail, "denies another key", &|vector| vector["keys"] = json!([other]));
             add(Must::Pass, "accepts the first of several keys", &|vector| vector["keys"] = json!([right, other]));
             add(Must::Pass, "accepts the last of several keys", &|vector| vector["keys"] = json!([other, right]));
         }

@@ -116,7 +116,9 @@ impl<'t> Plan<'t> {
                     });
                     Some(read.unwrap_or_default())
                 }
-                _ => None,
+                Scheme::Signature(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => None,
+                // To change one is to change the proof, not what it covers; no such check covers a body that it is in.
+                Scheme::Credential(_) | Scheme::Jwt(_) => None,
             })
             .flatten()
             .collect()
@@ -271,9 +273,12 @@ impl Step<'_> {
 /// The headers that hold the proof, its time and its id.
 fn headers(scheme: &Scheme) -> Vec<&str> {
     let mut headers = scheme.proof_headers();
-    if let Scheme::Signature(scheme) = scheme {
-        let timestamp = scheme.timestamp.iter().map(|rule| &rule.at);
-        headers.extend(timestamp.chain(&scheme.event_id).filter_map(Expression::as_header));
+    match scheme {
+        Scheme::Signature(scheme) => {
+            let timestamp = scheme.timestamp.iter().map(|rule| &rule.at);
+            headers.extend(timestamp.chain(&scheme.event_id).filter_map(Expression::as_header));
+        }
+        Scheme::Credential(_) | Scheme::Jwt(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {}
     }
     headers
 }
