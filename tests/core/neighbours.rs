@@ -286,7 +286,9 @@ fn has_named(provider: &Provider, case: &Value) -> bool {
 fn append(provider: &Provider, vectors: &[Value]) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("providers/{}.json", provider.name));
     let text = std::fs::read_to_string(&path).expect("the file is there");
-    let (before, behind) = text.rsplit_once("\n  ]").expect("the vectors are the last member");
+    let start = text.find("\n  \"vectors\": [").expect("the vectors are a member");
+    let end = text[start..].find("\n  ]").expect("they end") + start;
+    let (before, behind) = (&text[..end], &text[end + "\n  ]".len()..]);
     let written: Vec<_> = vectors.iter().map(written).collect();
     std::fs::write(&path, format!("{before},\n{}\n  ]{behind}", written.join(",\n"))).expect("it can be written");
 }

@@ -277,7 +277,10 @@ fn missing_neighbours(provider: &Provider) -> Vec<String> {
     demand(valid().next().is_some(), "is valid");
     let expects = |code: &str| all.iter().any(|vector| vector.expect == code);
     let dialects = provider.dialects();
-    let is_credential = dialects.iter().all(|dialect| dialect.get("credential").is_some());
+    let is_credential = dialects.iter().all(|dialect| match SchemeKind::of(|key| dialect.get(key).is_some()) {
+        SchemeKind::Credential => true,
+        SchemeKind::Signature | SchemeKind::Jwt | SchemeKind::MessageSignature | SchemeKind::HttpSignature => false,
+    });
     let family = if is_credential { "credential" } else { "signature" };
     let mismatch = format!("{family}_mismatch");
     for kind in ["missing", "mismatch"] {
