@@ -157,12 +157,12 @@ impl Passage {
         Self { edits, record: None }
     }
 
-    /// For what follows on a request that was already forwarded.
+    /// For the rest of a request whose beginning was already forwarded.
     pub(crate) fn after_release() -> Self {
         Self { edits: Edits::default(), record: None }
     }
 
-    /// Whether it is for a verified event.
+    /// Whether it releases a verified event.
     #[must_use]
     pub fn is_of_event(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.outcome == Outcome::Passed)

@@ -56,7 +56,7 @@ pub struct SecretEntry {
     pub path: Path,
     /// Its id; its place in the list, from 1, if it has none.
     pub id: String,
-    /// The variable that holds it; `None` if it stands in the configuration.
+    /// The variable that holds it; `None` if it is in the configuration.
     pub env: Option<String>,
     /// The text; `None` if the variable is not set.
     pub text: Option<String>,

@@ -66,12 +66,12 @@ fn of_credential(credential: &Value) -> Vec<(&'static str, String)> {
         (None, Some(prefix)) => format!("{place}: {prefix:?}, and the secret itself"),
         (None, None) => format!("{place}: the secret itself"),
     };
-    vec![("Proof", proof), ("Signed", "nothing: whoever sees one request can send any other".to_owned())]
+    vec![("Proof", proof), ("Signed", "nothing: anyone who sees one request can send any other".to_owned())]
 }
 
 fn of_jwt(jwt: &Value, window: Window<'_>) -> Vec<(&'static str, String)> {
     let at = text(jwt, "/at").unwrap_or_default();
-    let behind = text(jwt, "/prefix").map(|prefix| format!(", behind {prefix:?}")).unwrap_or_default();
+    let behind = text(jwt, "/prefix").map(|prefix| format!(", after {prefix:?}")).unwrap_or_default();
     let mut lines = vec![
         ("Proof", format!("a JSON Web Token in {}{behind}", expression(at))),
         ("Algorithm", list(jwt.get("algorithms"), ", ")),
@@ -144,7 +144,7 @@ fn of_signature(dialect: &Value, window: Window<'_>) -> Vec<(&'static str, Strin
     }
     if let Some(prefix) = text(&signature, "/prefix") {
         let may = if signature.get("optional_prefix").is_some() { ", which may be missing" } else { "" };
-        proof.push_str(&format!(", behind {prefix:?}{may}"));
+        proof.push_str(&format!(", after {prefix:?}{may}"));
     }
     let encoding = text(&signature, "/encoding").unwrap_or_default();
     let mut lines = vec![
@@ -178,7 +178,7 @@ fn of_signature(dialect: &Value, window: Window<'_>) -> Vec<(&'static str, Strin
     }
     if let Some(time) = dialect.get("timestamp") {
         let at = match text(time, "/entry") {
-            Some(entry) => format!("the entry behind {entry:?} of the same header"),
+            Some(entry) => format!("the entry after {entry:?} of the same header"),
             None => place(time),
         };
         let unit = in_unit(text(time, "/unit").unwrap_or_default());
@@ -231,7 +231,7 @@ fn expression(value: &str) -> String {
         Some(("json", path)) => format!("the body's {path}"),
         Some(("entry", prefix)) => match prefix.strip_prefix('@') {
             Some(number) => format!("entry {number} of the same header"),
-            None => format!("an entry behind {prefix:?}"),
+            None => format!("an entry after {prefix:?}"),
         },
         _ if root == "body" => "the body".to_owned(),
         _ => root.to_owned(),

@@ -127,7 +127,7 @@ pub struct Sample {
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: String,
-    /// Whether public keys prove it.
+    /// Whether it is verified with public keys.
     pub are_public_keys: bool,
     /// The check's `with`.
     pub with: BTreeMap<String, String>,

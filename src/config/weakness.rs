@@ -118,7 +118,7 @@ fn of_signature(scheme: &SignatureScheme) -> Vec<Weakness> {
         | SignatureAlgorithm::Public(PublicAlgorithm::RsaPkcs1Sha1 | PublicAlgorithm::EcdsaP256Sha1Der) => {
             weaknesses.push((
                 Kind::WeakAlgorithm,
-                "the algorithm rests on SHA-1 or MD5",
+                "the algorithm is based on SHA-1 or MD5",
                 "use the sender's stronger one if it has one",
             ));
         }

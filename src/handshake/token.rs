@@ -20,7 +20,7 @@ pub struct TokenRule {
 }
 
 /// A closed set of characters. None has quotation marks, braces, `<`, `>`, `&`, `\`, `%` or control characters: a token of
-/// it can stand in a JSON string, in a header and in plain text without being escaped.
+/// it can be in a JSON string, in a header and in plain text without being escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alphabet {
     /// Decimal digits.

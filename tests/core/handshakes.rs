@@ -257,7 +257,7 @@ fn an_answer_cannot_be_sniffed_or_stored() {
 }
 
 #[test]
-fn forwards_nothing_unproved_but_the_handshake() {
+fn forwards_nothing_unverified_but_the_handshake() {
     let policy = support::policy(&sources(&[meta(json!("forward"))]));
     let mut exchange = begin(Rc::clone(&policy));
     let context = context(UnixTime::from_secs(NOW));

@@ -183,7 +183,7 @@ fn only_the_handshake_is_forwarded_and_it_is_marked() {
         assert_eq!(seen.header("x-hookwarden-key-id"), None);
 
         proxy.denies(protocol, &get("/hooks/forwarded?hub.mode=subscribe"), "forwarded", "method_not_allowed");
-        let with_body = subscription("/hooks/forwarded", "whatever").with_body("unproved");
+        let with_body = subscription("/hooks/forwarded", "whatever").with_body("unverified");
         proxy.denies(protocol, &with_body, "forwarded", "method_not_allowed");
         let event = Request::post("/hooks/forwarded", "{}").with("X-Hookwarden-Handshake", "true");
         proxy.denies(protocol, &event, "forwarded", "signature_missing");

@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::str::CharIndices;
 
-/// Where each character of the scalar at `offset` stands that is no white space once it is read, to the end of the
+/// Where each character of the scalar at `offset` is that is no white space once it is read, to the end of the
 /// text: whoever asks knows how many there are.
 pub fn characters(text: &str, offset: usize) -> Vec<usize> {
     let rest = text.get(offset..).unwrap_or_default();

@@ -22,7 +22,7 @@ pub fn differences(dialect: &Dialect, head: &[HeaderLine], body: &[u8], now: Uni
     for name in native::headers([&dialect.0]) {
         match request.header(&name) {
             Occurrence::Missing if !name.ends_with('*') => lines.push(format!("the header {name:?} is missing")),
-            Occurrence::Repeated => lines.push(format!("the header {name:?} stands more than once")),
+            Occurrence::Repeated => lines.push(format!("the header {name:?} occurs more than once")),
             Occurrence::Once(b"") => lines.push(format!("the header {name:?} is empty")),
             Occurrence::Missing | Occurrence::Once(_) => {}
         }

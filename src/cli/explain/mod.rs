@@ -78,7 +78,7 @@ pub struct Arguments {
     /// With --batch: try everything on every request, also two mistakes at once; slower
     #[arg(long, requires = "batch")]
     thorough: bool,
-    /// Shows the tag that would be right and what it is over, on a terminal only: whoever sees it can forge this
+    /// Shows the expected signature and the signed content, on a terminal only: anyone who sees it can forge this
     /// request
     #[arg(long)]
     show_secret_material: bool,

@@ -124,7 +124,7 @@ impl RequestBuilder {
         hookwarden::verify::expression::content::parse_json(&self.body).ok()
     }
 
-    /// The value of a header that stands once.
+    /// The value of a header that occurs once.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         match Request::new(&self.headers).header(name) {
             Occurrence::Once(value) => Some(value),

@@ -43,7 +43,7 @@ pub fn writes_body(scheme: &Scheme) -> bool {
     }
 }
 
-/// Whether the proof is of the whole message, so that everything else must stand before it is made.
+/// Whether the proof is of the whole message, so that everything else must be before it is made.
 pub fn covers_head(scheme: &Scheme) -> bool {
     match scheme {
         Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => true,

@@ -129,7 +129,7 @@ pub struct Arguments {
     /// Trusts the certificates in this file instead of the usual ones
     #[arg(long, value_name = "FILE", requires = "send", help_heading = "Output")]
     ca: Option<PathBuf>,
-    /// Takes any certificate: whoever stands between reads the request, which may hold a credential
+    /// Accept any certificate: an attacker on the network can read the request, which may contain a credential
     #[arg(long, requires = "send", conflicts_with = "ca", help_heading = "Output")]
     insecure_tls: bool,
 }

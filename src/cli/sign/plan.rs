@@ -177,11 +177,9 @@ impl<'t> Plan<'t> {
         };
         let Some(wrong) = fitting(false).or_else(|| fitting(true)) else {
             return Err(Error::new(match tamper {
-                Tamper::Timestamp => {
-                    "this sender signs no time, so that a request of any age is taken: no request would be denied"
-                }
+                Tamper::Timestamp => "this sender signs no timestamp: a request of any age would be accepted",
                 _ => {
-                    "the proof is the secret itself and covers nothing, so that a changed body is taken: no request would be denied"
+                    "the proof is the secret itself and covers nothing: a request with a changed body would still be accepted"
                 }
             }));
         };

@@ -154,7 +154,7 @@ impl Scheme {
         self.kind().takes_public_keys()
     }
 
-    /// The key that a pasted text is under this scheme.
+    /// Reads a key of this scheme from its pasted text.
     ///
     /// # Errors
     /// [`KeyError`], which contains no part of the text.

@@ -160,7 +160,7 @@ impl Command<'_> {
             match &word.behind {
                 Some(option) if !is_alone && word.looks_like_url() => {
                     return Err(format!(
-                        "word {} of the curl command stands behind {option}, which is not known here: it may be its \
+                        "word {} of the curl command follows {option}, which is not known here: it may be its \
                          value or the URL; take that option away",
                         word.position
                     ));
@@ -182,7 +182,7 @@ impl Command<'_> {
             }
         };
         Err(format!(
-            "word {} of the curl command belongs to no option, and the URL stands elsewhere: a quote is missing around a \
+            "word {} of the curl command belongs to no option, and the URL is elsewhere: a quote is missing around a \
              value, or the command is written for another shell",
             stray.position
         ))
@@ -307,7 +307,7 @@ impl Command<'_> {
         if self.strips {
             captured.other_bodies.push(OtherBody {
                 code: "curl_strips_line_ends",
-                sentence: "curl -d @file drops every line end of the file; the signature is over the file as it is.",
+                sentence: "curl -d @file drops every line end of the file; the signature covers the file as it is.",
                 advice: "Send the file with --data-binary @file.",
                 bytes: self.data_with_line_ends.join(separator),
             });

@@ -50,7 +50,7 @@ pub struct Captured {
 pub struct Stated {
     /// The text.
     pub text: String,
-    /// Where it stands, for people.
+    /// Where it is, for people.
     pub place: &'static str,
 }
 
@@ -149,7 +149,7 @@ impl Captured {
         pseudo.chain(self.headers.iter().cloned()).collect()
     }
 
-    /// The value of a header that stands once.
+    /// The value of a header that occurs once.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let mut values = self.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
@@ -171,7 +171,7 @@ impl Captured {
         match name.to_ascii_lowercase().as_str() {
             "host" | ":authority" if self.authority.is_empty() => self.authority = text(),
             "host" | ":authority" if self.authority.as_bytes() != value => {
-                self.notes.push("names two hosts; the first is taken".to_owned());
+                self.notes.push("names two hosts; the first is used".to_owned());
             }
             "host" | ":authority" => {}
             ":method" => self.method = text(),

@@ -10,7 +10,7 @@ pub struct Base {
     /// With user and password, if the URL has them.
     pub host: String,
     pub port: Option<String>,
-    /// What stands before the path.
+    /// What precedes the path.
     pub prefix: String,
 }
 
@@ -40,7 +40,7 @@ impl Base {
 /// What is wrong with the configured base, if this is the right one.
 pub fn mistake(right: &Base, configured: Option<&Base>) -> Mistake {
     let advice = format!(
-        "Set \"public_url\" in \"with\" to \"{}\": what stands before the path in the URL that is configured at the sender.",
+        "Set \"public_url\" in \"with\" to \"{}\": what precedes the path in the URL that is configured at the sender.",
         right.shown()
     );
     let advice = if right.prefix == "/" {

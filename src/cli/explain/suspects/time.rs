@@ -1,4 +1,4 @@
-//! Suspects of time: a proof that is right, and old or from the future.
+//! Suspects of time: a valid proof that is too old, or from the future.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use hookwarden::verify::{HeaderLine, Occurrence, Request};
 use super::{Mistake, Scene};
 use crate::cli::clock;
 
-/// What is wrong with the time of a request whose proof is right, if anything is.
+/// What is wrong with the time of a request whose proof is valid, if anything is.
 pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
     let dialects = &scene.dialects;
     let times = dialects.iter().find_map(|dialect| {
@@ -33,7 +33,7 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
     let way = if is_old { "before" } else { "after" };
     let arrived = clock::written(scene.now);
     let sentence = format!(
-        "The signature is right, and was made at {}, {} {way} the request arrived ({arrived}); {} are allowed.",
+        "The signature is valid, but was made at {}, {} {way} the request arrived ({arrived}); {} are allowed.",
         clock::written(UnixTime::from_millis(signed)),
         clock::span(off),
         clock::span(millis(window)),
@@ -47,8 +47,8 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
             "The difference is whole hours: one of the clocks writes local time for UTC.",
         )
     } else if is_old {
-        let advice = "A replay, a request that was captured earlier (say with --at when it arrived), a sender that retries with the old \
-                      signature, or a clock that is wrong: compare the clocks before \"tolerance\" is widened.";
+        let advice = "Either a replay, a request that was captured earlier (pass the time of arrival with --at), a sender that retries with the old \
+                      signature, or a wrong clock: compare the clocks before you raise \"tolerance\".";
         let zone = " The difference is whole hours: perhaps one of the clocks writes local time for UTC.";
         Mistake::new("timestamp_stale", sentence, format!("{advice}{}", if is_zone { zone } else { "" }))
     } else {
@@ -60,7 +60,7 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
     })
 }
 
-/// A token that is over, or not valid yet, by what it says itself.
+/// A token that has expired or is not valid yet, according to its own claims.
 fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
     let Scheme::Jwt(jwt) = scheme else { return None };
     let (_, claims) = token_parts(jwt, &scene.head, &scene.captured.body)?;
@@ -69,14 +69,13 @@ fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
     let arrived = clock::written(scene.now);
     if let Some(end) = time("exp").filter(|end| now >= end.as_millis().saturating_add(leeway)) {
         let sentence =
-            format!("The token is right, and was over at {}; the request arrived at {arrived}.", clock::written(end));
-        let advice =
-            "A replay, a request that was captured earlier (say with --at when it arrived), or a clock that is wrong.";
+            format!("The token is valid, but expired at {}; the request arrived at {arrived}.", clock::written(end));
+        let advice = "Either a replay, a request that was captured earlier (pass the time of arrival with --at), or a wrong clock.";
         return Some(Mistake::new("token_expired", sentence, advice));
     }
     let start = time("nbf").filter(|start| now.saturating_add(leeway) < start.as_millis())?;
     let sentence =
-        format!("The token is right, and valid from {} on; the request arrived at {arrived}.", clock::written(start));
+        format!("The token is valid, but only from {} on; the request arrived at {arrived}.", clock::written(start));
     Some(Mistake::new(
         "token_early",
         sentence,
