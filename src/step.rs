@@ -47,7 +47,7 @@ pub struct Refusal {
     pub retry_after: Option<u64>,
 }
 
-/// A response in place of the upstream's that is no refusal: the answer to a handshake, or what a sender wants in response to
+/// A response in place of the upstream's that is not a refusal: the answer to a handshake, or what a sender wants in response to
 /// every event.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answer {

@@ -11,7 +11,7 @@ include!(concat!(env!("OUT_DIR"), "/registry.rs"));
 /// A provider, as its file tells of it.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    /// The name of the provider, as a check has it.
+    /// The name of the provider, as written in a check.
     pub name: &'static str,
     /// The sender's name.
     pub title: String,
@@ -39,7 +39,7 @@ pub struct Sender {
     pub networks: Option<Networks>,
     /// The provider with the same scheme.
     pub alias: Option<String>,
-    /// The scheme, as a check has it.
+    /// The scheme, as written in a check.
     pub scheme: Value,
     samples: &'static str,
 }
@@ -196,7 +196,7 @@ impl Sender {
         }
     }
 
-    /// A few of its events, of which the first is the plainest; those whose body is no text are not among them.
+    /// A few of its events, of which the first is the plainest; those whose body is not text are not among them.
     pub fn samples(&self) -> Vec<Sample> {
         let list: Vec<Value> = serde_json::from_str(self.samples).unwrap_or_default();
         list.iter().map(Sample::read).collect()

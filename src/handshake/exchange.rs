@@ -159,14 +159,14 @@ impl Handshake {
         requirement: &Requirement,
         now: UnixTime,
     ) -> Option<Decision> {
-        let is_verified = match (&self.proof, candidate.proof.take()) {
+        let is_proof_verified = match (&self.proof, candidate.proof.take()) {
             (ProofRule::Unsigned, _) => true,
             (ProofRule::Signed, _) => is_verified,
             (ProofRule::PublicKey(own), Some(proof)) => proof.finish(own, &content.body(), now).is_ok(),
             (ProofRule::PublicKey(_), None) => false,
         };
         let facts = Facts { content: Some(content), ..Facts::default() };
-        candidate.read(self, true, &facts).filter(|()| is_verified)?;
+        candidate.read(self, true, &facts).filter(|()| is_proof_verified)?;
         if candidate.fault.is_some() && is_verified {
             // A verified request that cannot be answered is an event like any other.
             return None;

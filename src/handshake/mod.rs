@@ -7,7 +7,7 @@
 //! Most senders do not sign a handshake, so a stranger can make one. What a stranger can get out of it:
 //!
 //! - an echo of a short text without markup, as `text/plain` or `application/json`, with `nosniff`;
-//! - a MAC under the source's secret of a text that is no JSON, no form and no template of an event ([`Alphabet`]);
+//! - a MAC under the source's secret of a text that is neither JSON nor a form nor a template of an event ([`Alphabet`]);
 //! - nothing at all where the sender knows a token that was configured on both sides.
 
 mod answer;

@@ -91,7 +91,10 @@ fn a_page_shows_everything_about_a_sender() {
 #[test]
 fn a_page_shows_the_origin_of_the_tolerance_the_retries_and_what_must_stay_unchanged() {
     for (sender, parts) in [
-        ("linear", &["our default, because the sender names none", "for up to 7h 1m, with the time of the first attempt"][..]),
+        (
+            "linear",
+            &["our default, because the sender names none", "for up to 7h 1m, with the time of the first attempt"][..],
+        ),
         ("stripe", &["the sender's own", "for up to 3days, each attempt signed anew"]),
         ("mercadopago", &["query, x-request-id: the signature covers it", "preserve_external_request_id"]),
         ("square", &["host, path, query: the signature covers it"]),

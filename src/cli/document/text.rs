@@ -24,7 +24,7 @@ pub struct Text {
 enum Origin {
     /// The file itself.
     File,
-    /// A scalar of another text: for each character that is no white space, where it is here and there. Line
+    /// A scalar of another text: for each character that is not white space, where it is here and there. Line
     /// breaks and indentation differ between the two, and neither JSON nor the search for a place minds.
     Scalar { within: Rc<Text>, characters: Vec<(usize, usize)> },
 }

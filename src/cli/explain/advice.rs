@@ -1,4 +1,4 @@
-//! What to do about a refusal that is no matter of proof.
+//! What to do about a refusal that has nothing to do with the proof.
 
 use hookwarden::verify::Denial;
 
@@ -118,7 +118,7 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
         _ => (denial.code(), meaning, "See docs/denials.md."),
     };
     let mistake = Mistake { code, sentence, advice: advice.to_owned() };
-    // What the filter itself found is no guess; what is behind a proof that fails is.
+    // What the filter itself found is certain; the reason why a proof fails is a guess.
     let is_certain = !matches!(super::walk::step_of(denial), "proof" | "match");
     Some(Finding { mistakes: vec![mistake], secret: None, is_certain, source: None })
 }

@@ -107,7 +107,7 @@ impl Address {
             let fits = !host.is_empty() && host.chars().all(plain);
             fits.then_some(Self { host: host.to_owned(), port: port.parse().ok()? })
         });
-        parsed.ok_or_else(|| Failure::Message(format!("{text} is no host and port, such as 127.0.0.1:8080")))
+        parsed.ok_or_else(|| Failure::Message(format!("{text} is not a host and port, such as 127.0.0.1:8080")))
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Match {
     pub is_below: bool,
 }
 
-/// The source as the filter has it.
+/// The source as the filter sees it.
 pub struct Configured {
     pub policy: config::Policy,
     pub position: usize,

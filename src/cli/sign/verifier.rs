@@ -32,7 +32,7 @@ impl Verifier {
         let mut public_keys = Vec::new();
         let mut checks = Vec::new();
         for part in parts {
-            let Json::Object(members) = part.check else { return Err(Error::new("a check is no object")) };
+            let Json::Object(members) = part.check else { return Err(Error::new("a check is not an object")) };
             let mut members = members.clone();
             members.retain(|(name, _)| !matches!(name.as_str(), "secrets" | "secrets_by" | "keys" | "keys_by"));
             let list = match public_half(part)? {

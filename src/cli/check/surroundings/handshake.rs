@@ -23,7 +23,7 @@ pub fn check(source: &Source<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether a request that this sender makes before events is no event that verifies.
+/// Whether a request that this sender makes before events is not a verified event.
 fn has_unsigned_handshake(provider: &str) -> bool {
     let Some(handshake) = providers::find(provider).and_then(|provider| provider.handshake) else { return false };
     let rules = handshake.elements().unwrap_or_else(|| vec![&handshake]);

@@ -26,7 +26,7 @@ pub fn read(text: &[u8]) -> Result<Captured, String> {
     }
     for line in lines {
         if add_line(&mut captured, &line).is_err() {
-            captured.notes.push("a line of the head is no header and was left out".to_owned());
+            captured.notes.push("a line of the head is not a header and was ignored".to_owned());
         }
     }
     if traced.is_some() {

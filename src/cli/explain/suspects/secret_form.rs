@@ -216,12 +216,12 @@ impl Form {
             Form::Base64Of => (
                 "secret_base64_encoded",
                 "The sender signs with the base64 of the configured secret.",
-                "Configure the secret as the sender has it: encoded.",
+                "Configure the secret in encoded form, as the sender uses it.",
             ),
             Form::HexOf => (
                 "secret_hex_encoded",
                 "The sender signs with the hexadecimal digits of the configured secret.",
-                "Configure the secret as the sender has it: encoded.",
+                "Configure the secret in encoded form, as the sender uses it.",
             ),
             Form::PercentDecoded => (
                 "secret_percent_encoded",
