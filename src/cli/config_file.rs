@@ -17,7 +17,7 @@ pub struct SourceEntry {
     pub pattern: String,
     /// Groups of checks: all must hold, and of each group one.
     pub groups: Vec<Vec<CheckEntry>>,
-    json: Json,
+    pub json: Json,
 }
 
 /// A check. No `Debug`: it holds secrets.

@@ -9,6 +9,7 @@ mod document;
 mod env_file;
 mod environment;
 mod explain;
+mod handshake;
 mod input;
 mod layout;
 mod man;

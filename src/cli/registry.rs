@@ -39,6 +39,8 @@ pub struct Sender {
     pub networks: Option<Networks>,
     /// The provider with the same scheme.
     pub alias: Option<String>,
+    /// Requests by which it checks an endpoint, and others that look similar: `handshake_vectors` of its file.
+    pub handshake_vectors: Vec<Value>,
     /// The scheme, as written in a check.
     pub scheme: Value,
     samples: &'static str,
@@ -190,6 +192,7 @@ impl Sender {
             },
             refusal_status: status.and_then(|status| u16::try_from(status).ok()).unwrap_or(401),
             networks,
+            handshake_vectors: file.get("handshake_vectors").and_then(Value::as_array).cloned().unwrap_or_default(),
             alias: file.get("alias").and_then(Value::as_str).map(str::to_owned),
             scheme: file.get("scheme").cloned().unwrap_or_default(),
             samples,
@@ -237,7 +240,8 @@ impl Evidence {
 }
 
 impl Sample {
-    fn read(vector: &Value) -> Self {
+    /// Reads a vector of a provider's file.
+    pub fn read(vector: &Value) -> Self {
         let pair = |pair: &Value| match pair.as_array().map(Vec::as_slice) {
             Some([Value::String(name), Value::String(value)]) => Some((name.clone(), value.clone())),
             _ => None,

@@ -3,12 +3,13 @@
 mod advice;
 mod batch;
 mod capture;
-mod configuration;
-mod decision;
+pub mod configuration;
+pub mod decision;
 mod differences;
 mod expected;
 mod explanation;
-mod peer;
+mod handshake;
+pub mod peer;
 mod report;
 mod secret_material;
 mod suspects;

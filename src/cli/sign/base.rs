@@ -74,7 +74,7 @@ pub fn bases(
 }
 
 /// The URL of a request: what was asked for, else what the source matches, else what the sender's own event calls.
-fn place(builder: &RequestBuilder, matches: Option<&Match>, url: Option<&Url>, to: Option<&Url>) -> Url {
+pub fn place(builder: &RequestBuilder, matches: Option<&Match>, url: Option<&Url>, to: Option<&Url>) -> Url {
     if let Some(url) = url {
         return url.clone();
     }
@@ -96,7 +96,7 @@ fn place(builder: &RequestBuilder, matches: Option<&Match>, url: Option<&Url>, t
     own
 }
 
-fn of_sample(sample: &Sample) -> Option<RequestBuilder> {
+pub fn of_sample(sample: &Sample) -> Option<RequestBuilder> {
     let headers = sample.headers.iter().map(|(name, value)| (name.clone(), value.as_bytes().to_vec())).collect();
     let url = Url::parse(&sample.url).ok()?;
     let mut builder =

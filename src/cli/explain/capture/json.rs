@@ -11,6 +11,7 @@ const BESIDE: &[&str] = &[
     "configuration",
     "expect",
     "expect_response",
+    "handshake",
     "id",
     "keys",
     "notes",

@@ -115,7 +115,7 @@ struct Change {
 }
 
 impl Mistake {
-    fn new(code: &'static str, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub fn new(code: &'static str, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { code, sentence: sentence.into(), advice: advice.into() }
     }
 }
