@@ -82,10 +82,10 @@ pub fn option(handshake: &Json, names: &[String], value: impl Fn(&str) -> Option
     if members.is_empty() { Json::Bool(true) } else { Json::Object(members) }
 }
 
-/// What to add to a source so that it takes part, as text.
-pub fn advice(handshake: &Json, names: &[String]) -> String {
+/// The member that a source needs to take part, as text.
+pub fn written_option(handshake: &Json, names: &[String]) -> String {
     if !has_answer(handshake) {
-        return "\"handshake\": \"forward\", so that your application can respond".to_owned();
+        return "\"handshake\": \"forward\"".to_owned();
     }
     let mut members: Vec<_> = names.iter().map(|name| format!("\"{name}\": {{ \"env\": … }}")).collect();
     if confirms(handshake) {

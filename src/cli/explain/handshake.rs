@@ -2,14 +2,17 @@
 
 use hookwarden::step::Outcome;
 use hookwarden::verify::bytes::json::Json;
+use hookwarden::verify::expression::Facts;
+use hookwarden::verify::expression::content::Content;
+use hookwarden::verify::expression::message::Message;
 use hookwarden::verify::primitives::timestamp::UnixTime;
-use hookwarden::verify::{Denial, HeaderLine};
+use hookwarden::verify::{Denial, HeaderLine, Request};
 
 use super::configuration::Configuration;
 use super::decision::{Decision, decide};
 use super::peer::Peer;
 use super::suspects::{Finding, Mistake};
-use crate::cli::config_file::{CheckEntry, SourceEntry};
+use crate::cli::config_file::{self, CheckEntry, SourceEntry};
 use crate::cli::{handshake, registry};
 
 /// A handshake that would be recognised if its source took part.
@@ -18,7 +21,10 @@ pub struct HandshakeOff {
     sender: String,
     source: String,
     /// What to add to the source.
-    advice: String,
+    option: String,
+    /// Whether the application has to respond, because the sender hands over a secret.
+    hands_over: bool,
+    has_body: bool,
 }
 
 impl HandshakeOff {
@@ -30,7 +36,19 @@ impl HandshakeOff {
                 "This is how {} checks an endpoint, and not an event: the source \"{}\" takes no part in handshakes.",
                 self.sender, self.source
             ),
-            format!("Add {} to the source: see docs/handshakes.md.", self.advice),
+            match (self.hands_over, self.has_body) {
+                (false, _) => format!("Add {} to the source: see docs/handshakes.md.", self.option),
+                (true, false) => format!(
+                    "Add {} to the source while you register the webhook, so that your application gets the secret: see \
+                     docs/handshakes.md.",
+                    self.option
+                ),
+                (true, true) => {
+                    "The sender hands over its secret in a request that nobody can verify: set \"mode\" of the \
+                                 source to \"observe\" until your application has stored it, see docs/handshakes.md."
+                        .to_owned()
+                }
+            },
         );
         Finding { mistakes: vec![mistake], secret: None, is_certain: true, source: None }
     }
@@ -40,7 +58,7 @@ impl HandshakeOff {
         format!(
             "this is how {} checks an endpoint, and not an event: the application has to answer it, unless the source has \
              {}",
-            self.sender, self.advice
+            self.sender, self.option
         )
     }
 }
@@ -62,7 +80,8 @@ impl Configuration {
         }
         let (check, written) = source.checks().find_map(|check| Some((check, handshake::of_check(check)?)))?;
         let names = handshake::needed_values(&written, check);
-        let option = handshake::option(&written, &names, |_| None);
+        // Whatever values the source would have, they are those of the request.
+        let option = handshake::option(&written, &names, |name| presented(&written, name, head, body));
         let trial = self.with_only(&with_handshake(source, option))?;
         let outcome = decide(&trial, head, body, peer, now);
         let is_recognised = outcome.outcome == Outcome::Handshake
@@ -72,9 +91,25 @@ impl Configuration {
         is_recognised.then(|| HandshakeOff {
             sender: sender(check),
             source: source.name.clone(),
-            advice: handshake::advice(&written, &names),
+            option: handshake::written_option(&written, &names),
+            hands_over: !handshake::has_answer(&written),
+            has_body: !body.is_empty(),
         })
     }
+}
+
+/// What a request has where the sender repeats a configured value.
+fn presented(written: &Json, name: &str, head: &[HeaderLine], body: &[u8]) -> Option<String> {
+    let request = Request::new(head);
+    let content = Content::new(body, request.media_type());
+    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
+    let rules = handshake::rules(written).into_iter();
+    let mut pairs = rules.flat_map(|rule| config_file::elements(config_file::member(rule, "require")));
+    pairs.find_map(|pair| {
+        let sides = pair.elements().filter(|_| handshake::value_names(pair).iter().any(|own| own == name))?;
+        let value = Message::parse(sides.first()?.text()?, &|_| None).ok()?.render(&facts).ok()?;
+        String::from_utf8(value).ok().filter(|text| !text.is_empty())
+    })
 }
 
 /// The source as it is written, with another `handshake`, enforced.
@@ -90,7 +125,7 @@ fn with_handshake(source: &SourceEntry, option: Json) -> Json {
 
 /// Whether a request has the header in which a sender hands over its secret.
 fn has_token(written: &Json, head: &[HeaderLine]) -> bool {
-    let at = handshake::rules(written).into_iter().find_map(|rule| crate::cli::config_file::text(rule, "token.at"));
+    let at = handshake::rules(written).into_iter().find_map(|rule| config_file::text(rule, "token.at"));
     let name = at.as_deref().and_then(|at| at.strip_prefix("header:")).map(str::to_owned);
     name.is_some_and(|name| head.iter().any(|(own, _)| own.eq_ignore_ascii_case(&name)))
 }
