@@ -345,6 +345,7 @@ fn section(name: &str, file: &Value, providers: &BTreeMap<String, Value>) -> Str
         let list: Vec<_> = networks.iter().filter_map(Value::as_str).map(|network| format!("`{network}`")).collect();
         facts.push(("Networks", format!("{} (read {})", list.join(", "), text(file, "/networks/read"))));
     }
+    facts.extend(handshake(file).map(|handshake| ("Handshake", handshake)));
     for (label, pointer) in [("Secret", "/secret/hint"), ("When refused", "/refusal/note")] {
         let text = text(file, pointer);
         if !text.is_empty() {
@@ -369,6 +370,35 @@ fn section(name: &str, file: &Value, providers: &BTreeMap<String, Value>) -> Str
         writeln!(page, "- Evidence: {kind}, {source} (read {seen}).").expect("text");
     }
     page
+}
+
+/// What a source needs to take part in the sender's handshakes.
+fn handshake(file: &Value) -> Option<String> {
+    let aliased: Option<Value> = file
+        .get("alias")
+        .and_then(Value::as_str)
+        .map(|alias| serde_json::from_str(&read(&format!("providers/{alias}.json"))).expect("JSON"));
+    let handshake = file.get("handshake").or_else(|| aliased.as_ref()?.get("handshake"))?;
+    let rules = handshake.as_array().cloned().unwrap_or_else(|| vec![handshake.clone()]);
+    let (text, scheme) = (handshake.to_string(), scheme(file).to_string());
+    let mut values: Vec<String> = Vec::new();
+    for name in text.split("{with:").skip(1).filter_map(|rest| rest.split('}').next()) {
+        let value = format!(r#""{name}": {{ "env": … }}"#);
+        if !scheme.contains(&format!("{{with:{name}}}")) && !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    if text.contains(r#""confirm""#) {
+        values.extend([r#""topics": [ … ]"#.to_owned(), r#""cluster": …"#.to_owned()]);
+    }
+    let option = if !rules.iter().all(|rule| rule.get("answer").or_else(|| rule.get("confirm")).is_some()) {
+        r#""forward""#.to_owned()
+    } else if values.is_empty() {
+        "true".to_owned()
+    } else {
+        format!("{{ {} }}", values.join(", "))
+    };
+    Some(format!("`\"handshake\": {option}`; see [handshakes](../handshakes.md)"))
 }
 
 fn retries(file: &Value) -> Option<String> {

@@ -66,6 +66,12 @@ pub fn needed_values(handshake: &Json, check: &CheckEntry) -> Vec<String> {
     value_names(handshake).into_iter().filter(|name| check.with(name).is_none()).collect()
 }
 
+/// The same for a provider whose check has the values of its scheme.
+pub fn needed_values_of(provider: &str, handshake: &Json) -> Vec<String> {
+    let scheme = providers::find(provider).map(|provider| value_names(&provider.scheme)).unwrap_or_default();
+    value_names(handshake).into_iter().filter(|name| !scheme.contains(name)).collect()
+}
+
 /// A source's `handshake` with which every handshake of the sender is recognised. `value`: what is known of a value.
 pub fn option(handshake: &Json, names: &[String], value: impl Fn(&str) -> Option<String>) -> Json {
     if !has_answer(handshake) {
@@ -96,6 +102,34 @@ pub fn written_option(handshake: &Json, names: &[String]) -> String {
     } else {
         format!("\"handshake\": {{ {} }}", members.join(", "))
     }
+}
+
+/// How a sender makes one handshake, in words: the method, whether it is signed, and what it wants to see.
+pub fn described(rule: &Json) -> String {
+    let methods = member(rule, "method").map(|method| match method.elements() {
+        Some(list) => list.into_iter().filter_map(Json::text).collect::<Vec<_>>().join(" or "),
+        None => method.text().unwrap_or_default().to_owned(),
+    });
+    let proof = match (is_signed(rule), known_key(rule)) {
+        (true, _) => "signed like an event",
+        (false, Some(_)) => "signed with a key that everybody knows",
+        (false, None) => "not signed",
+    };
+    let has = |name: &str| member(rule, name).is_some();
+    let answer = if has("confirm") {
+        "confirmed by a call"
+    } else if !has("answer") {
+        "hands over a secret, so the application has to respond"
+    } else if has("mac") {
+        "answered with a MAC of its token"
+    } else if has("digest") {
+        "answered with a hash"
+    } else if member(rule, "answer").is_some_and(|answer| answer.to_string().contains("{token}")) {
+        "answered with its token"
+    } else {
+        "answered with a fixed response"
+    };
+    format!("{}, {proof}, {answer}", methods.unwrap_or_default())
 }
 
 /// Whether a source takes part in handshakes.
