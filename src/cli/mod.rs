@@ -10,6 +10,7 @@ mod env_file;
 mod environment;
 mod explain;
 mod handshake;
+mod http_request;
 mod input;
 mod layout;
 mod man;

@@ -3,7 +3,6 @@
 use hookwarden::config::dialects::Dialect;
 use hookwarden::verify::bytes::encoding;
 use hookwarden::verify::expression::Facts;
-use hookwarden::verify::expression::content::Content;
 use hookwarden::verify::key::algorithm::SignatureAlgorithm;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::scheme::credential::{CredentialPlace, CredentialScheme};
@@ -12,7 +11,7 @@ use hookwarden::verify::scheme::{Scheme, native};
 use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request};
 
 use super::suspects::signed_time;
-use crate::cli::clock;
+use crate::cli::{clock, http_request};
 
 /// What there is to say about a request in front of a dialect: what is missing, doubled or of another form, and when
 /// it was signed.
@@ -27,10 +26,8 @@ pub fn differences(dialect: &Dialect, head: &[HeaderLine], body: &[u8], now: Uni
             Occurrence::Missing | Occurrence::Once(_) => {}
         }
     }
-    let content = Content::new(body, request.media_type());
-    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
     match &dialect.0 {
-        Scheme::Signature(scheme) => candidates(scheme, &facts, &mut lines),
+        Scheme::Signature(scheme) => http_request::read(head, body, |facts| candidates(scheme, facts, &mut lines)),
         Scheme::Credential(scheme) => credential(scheme, request, &mut lines),
         Scheme::Jwt(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {}
     }

@@ -2,18 +2,16 @@
 
 use hookwarden::step::Outcome;
 use hookwarden::verify::bytes::json::Json;
-use hookwarden::verify::expression::Facts;
-use hookwarden::verify::expression::content::Content;
 use hookwarden::verify::expression::message::Message;
 use hookwarden::verify::primitives::timestamp::UnixTime;
-use hookwarden::verify::{Denial, HeaderLine, Request};
+use hookwarden::verify::{Denial, HeaderLine};
 
 use super::configuration::Configuration;
 use super::decision::{Decision, decide};
 use super::peer::Peer;
 use super::suspects::{Finding, Mistake};
 use crate::cli::config_file::{self, CheckEntry, SourceEntry};
-use crate::cli::{handshake, registry};
+use crate::cli::{handshake, http_request, registry};
 
 /// A handshake that would be recognised if its source took part.
 pub struct HandshakeOff {
@@ -100,14 +98,12 @@ impl Configuration {
 
 /// What a request has where the sender repeats a configured value.
 fn presented(written: &Json, name: &str, head: &[HeaderLine], body: &[u8]) -> Option<String> {
-    let request = Request::new(head);
-    let content = Content::new(body, request.media_type());
-    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
     let rules = handshake::rules(written).into_iter();
     let mut pairs = rules.flat_map(|rule| config_file::elements(config_file::member(rule, "require")));
     pairs.find_map(|pair| {
         let sides = pair.elements().filter(|_| handshake::value_names(pair).iter().any(|own| own == name))?;
-        let value = Message::parse(sides.first()?.text()?, &|_| None).ok()?.render(&facts).ok()?;
+        let template = Message::parse(sides.first()?.text()?, &|_| None).ok()?;
+        let value = http_request::read(head, body, |facts| template.render(facts)).ok()?;
         String::from_utf8(value).ok().filter(|text| !text.is_empty())
     })
 }

@@ -7,10 +7,11 @@ use hookwarden::verify::key::keyring::Selector;
 use hookwarden::verify::request::is_header_name;
 use hookwarden::verify::scheme::Scheme;
 
-use super::builder::{RequestBuilder, Url};
+use super::builder::RequestBuilder;
 use super::error::Error;
 use super::plan::Step;
 use super::task::{Match, Task};
+use crate::cli::http_request::Url;
 use crate::cli::input;
 use crate::cli::registry::{self, Sample};
 use crate::cli::terminal::Failure;

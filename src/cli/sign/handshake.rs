@@ -9,7 +9,7 @@ use hookwarden::verify::primitives::timestamp::UnixTime;
 use serde_json::Value;
 
 use super::base;
-use super::builder::{RequestBuilder, Url, View};
+use super::builder::{RequestBuilder, View};
 use super::error::Error;
 use super::key::Key;
 use super::plan::{Options, Plan, Step};
@@ -23,6 +23,7 @@ use crate::cli::explain::configuration::{Configuration, Unjudged};
 use crate::cli::explain::decision::decide;
 use crate::cli::explain::peer::Peer;
 use crate::cli::handshake;
+use crate::cli::http_request::Url;
 use crate::cli::registry::{self, Sample, Sender};
 use crate::cli::terminal::Failure;
 

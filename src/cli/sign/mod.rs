@@ -39,8 +39,9 @@ use serde_json::json;
 use super::Verdict;
 use super::clock;
 use super::environment::Environment;
+use super::http_request::Url;
 use super::terminal::{Failure, Terminal};
-use builder::{RequestBuilder, Url};
+use builder::RequestBuilder;
 use error::Error;
 use output::{Form, Metadata};
 use plan::{Options, Plan};
@@ -372,7 +373,7 @@ fn check_standard_input(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn read_url(text: Option<&str>) -> Result<Option<Url>, Failure> {
-    Ok(text.map(Url::parse).transpose()?)
+    text.map(Url::parse).transpose().map_err(Failure::Message)
 }
 
 fn read_with(pairs: &[String]) -> Result<Vec<(String, String)>, Failure> {

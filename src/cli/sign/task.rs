@@ -9,12 +9,12 @@ use hookwarden::verify::expression::Expression;
 use hookwarden::verify::key::keyring::Selector;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 
-use super::builder::Url;
 use super::error::Error;
 use super::key::Key;
 use crate::cli::config_file::{self, CheckEntry, SecretEntry, SourceEntry};
 use crate::cli::environment::Environment;
 use crate::cli::handshake;
+use crate::cli::http_request::Url;
 use crate::cli::input;
 use crate::cli::registry;
 use crate::cli::senders;

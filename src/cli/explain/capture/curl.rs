@@ -6,7 +6,8 @@ use std::path::Path;
 use hookwarden::verify::bytes::{encoding, percent};
 
 use super::curl_options::{LETTERS_WITH_VALUE, WITH_VALUE, WITHOUT_VALUE};
-use super::{Captured, OtherBody, Url, shell};
+use super::{Captured, OtherBody, shell};
+use crate::cli::http_request::Url;
 
 /// Whether a text begins as a `curl` command.
 pub fn is_command(text: &[u8]) -> bool {
@@ -285,9 +286,9 @@ impl Command<'_> {
         }
         let separator: &[u8] = if self.is_json { b"" } else { b"&" };
         let body = self.data.join(separator);
-        let url = Url::parse(self.url.as_deref().ok_or("the curl command has no URL")?)?;
+        let (_, user) = Url::parse_captured(self.url.as_deref().ok_or("the curl command has no URL")?)?;
         captured.add_url(self.url.as_deref().unwrap_or_default())?;
-        if let Some(user) = self.user.or(url.user)
+        if let Some(user) = self.user.or(user)
             && captured.header("authorization").is_none()
         {
             let value = [b"Basic ".as_slice(), &encoding::encode_base64(user.as_bytes())].concat();

@@ -2,8 +2,6 @@
 
 use hookwarden::config::dialects::Dialect;
 use hookwarden::verify::bytes::json::{Json, JsonPath};
-use hookwarden::verify::expression::Facts;
-use hookwarden::verify::expression::content::Content;
 use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::scheme::credential::{CredentialForm, CredentialPlace};
 use hookwarden::verify::scheme::jwt::JwtScheme;
@@ -166,13 +164,10 @@ fn claims(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake>) 
 }
 
 fn wrong_claims(scheme: &JwtScheme, claims: &Json, scene: &Scene<'_>) -> Vec<String> {
-    let request = Request::new(&scene.head);
-    let content = Content::new(&scene.captured.body, request.media_type());
-    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
     let mut wrong = Vec::new();
     for (path, rule) in &scheme.claims {
         let claim = claims.at(path);
-        if !rule.holds(claim, &facts).unwrap_or(false) {
+        if !scene.read(|facts| rule.holds(claim, facts)).unwrap_or(false) {
             let what = if claim.is_none() { "is missing" } else { "does not match" };
             wrong.push(format!("\"{}\" {what}", path.steps().join(".")));
         }
@@ -185,14 +180,12 @@ fn required(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
     if scene.denial != Denial::RequireMismatch {
         return;
     }
-    let request = Request::new(&scene.head);
-    let content = Content::new(&scene.captured.body, request.media_type());
-    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
     for (json, (scheme, _)) in trial::dialects_with_json(scene.check) {
         let Scheme::Signature(scheme) = scheme else { continue };
         let texts: Vec<_> = elements(member(json, "require")).collect();
         for (position, (left, right)) in scheme.require.iter().enumerate() {
-            if matches!((left.render(&facts), right.render(&facts)), (Ok(left), Ok(right)) if left == right) {
+            if matches!(scene.read(|facts| (left.render(facts), right.render(facts))), (Ok(left), Ok(right)) if left == right)
+            {
                 continue;
             }
             let words: Vec<_> = elements(texts.get(position).copied())

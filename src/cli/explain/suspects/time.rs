@@ -5,7 +5,6 @@ use std::time::Duration;
 use hookwarden::config::dialects::Dialect;
 use hookwarden::verify::bytes::json::{Json, JsonPath};
 use hookwarden::verify::expression::Facts;
-use hookwarden::verify::expression::content::Content;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::primitives::timestamp::parse_http_date;
 use hookwarden::verify::scheme::Scheme;
@@ -13,7 +12,7 @@ use hookwarden::verify::scheme::jwt::JwtScheme;
 use hookwarden::verify::{HeaderLine, Occurrence, Request};
 
 use super::{Mistake, Scene};
-use crate::cli::clock;
+use crate::cli::{clock, http_request};
 
 /// What is wrong with the time of a request whose proof is valid, if anything is.
 pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
@@ -85,25 +84,21 @@ fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
 
 /// Header and claims of the token that a request has, not verified.
 pub fn token_parts(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8]) -> Option<(Json, Json)> {
-    let request = Request::new(head);
-    let content = Content::new(body, request.media_type());
-    scheme.unverified(&Facts { request: Some(request), content: Some(&content), ..Facts::default() })
+    http_request::read(head, body, |facts| scheme.unverified(facts))
 }
 
 /// When the sender says that it signed.
 pub fn signed_time((scheme, _): &Dialect, head: &[HeaderLine], body: &[u8]) -> Option<UnixTime> {
     let request = Request::new(head);
-    let content = Content::new(body, request.media_type());
-    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
     match scheme {
-        Scheme::Signature(scheme) => {
+        Scheme::Signature(scheme) => http_request::read(head, body, |facts| {
             let rule = scheme.timestamp.as_ref()?;
-            let values = scheme.signature.place.values(&facts).unwrap_or_default();
+            let values = scheme.signature.place.values(facts).unwrap_or_default();
             let sets = scheme.signature.sets(&values);
             let entries = sets.first().map(Vec::as_slice).unwrap_or_default();
-            let text = rule.at.value(&Facts { entries, ..facts }).ok()?;
+            let text = rule.at.value(&Facts { entries, ..*facts }).ok()?;
             clock::read(std::str::from_utf8(&text).ok()?)
-        }
+        }),
         Scheme::Jwt(scheme) => clock::read(token_parts(scheme, head, body)?.1.at(&JsonPath::parse("iat")?)?.text()?),
         Scheme::MessageSignature(_) => {
             let Occurrence::Once(input) = request.header("signature-input") else { return None };

@@ -7,8 +7,8 @@ use super::base_url::{self, Base, split_port};
 use super::key::Keys;
 use super::variants::{orders, with_escape_digits};
 use super::{Bench, Change, Mistake, Search};
-use crate::cli::explain::capture::Url;
 use crate::cli::explain::trial;
+use crate::cli::http_request::Url;
 
 /// What gateways put in front of a path, or take away.
 const PREFIXES: &[&str] =
@@ -172,7 +172,7 @@ fn targets(search: &Search<'_>) -> Vec<Change> {
             let target = if value.starts_with('/') {
                 value.to_owned()
             } else {
-                Url::parse(value).map(|url| url.target).unwrap_or_default()
+                Url::parse_captured(value).map(|(url, _)| url.target).unwrap_or_default()
             };
             let sentence =
                 format!("The path was rewritten on its way: the sender called what the header \"{name}\" still holds.");
