@@ -280,14 +280,18 @@ impl Vaulted {
         Some(Self { vault, proxy })
     }
 
-    /// Waits for two more calls, so that the answer to the first of them has been used.
-    fn wait_for_calls(&self) {
+    /// Waits until another answer has counted as a failure.
+    fn wait_for_failure(&self) {
+        let failures = || self.proxy.metric("source.github.live_failures.current");
+        let before = failures();
+        let failed = wait_for(WAIT, || (failures() > before).then_some(()));
+        assert!(failed.is_some(), "no answer counted as a failure");
+    }
+
+    /// Waits for another call.
+    fn wait_for_call(&self) {
         self.vault.take_calls();
-        let mut calls = 0;
-        let called = wait_for(WAIT, || {
-            calls += self.vault.take_calls().len();
-            (calls >= 2).then_some(())
-        });
+        let called = wait_for(WAIT, || (!self.vault.take_calls().is_empty()).then_some(()));
         assert!(called.is_some(), "nobody calls");
     }
 }
@@ -415,17 +419,17 @@ fn no_answer_of_a_misbehaving_server_replaces_the_last_good_secret() {
             true => Response::BytesThenClose(bytes.clone()),
             false => Response::Bytes(bytes.clone()),
         });
-        vaulted.wait_for_calls();
+        vaulted.wait_for_failure();
         proxy.passes(Protocol::Http1, &github(FIRST));
         let mark = proxy.upstream.mark();
         assert_eq!(status(proxy, &github(SECOND)), 401, "{name}");
         proxy.upstream.assert_nothing_since(mark);
         // The next case begins without a pause.
         vault.respond_with(|_| kv2(FIRST, None));
-        vaulted.wait_for_calls();
+        vaulted.wait_for_call();
     }
     vault.respond_with(|_| Response::Hang);
-    vaulted.wait_for_calls();
+    vaulted.wait_for_failure();
     proxy.passes(Protocol::Http1, &github(FIRST));
     assert!(elsewhere.take_calls().is_empty(), "a redirect was followed");
 }
