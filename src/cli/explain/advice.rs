@@ -53,7 +53,7 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
         Denial::ContentLengthMismatch => (
             "content_length_mismatch",
             meaning,
-            "If the body was saved with an editor, save it again byte by byte; if it was cut or re-encoded on its way, check what is in front.",
+            "If the body was saved with an editor, save it again byte by byte; if it was cut or re-encoded on its way, check what is in front of hookwarden.",
         ),
         Denial::ContentLengthInvalid => {
             ("content_length_invalid", meaning, "Look at the sender, or at what rewrites its requests.")
