@@ -198,6 +198,11 @@ impl SecretEntry {
         }
     }
 
+    /// Whether it is read while the filter runs: it is neither in a variable nor in the configuration.
+    pub fn is_live(&self) -> bool {
+        self.env.is_none() && self.text.is_none()
+    }
+
     /// Whether it is valid no more.
     pub fn is_expired(&self, now: UnixTime) -> bool {
         self.validity.not_after.is_some_and(|end| end < now)

@@ -8,7 +8,7 @@ use crate::verify::expression::message::Message;
 use crate::verify::expression::{Expression, Facts};
 use crate::verify::identity::{Found, Identity, IdentityBasis, Unidentified};
 use crate::verify::key::keyring::{Keyring, Secrets};
-use crate::verify::key::live::{LiveChange, LiveFault, LiveValues, Origin};
+use crate::verify::key::live::{LiveChange, LiveFault, LiveValues, Origin, Parsed};
 use crate::verify::key::secret::Key;
 use crate::verify::key::text_rule::{self, TextRule};
 use crate::verify::primitives::timestamp::UnixTime;
@@ -176,7 +176,8 @@ impl Check {
     pub fn finds_a_secret_in(&self, number: usize, body: &[u8]) -> bool {
         let is_of_it = |origin: &Origin| matches!(origin, Origin::Document(own, _) if *own == number);
         let mut live = self.keyring.live().filter(|(_, live)| is_of_it(&live.origin));
-        live.any(|(_, live)| live.is_in(body, &|text, rule| self.key(text, rule)))
+        let (body, parsed) = (Rc::from(body), Parsed::default());
+        live.any(|(_, live)| live.is_in(&body, &parsed, &|text, rule| self.key(text, rule)))
     }
 
     /// The key that the text of a live secret is.
