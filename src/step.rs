@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::guard::address::AddressWarning;
-use crate::guard::fleet::Call;
+use crate::guard::call::Call;
 use crate::handshake::Response;
 use crate::verify::check::Match;
 use crate::verify::{Denial, HeaderLine, Request, Verified};

@@ -1,6 +1,6 @@
 //! What the adapter asks of a host, whichever it is.
 
-use crate::guard::fleet::Call;
+use crate::guard::call::Call;
 use crate::guard::memory::Memory;
 use crate::guard::peer::Peer;
 use crate::report::{Meter, Reply};

@@ -9,7 +9,7 @@ use super::host::{Host, Refused, Severity};
 use super::proxy::ProxyWasm;
 use super::{log, peer};
 use crate::filter::BodyBuffer;
-use crate::guard::fleet::{Call, Response};
+use crate::guard::call::{Call, Response};
 use crate::report::Reply;
 use crate::step::{self, Edits};
 use crate::verify::primitives::timestamp::UnixTime;
