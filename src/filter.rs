@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `context`, `body` | what a decision depends on; the body in the host's buffer |
 //! | `forwarded` | how much of a request the upstream may have |
+//! | `publications` | the keys that senders publish |
 //! | `active_source`, `active_policy` | the configuration at work, and what its guards remember |
 //! | `event_claim` | the claim on an event |
 //! | `verified_request` | a verified request, and what it still has to pass |
@@ -24,6 +25,7 @@ mod event_claim;
 mod exchange;
 mod forwarded;
 mod handshake;
+mod publications;
 mod state;
 mod verification;
 mod verified_request;

@@ -83,12 +83,14 @@ pub fn reply(refusal: impl Into<Refusal>, source: Option<&Source>) -> Reply {
         | Denial::MemoryExhausted
         | Denial::ReplayFull
         | Denial::ReplayUnavailable
+        | Denial::KeyUnavailable
         | Denial::HandshakeUnconfirmed => {
             headers.push(("retry-after".into(), RETRY_AFTER.to_owned()));
             source.map_or(503, |source| source.unavailable_status)
         }
         Denial::SecretUnknown
         | Denial::SecretInactive
+        | Denial::KeyUnknown
         | Denial::CredentialMissing
         | Denial::CredentialDuplicated
         | Denial::CredentialMalformed
@@ -205,6 +207,10 @@ fn hint(denial: Denial) -> Option<&'static str> {
         Denial::SourceClosed => {
             Some("a secret is not in the VM's environment: see vm_config.environment_variables.host_env_keys")
         }
+        Denial::KeyUnavailable => Some(
+            "the sender's keys were not fetched: check the cluster in \"keys\", its TLS and its health, and the metric \
+             hookwarden.live",
+        ),
         Denial::ReplayUnavailable => Some(
             "the shared store did not answer in time, or gave an invalid answer: check its cluster's health and the \
              timeout",

@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::guard::route::{Routes, Taken};
+use crate::live::place::Places;
 use crate::verify::bytes::json::Json;
 pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
 use problem::{Diagnosis, Findings, Kind, Path, Problem};
@@ -110,6 +111,8 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         max_held_bytes: usize::try_from(max_held_bytes?).ok()?,
         routes,
         sources,
+        places: Places::default(),
+        publications: Vec::new(),
     })
 }
 

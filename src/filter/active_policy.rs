@@ -3,12 +3,17 @@
 use std::rc::Rc;
 
 use super::active_source::ActiveSource;
+use super::context::Context;
+use super::publications::{Prospect, Publications};
 use crate::config::Policy;
 use crate::guard::flood::Flood;
 use crate::guard::memory::{Memory, NotWritten};
 use crate::guard::route::Unrouted;
+use crate::live::fetchers::Fetchers;
 use crate::report::SourceCounters;
-use crate::verify::Request;
+use crate::verify::check::MissingKey;
+use crate::verify::primitives::timestamp::UnixTime;
+use crate::verify::{Request, Requirement};
 
 /// A policy at work. What its guards remember is in shared memory, which is opened once for each configuration.
 #[derive(Debug)]
@@ -18,6 +23,8 @@ pub struct ActivePolicy {
     sources: Vec<Rc<ActiveSource>>,
     /// The metrics of requests without a source.
     unmatched: SourceCounters,
+    fetchers: Fetchers,
+    publications: Publications,
 }
 
 impl ActivePolicy {
@@ -32,7 +39,33 @@ impl ActivePolicy {
         let sources =
             policy.sources.iter().map(|source| ActiveSource::open(source, flood.as_ref(), memory).map(Rc::new));
         let sources = sources.collect::<Result<_, _>>()?;
-        Ok(Self { policy, sources, unmatched: SourceCounters::default() })
+        let fetchers = Fetchers::open(&policy.places, memory)?;
+        let publications = Publications::open(&policy.publications, memory)?;
+        Ok(Self { policy, sources, unmatched: SourceCounters::default(), fetchers, publications })
+    }
+
+    /// What is fetched while the filter runs.
+    #[must_use]
+    pub fn fetchers(&self) -> &Fetchers {
+        &self.fetchers
+    }
+
+    /// Whether a document that was fetched for a place is of use to anybody.
+    #[must_use]
+    pub fn accepts(&self, place: usize, body: &[u8]) -> bool {
+        let requirements = self.policy.sources.iter().filter_map(|source| source.requirement.as_ref());
+        let mut checks = requirements.flat_map(|requirement| requirement.checks());
+        checks.any(|check| self.publications.finds_a_key_in(check, place, body))
+    }
+
+    /// Gives each check of a requirement the keys that its sender publishes, as they are now.
+    pub(super) fn publish_keys(&self, requirement: &Requirement, now: UnixTime) {
+        self.publications.publish(requirement, &self.fetchers, now);
+    }
+
+    /// Whether a key that is not here may come. Asks for it, if that is not done yet.
+    pub(super) fn prospect(&self, key: &MissingKey, context: &Context<'_>) -> Prospect {
+        self.publications.prospect(key, &self.fetchers, context)
     }
 
     /// The configuration.

@@ -8,6 +8,7 @@
 //! | `document` | what was fetched, in shared memory and in this thread |
 //! | `fetcher` | one place: when to fetch, and what an answer changes |
 //! | `fetchers` | all places of a configuration |
+//! | `publication` | where a sender publishes its keys |
 //!
 //! # One fetch for all
 //!
@@ -27,4 +28,5 @@ pub mod document;
 pub mod fetcher;
 pub mod fetchers;
 pub mod place;
+pub mod publication;
 mod state;

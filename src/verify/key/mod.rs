@@ -4,5 +4,6 @@
 
 pub mod algorithm;
 pub mod key_form;
+pub mod key_set;
 pub mod keyring;
 pub mod secret;
