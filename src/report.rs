@@ -1,5 +1,6 @@
 //! How a decision shows outside: the response to the caller, the log line, the access log, the metrics.
 
+mod live;
 mod log_budget;
 mod metrics;
 
@@ -12,6 +13,7 @@ use crate::guard::replay::OnDuplicate;
 use crate::handshake::Response;
 use crate::step::{Outcome, Record, Refusal};
 use crate::verify::Denial;
+pub use live::{Weight, fetch_failed, live_age, live_available, live_change, live_failures, live_unavailable};
 pub use log_budget::LogBudget;
 pub use metrics::{
     BYTES_HASHED, Change, Counter, HashedBytes, Meter, Metric, SECRETS_EXPIRING, SOURCES_CLOSED, SourceCounters,
@@ -78,6 +80,7 @@ pub fn reply(refusal: impl Into<Refusal>, source: Option<&Source>) -> Reply {
         Denial::BodyTimeout => 408,
         Denial::SourceDisabled
         | Denial::SourceClosed
+        | Denial::SecretUnavailable
         | Denial::HoldUnsupported
         | Denial::HostFailure
         | Denial::MemoryExhausted
@@ -210,6 +213,10 @@ fn hint(denial: Denial) -> Option<&'static str> {
         Denial::KeyUnavailable => Some(
             "the sender's keys were not fetched: check the cluster in \"keys\", its TLS and its health, and the metric \
              hookwarden.live",
+        ),
+        Denial::SecretUnavailable => Some(
+            "a live secret is absent, unusable or could not be fetched: earlier lines of this log say which; is the filter that \
+             puts it into filter state in front of this one?",
         ),
         Denial::ReplayUnavailable => Some(
             "the shared store did not answer in time, or gave an invalid answer: check its cluster's health and the \

@@ -19,8 +19,9 @@ pub(super) trait Host: Peer + Memory + Meter {
     /// refusal.
     fn reply(&self, reply: &Reply);
 
-    /// Makes this call. The host delivers the answer to the stream that made it.
-    fn call(&self, call: &Call) -> Result<(), Refused>;
+    /// Makes this call. The host delivers the answer, with the number that this returns, to the stream or the plugin whose
+    /// callback runs.
+    fn call(&self, call: &Call) -> Result<u32, Refused>;
 
     /// The status of the response, if the host reports it.
     fn response_status(&self) -> Option<u16>;

@@ -9,6 +9,7 @@ mod check;
 pub mod dialects;
 mod guards;
 mod handshake;
+mod live;
 pub mod nearest;
 pub mod policy;
 pub mod problem;
@@ -16,10 +17,12 @@ pub mod providers;
 mod reader;
 mod scheme;
 mod secret;
+mod service;
 mod source;
 mod weakness;
 mod with;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -100,8 +103,9 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         None => Some(DEFAULT_MAX_HELD_BYTES),
     };
     let hold = body_hold.unwrap_or(BodyHold::Filter);
+    let places = RefCell::new(Places::default());
     let sources =
-        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, findings));
+        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, &places, findings));
     members.finish(findings);
     let (routes, sources) = sources?;
     Some(Policy {
@@ -111,8 +115,8 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         max_held_bytes: usize::try_from(max_held_bytes?).ok()?,
         routes,
         sources,
-        places: Places::default(),
         publications: Vec::new(),
+        places: places.into_inner(),
     })
 }
 
@@ -120,6 +124,7 @@ fn read_sources(
     node: &Node<'_>,
     body_hold: BodyHold,
     environment: Environment<'_>,
+    places: &RefCell<Places>,
     findings: &mut Findings,
 ) -> Option<(Routes, Vec<Rc<Source>>)> {
     let list = node.list(findings)?;
@@ -137,7 +142,7 @@ fn read_sources(
                 ("is the name of an earlier source", "each needs its own"),
             );
         }
-        let Some((pattern, source)) = source::read(node, body_hold, environment, findings) else {
+        let Some((pattern, source)) = source::read(node, body_hold, environment, places, findings) else {
             complete = false;
             continue;
         };

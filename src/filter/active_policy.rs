@@ -23,7 +23,7 @@ pub struct ActivePolicy {
     sources: Vec<Rc<ActiveSource>>,
     /// The metrics of requests without a source.
     unmatched: SourceCounters,
-    fetchers: Fetchers,
+    fetchers: Rc<Fetchers>,
     publications: Publications,
 }
 
@@ -34,28 +34,14 @@ impl ActivePolicy {
     /// # Errors
     /// [`NotWritten`] if the host refuses shared memory.
     pub fn open(policy: Rc<Policy>, memory: &dyn Memory) -> Result<Self, NotWritten> {
+        let fetchers = Rc::new(Fetchers::open(&policy.places, memory)?);
         let has_flood_limit = policy.sources.iter().any(|source| source.flood.is_some());
         let flood = if has_flood_limit { Some(Rc::new(Flood::open(memory)?)) } else { None };
-        let sources =
-            policy.sources.iter().map(|source| ActiveSource::open(source, flood.as_ref(), memory).map(Rc::new));
+        let open = |source| ActiveSource::open(source, flood.as_ref(), &fetchers, memory).map(Rc::new);
+        let sources = policy.sources.iter().map(open);
         let sources = sources.collect::<Result<_, _>>()?;
-        let fetchers = Fetchers::open(&policy.places, memory)?;
         let publications = Publications::open(&policy.publications, memory)?;
         Ok(Self { policy, sources, unmatched: SourceCounters::default(), fetchers, publications })
-    }
-
-    /// What is fetched while the filter runs.
-    #[must_use]
-    pub fn fetchers(&self) -> &Fetchers {
-        &self.fetchers
-    }
-
-    /// Whether a document that was fetched for a place is of use to anybody.
-    #[must_use]
-    pub fn accepts(&self, place: usize, body: &[u8]) -> bool {
-        let requirements = self.policy.sources.iter().filter_map(|source| source.requirement.as_ref());
-        let mut checks = requirements.flat_map(|requirement| requirement.checks());
-        checks.any(|check| self.publications.finds_a_key_in(check, place, body))
     }
 
     /// Gives each check of a requirement the keys that its sender publishes, as they are now.
@@ -72,6 +58,22 @@ impl ActivePolicy {
     #[must_use]
     pub fn policy(&self) -> &Rc<Policy> {
         &self.policy
+    }
+
+    /// What is fetched while the configuration is at work.
+    #[must_use]
+    pub fn fetchers(&self) -> &Fetchers {
+        &self.fetchers
+    }
+
+    /// Whether anybody can use this as the document with this number.
+    #[must_use]
+    pub fn accepts(&self, number: usize, body: &[u8]) -> bool {
+        let requirements = self.policy.sources.iter().filter_map(|source| source.requirement.as_ref());
+        let mut checks = requirements.flat_map(|requirement| requirement.checks());
+        checks.any(|check| {
+            check.finds_a_secret_in(number, body) || self.publications.finds_a_key_in(check, number, body)
+        })
     }
 
     /// The metrics of requests without a source.

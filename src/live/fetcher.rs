@@ -175,6 +175,12 @@ impl Fetcher {
         self.state.is_wanted || self.state.attempt == 0 || self.state.is_leased(&self.place, now)
     }
 
+    /// How many attempts have failed since the last success.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.state.failures
+    }
+
     /// What this thread has to log, because no other one has.
     pub fn notice(&mut self, now: UnixTime, memory: &dyn Memory) -> Option<Notice> {
         let is_available = self.current(now).is_some();

@@ -20,7 +20,7 @@ impl Fetchers {
     /// # Errors
     /// [`NotWritten`], if the host refuses shared memory.
     pub fn open(places: &Places, memory: &dyn Memory) -> Result<Self, NotWritten> {
-        let fetchers = places.all().iter().map(|place| Fetcher::open(Rc::clone(place), memory).map(RefCell::new));
+        let fetchers = places.all().iter().map(|(place, _)| Fetcher::open(Rc::clone(place), memory).map(RefCell::new));
         fetchers.collect::<Result<_, _>>().map(Self)
     }
 
@@ -69,6 +69,12 @@ impl Fetchers {
     /// Whether an early fetch is still to come or under way.
     pub fn is_early_coming(&self, number: usize, now: UnixTime, memory: &dyn Memory) -> bool {
         self.0.get(number).is_some_and(|fetcher| fetcher.borrow_mut().is_early_coming(now, memory))
+    }
+
+    /// How many attempts for a place have failed since the last success.
+    #[must_use]
+    pub fn failures(&self, number: usize) -> u64 {
+        self.0.get(number).map_or(0, |fetcher| fetcher.borrow().failures())
     }
 
     /// What this VM has to log, with the number of each place.

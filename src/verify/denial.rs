@@ -154,6 +154,8 @@ denials! {
     EventIdMissing = "event_id_missing",
     /// The keys that the sender publishes, or the one that the request names, cannot be had: nothing can be verified.
     KeyUnavailable = "key_unavailable",
+    /// A live secret is absent, unusable or too old: none of a check is there, or the request matches none of those that are.
+    SecretUnavailable = "secret_unavailable",
     /// The request is verified, but the source's budget is spent.
     RateLimited = "rate_limited",
     /// The request is verified, but its event was seen before.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hookwarden::guard::call::Response;
 use hookwarden::live::document::Document;
 use hookwarden::live::fetcher::{Early, Failure, Fetcher, Notice, Outcome};
-use hookwarden::live::place::{Differs, Place, Places};
+use hookwarden::live::place::{Differs, Place, Places, Taken, User};
 use hookwarden::verify::primitives::timestamp::UnixTime;
 
 use crate::guards::memory::Shared;
@@ -20,6 +20,7 @@ fn place() -> Place {
         cluster: "vault".to_owned(),
         authority: "vault.example".to_owned(),
         path: "/v1/secret/data/github".to_owned(),
+        taken: Taken::Body,
         headers: vec![("x-vault-request".to_owned(), "true".to_owned())],
         timeout: Duration::from_secs(5),
         refresh: Duration::from_secs(300),
@@ -398,11 +399,13 @@ fn foreign_bytes_in_shared_memory_are_no_knowledge() {
 #[test]
 fn places_with_the_same_document_share_a_number_or_are_refused() {
     let mut places = Places::default();
-    assert_eq!(places.add(place()), Ok(0));
-    assert_eq!(places.add(Place { path: "/other".to_owned(), ..place() }), Ok(1));
-    assert_eq!(places.add(place()), Ok(0));
-    assert_eq!(places.add(Place { max_age: Duration::from_secs(7200), ..place() }), Err(Differs));
-    assert_eq!(places.all().len(), 2);
+    let mut add = |place| places.add(place, User { source: "github".to_owned(), id: "1".to_owned() });
+    assert_eq!(add(place()), Ok(0));
+    assert_eq!(add(Place { path: "/other".to_owned(), ..place() }), Ok(1));
+    assert_eq!(add(Place { taken: Taken::Header("x-secret".to_owned()), ..place() }), Ok(2));
+    assert_eq!(add(place()), Ok(0));
+    assert_eq!(add(Place { max_age: Duration::from_secs(7200), ..place() }), Err(Differs));
+    assert_eq!(places.all().len(), 3);
 }
 
 #[test]

@@ -6,4 +6,6 @@ pub mod algorithm;
 pub mod key_form;
 pub mod key_set;
 pub mod keyring;
+pub mod live;
 pub mod secret;
+pub mod text_rule;
