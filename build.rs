@@ -72,7 +72,7 @@ fn shipped(file: &Value, aliased: &Value, scheme: &Value) -> Value {
     if let Some(networks) = file.pointer("/networks/list") {
         shipped["networks"] = networks.clone();
     }
-    for member in ["handshake", "acknowledgement"] {
+    for member in ["handshake", "acknowledgement", "keys_from"] {
         if let Some(value) = file.get(member).or_else(|| aliased.get(member)) {
             shipped[member] = value.clone();
         }

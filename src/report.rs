@@ -211,8 +211,8 @@ fn hint(denial: Denial) -> Option<&'static str> {
             Some("a secret is not in the VM's environment: see vm_config.environment_variables.host_env_keys")
         }
         Denial::KeyUnavailable => Some(
-            "the sender's keys were not fetched: check the cluster in \"keys\", its TLS and its health, and the metric \
-             hookwarden.live",
+            "the sender's keys were not fetched: earlier lines of this log say why; check the cluster that \"keys\" names, and \
+             its TLS",
         ),
         Denial::SecretUnavailable => Some(
             "a live secret is absent, unusable or could not be fetched: earlier lines of this log say which; is the filter that \

@@ -14,6 +14,7 @@ pub mod nearest;
 pub mod policy;
 pub mod problem;
 pub mod providers;
+mod published;
 mod reader;
 mod scheme;
 mod secret;
@@ -31,6 +32,7 @@ use crate::live::place::Places;
 use crate::verify::bytes::json::Json;
 pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
 use problem::{Diagnosis, Findings, Kind, Path, Problem};
+use live::Live;
 use reader::Node;
 pub use secret::{Environment, UNSEEN};
 
@@ -103,9 +105,10 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         None => Some(DEFAULT_MAX_HELD_BYTES),
     };
     let hold = body_hold.unwrap_or(BodyHold::Filter);
-    let places = RefCell::new(Places::default());
+    let (places, publications) = (RefCell::new(Places::default()), RefCell::default());
+    let live = Live { places: &places, publications: &publications };
     let sources =
-        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, &places, findings));
+        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, live, findings));
     members.finish(findings);
     let (routes, sources) = sources?;
     Some(Policy {
@@ -115,7 +118,7 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         max_held_bytes: usize::try_from(max_held_bytes?).ok()?,
         routes,
         sources,
-        publications: Vec::new(),
+        publications: publications.into_inner(),
         places: places.into_inner(),
     })
 }
@@ -124,7 +127,7 @@ fn read_sources(
     node: &Node<'_>,
     body_hold: BodyHold,
     environment: Environment<'_>,
-    places: &RefCell<Places>,
+    live: Live<'_>,
     findings: &mut Findings,
 ) -> Option<(Routes, Vec<Rc<Source>>)> {
     let list = node.list(findings)?;
@@ -142,7 +145,7 @@ fn read_sources(
                 ("is the name of an earlier source", "each needs its own"),
             );
         }
-        let Some((pattern, source)) = source::read(node, body_hold, environment, places, findings) else {
+        let Some((pattern, source)) = source::read(node, body_hold, environment, live, findings) else {
             complete = false;
             continue;
         };

@@ -6,12 +6,16 @@ use super::active_source::ActiveSource;
 use super::context::Context;
 use super::publications::{Prospect, Publications};
 use crate::config::Policy;
+use crate::guard::call::{Call, Response};
 use crate::guard::flood::Flood;
 use crate::guard::memory::{Memory, NotWritten};
 use crate::guard::route::Unrouted;
+use crate::live::certificates::CertificateRule;
+use crate::live::fetcher::Failure;
 use crate::live::fetchers::Fetchers;
 use crate::report::SourceCounters;
 use crate::verify::check::MissingKey;
+use crate::verify::key::key_set::PublishedKey;
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::{Request, Requirement};
 
@@ -42,6 +46,34 @@ impl ActivePolicy {
         let sources = sources.collect::<Result<_, _>>()?;
         let publications = Publications::open(&policy.publications, memory)?;
         Ok(Self { policy, sources, unmatched: SourceCounters::default(), fetchers, publications })
+    }
+
+    /// The calls for certificates that this VM has to make, each with the number of its publication.
+    #[must_use]
+    pub fn certificate_calls(&self, now: UnixTime, memory: &dyn Memory) -> Vec<(usize, Call)> {
+        self.publications.on_tick(now, memory)
+    }
+
+    /// The answer to a call for a certificate; `None` if there was none, or the host refused to make it. Returns why it failed,
+    /// if it did.
+    pub fn on_certificate(
+        &self,
+        number: usize,
+        response: Option<Response<'_>>,
+        context: &Context<'_>,
+    ) -> Option<Failure> {
+        let accepts = |keys: &[PublishedKey]| {
+            let requirements = self.policy.sources.iter().filter_map(|source| source.requirement.as_ref());
+            let mut checks = requirements.flat_map(|requirement| requirement.checks());
+            checks.any(|check| check.published_at().is_some_and(|(own, _)| own == number) && check.accepts(keys))
+        };
+        self.publications.on_answer(number, response, &accepts, context)
+    }
+
+    /// Where certificates are fetched.
+    #[must_use]
+    pub fn certificate_rule(&self, number: usize) -> Option<&CertificateRule> {
+        self.publications.rule(number)
     }
 
     /// Gives each check of a requirement the keys that its sender publishes, as they are now.
