@@ -81,6 +81,11 @@ impl ActivePolicy {
         self.publications.publish(requirement, &self.fetchers, now);
     }
 
+    /// Takes over what other threads have fetched, where this key may be.
+    pub(super) fn look_again(&self, key: &MissingKey, context: &Context<'_>) {
+        self.publications.look_again(key, &self.fetchers, context);
+    }
+
     /// Whether a key that is not here may come. Asks for it, if that is not done yet.
     pub(super) fn prospect(&self, key: &MissingKey, context: &Context<'_>) -> Prospect {
         self.publications.prospect(key, &self.fetchers, context)

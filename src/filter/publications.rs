@@ -67,6 +67,18 @@ impl Publications {
         }
     }
 
+    /// Takes over what other threads have fetched, where this key may be.
+    pub fn look_again(&self, key: &MissingKey, fetchers: &Fetchers, context: &Context<'_>) {
+        match self.0.get(key.place) {
+            // The answer does not matter: to give it, the newest state is read.
+            Some(Active::KeySet(place)) => {
+                let _ = fetchers.is_early_coming(*place, context.now, context.memory);
+            }
+            Some(Active::Certificates(certificates)) => certificates.synchronise(context.memory),
+            None => {}
+        }
+    }
+
     /// Whether a key that is not here may come. Asks for it, if that is not done yet.
     pub fn prospect(&self, key: &MissingKey, fetchers: &Fetchers, context: &Context<'_>) -> Prospect {
         let (now, memory) = (context.now, context.memory);
@@ -74,7 +86,8 @@ impl Publications {
             Some(Active::KeySet(place)) => match fetchers.ask_early(*place, now, memory) {
                 Early::Coming => Prospect::Coming,
                 Early::TooSoon => {
-                    let document = fetchers.document(*place, now);
+                    // If the last fetch failed, the sender may have published the key since.
+                    let document = fetchers.document(*place, now).filter(|_| fetchers.failures(*place) == 0);
                     let is_fresh = document.is_some_and(|document| elapsed(document.fetched, now).as_secs() <= FRESH);
                     if is_fresh { Prospect::Absent } else { Prospect::Unavailable }
                 }

@@ -288,6 +288,7 @@ impl Verification {
     /// Whether a key that the request names is still to come.
     pub fn awaits_key(&mut self, policy: &ActivePolicy, context: &Context<'_>) -> bool {
         let Some(awaited) = &mut self.awaited else { return false };
+        policy.look_again(&awaited.key, context);
         policy.publish_keys(&self.requirement, context.now);
         if !self.requirement.checks().any(|check| check.lacks(&awaited.key)) {
             awaited.is_unavailable = false;

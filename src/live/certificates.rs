@@ -219,7 +219,7 @@ impl Certificates {
     }
 
     /// Takes over what other threads know. If the host refuses, what is here stays.
-    fn synchronise(&self, memory: &dyn Memory) {
+    pub fn synchronise(&self, memory: &dyn Memory) {
         if let Some(store) = memory.read(&self.key).and_then(|record| Store::read(&record.value)) {
             self.store.replace(store);
         }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::bootstrap::{Hold, at, cluster, set_endpoint};
 use crate::harness::client::{BOTH, KeepAlive, Protocol, Request};
 use crate::harness::launch::Setup;
-use crate::harness::senders::now;
+use crate::harness::senders::{GITHUB, now};
 use crate::harness::store::{Call, FakeStore, Response, answer};
 use crate::harness::tls::Authority;
 use crate::harness::xds::{self, Pushed};
@@ -94,6 +94,11 @@ fn setup(plugin: Option<Value>, address: std::net::SocketAddr, authority: &str) 
             assert_eq!(tls["sni"], host);
             *at(tls, "/common_tls_context/validation_context/trusted_ca") = json!({"inline_string": authority});
         }
+        let filters =
+            at(bootstrap, "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters");
+        let value = at(filters, "/0/typed_config/config/configuration/value");
+        let plugin = serde_json::from_str(value.as_str().expect("text")).expect("JSON");
+        *value = json!(with_github(plugin).to_string());
         let mut paypal = cluster(bootstrap, "sns-keys").clone();
         paypal["name"] = json!("paypal-keys");
         paypal["load_assignment"]["cluster_name"] = json!("paypal-keys");
@@ -102,6 +107,14 @@ fn setup(plugin: Option<Value>, address: std::net::SocketAddr, authority: &str) 
         *at(tls, "/common_tls_context/validation_context/match_typed_subject_alt_names/0/matcher/exact") = json!(PAYPAL);
         at(bootstrap, "/static_resources/clusters").as_array_mut().expect("a list").push(paypal);
     })
+}
+
+/// With a source for the requests by which the harness sees that a proxy still works.
+fn with_github(mut plugin: Value) -> Value {
+    let github = json!({"provider": "github", "secrets": [{"value": GITHUB.secret}]});
+    let sources = plugin["sources"].as_array_mut().expect("a list");
+    sources.push(json!({"name": "github", "match": {"path": "/hooks/github"}, "verify": github}));
+    plugin
 }
 
 /// A key server, and the bootstrap that uses it.
@@ -405,7 +418,7 @@ fn a_token_that_is_the_whole_body_waits_for_its_key_too() {
             "provider": "kinde",
             "keys": [{"id": "kinde", "jwks": {"cluster": "google-keys", "authority": "example.kinde.com"}}],
         },
-        "replay": {"window": "1h"},
+        "replay": {"window": "1h", "duplicate": 409},
     }]});
     for hold in [Hold::Filter, Hold::Chain] {
         *keys_now.lock().unwrap() = set(&[&Key::first()]);
@@ -453,6 +466,9 @@ fn chain(mut setup: Setup) -> Setup {
 #[test]
 fn a_certificate_is_fetched_from_the_pinned_place_only_and_events_wait_for_it() {
     let respond = |call: &Call| {
+        if call.header("host") == Some(GOOGLE) {
+            return ok(&set(&[&Key::first()]));
+        }
         assert!(call.method() == "GET" && call.header("host") == Some(SNS), "{call:?}");
         match call.target().trim_start_matches("/SimpleNotificationService-").trim_end_matches(".pem") {
             ID => ok(&Key::first().certificate(2020, 2100)),
@@ -585,7 +601,7 @@ fn a_request_that_waits_is_answered_although_the_configuration_changes() {
         assert!(wait_for(WAIT, || (count_of(&store) > 0).then_some(())).is_some());
         let mut changed = plugin.clone();
         changed["sources"][0]["max_body_bytes"] = json!(1000);
-        assert_eq!(xds::push(&proxy, &changed), Pushed::Accepted);
+        assert_eq!(xds::push(&proxy, &with_github(changed)), Pushed::Accepted);
         let (status, took) = waiting.join().expect("it ends");
         assert_eq!(status, 503);
         assert!(took < LONGEST, "{took:?}");
