@@ -8,6 +8,9 @@ use crate::verify::key::key_form::KeyError;
 use crate::verify::key::secret::{Key, Secret, SecretText, Validity};
 use crate::verify::key::text_rule::{TextFault, TextRule};
 
+/// What Envoy's formatters write in place of nothing.
+const NOTHING: &[u8] = b"-";
+
 /// Where the texts of live secrets come from.
 pub trait LiveValues {
     /// What another filter has put into the request's filter state under this key; `None` if that is nothing.
@@ -125,7 +128,7 @@ impl LiveSecret {
         let kept = self.kept.borrow();
         let (read, text) = match &self.origin {
             Origin::FilterState(key) => {
-                let text = values.filter_state(key).filter(|text| !text.is_empty());
+                let text = values.filter_state(key).filter(|text| !text.is_empty() && text != NOTHING);
                 match (&kept.read, text) {
                     (Read::Text(known), Some(text)) if known.bytes() == text => return false,
                     (_, Some(text)) => (Read::Text(SecretText::new(&text)), Ok(text)),
