@@ -71,6 +71,8 @@ mod limits;
 mod listening;
 #[path = "core/live.rs"]
 mod live;
+#[path = "core/live_keys.rs"]
+mod live_keys;
 #[path = "core/log_budget.rs"]
 mod log_budget;
 #[path = "core/metrics.rs"]

@@ -69,7 +69,7 @@ pub(super) fn read_http(node: &Node<'_>, id: &str, outside: Outside<'_>, finding
         None => Some(None),
     };
     let part = read_part(&mut members, findings);
-    let times = Times::read(&mut members, REFRESH, findings);
+    let times = Times::read(&mut members, (REFRESH, MAX_AGE), findings);
     let path_of_it = members.path.clone();
     members.finish(findings);
     let (cluster, path, authority, (taken, part)) = (cluster?, path?, authority?, part?);
@@ -98,15 +98,19 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// Reads them. `refresh`: the usual time between two fetches.
-    pub(super) fn read(members: &mut Members<'_>, refresh: Duration, findings: &mut Findings) -> Option<Self> {
+    /// Reads them, with the usual time between two fetches, and the usual age.
+    pub(super) fn read(
+        members: &mut Members<'_>,
+        (refresh, max_age): (Duration, Duration),
+        findings: &mut Findings,
+    ) -> Option<Self> {
         let mut read = |name, default, (least, most)| match members.take(name) {
             Some(node) => node.duration(least, most, findings).map(|time| (time, Some(node.path))),
             None => Some((default, None)),
         };
         let timeout = read("timeout", TIMEOUT, TIMEOUTS);
         let refresh = read("refresh", refresh, REFRESHES);
-        let max_age = read("max_age", MAX_AGE, MAX_AGES);
+        let max_age = read("max_age", max_age, MAX_AGES);
         let ((timeout, _), (refresh, refresh_path), (max_age, max_age_path)) = (timeout?, refresh?, max_age?);
         if max_age < refresh {
             let path = max_age_path.or(refresh_path).unwrap_or_else(|| members.path.clone());

@@ -15,8 +15,11 @@ use crate::live::publication::Publication;
 use crate::verify::bytes::json::{Json, JsonPath};
 use crate::verify::scheme::key_name::{Address, IdForm, KeyName};
 
-/// The time between two fetches by default. Senders publish a key hours or days before they use it.
-const REFRESH: (Duration, Duration) = (Duration::from_secs(3600), Duration::from_secs(86_400));
+/// The time between two fetches of a key set, and how long it may be used, by default. Senders publish a key hours or days
+/// before they use it.
+const KEY_SET: (Duration, Duration) = (Duration::from_secs(3600), Duration::from_secs(86_400));
+/// The same of a certificate, which never changes and may only be withdrawn.
+const CERTIFICATE: (Duration, Duration) = (Duration::from_secs(86_400), Duration::from_secs(7 * 86_400));
 /// The longest key set, in bytes: one with certificate chains has up to 30 KiB.
 const MAX_KEY_SET: usize = 64 << 10;
 /// The longest certificate, in bytes, with its chain.
@@ -115,7 +118,7 @@ fn read_key_set(
         }
         (None, None) => Some(None),
     };
-    let times = Times::read(&mut members, REFRESH.0, findings);
+    let times = Times::read(&mut members, KEY_SET, findings);
     members.finish(findings);
     let (cluster, authority, path, key_name) = (cluster?, authority?, path?, key_name?);
     let Times { timeout, refresh, max_age } = times?;
@@ -149,7 +152,7 @@ fn read_certificates(
 ) -> Option<Published> {
     let mut members = node.object(findings)?;
     let cluster = members.require("cluster", findings).and_then(|node| read_cluster(&node, findings));
-    let times = Times::read(&mut members, REFRESH.1, findings);
+    let times = Times::read(&mut members, CERTIFICATE, findings);
     members.finish(findings);
     let file = |name: &str| pinned.member(name).map(|json| Node { path: node.path.clone(), json });
     let authority = file("x509.host").and_then(|node| scheme::read_literal(&node, context, findings));
@@ -191,7 +194,13 @@ fn own_unless(
             Some(node) => refuse_pinned(&node, findings),
             None => Some(text.to_owned()),
         },
-        None => members.require(name, findings).and_then(|node| read(&node, findings)),
+        None => match members.take(name) {
+            Some(node) => read(&node, findings),
+            None => {
+                let message = format!("lacks \"{name}\", which is not in this sender's file");
+                findings.refuse_of(Kind::MissingKey, &members.path, message)
+            }
+        },
     }
 }
 

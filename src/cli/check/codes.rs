@@ -165,6 +165,8 @@ codes! {
 
     // The rest of the proxy.
     STORE_CLUSTER Error "store-cluster" "docs/configuration.md#every-key" "The cluster of a replay store is not among the clusters."
+    KEY_CLUSTER Error "key-cluster" "docs/live-keys.md#what-is-trusted" "The cluster from which a sender's keys are fetched is not among the clusters."
+    KEY_TLS Error "key-tls" "docs/live-keys.md#what-is-trusted" "A sender's keys are fetched without TLS, or from a server whose name is not checked: whoever answers in its place can sign any event."
     LIVE_CLUSTER Error "live-cluster" "docs/live-secrets.md#fetched-from-a-service" "The cluster from which a live secret is fetched is not among the clusters."
     HEAP_UNBOUNDED Warning "heap-unbounded" "docs/operations.md#memory" "Nothing refuses requests before memory runs out."
     ADMIN_PUBLIC Warning "admin-public" "docs/envoy.md#plain-envoy" "The admin port can be reached from outside."

@@ -22,6 +22,8 @@ pub struct Proxies<'a> {
     pub bootstraps: Vec<Cursor<'a>>,
     /// The names of clusters.
     pub clusters: Vec<&'a str>,
+    /// The clusters themselves.
+    pub cluster_entries: Vec<Cursor<'a>>,
     /// Whether there may be more of them: a control plane sends them.
     pub clusters_are_open: bool,
 }
@@ -58,6 +60,7 @@ impl<'a> Proxies<'a> {
             && is_cluster(cursor)
         {
             self.clusters.push(name);
+            self.cluster_entries.push(cursor.clone());
         }
         if cursor.get("http_filters").is_some() {
             self.managers.push(Rc::new(Manager {
