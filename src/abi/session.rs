@@ -40,7 +40,8 @@ impl Session {
         let Some(now) = self.instance.host.clock() else { return self.on_failure(Denial::HostFailure) };
         let request = Request::new(headers);
         let step = self.exchange.borrow_mut().on_headers(request, end, &self.instance.context(now));
-        if step == Step::Hold && self.instance.policy.policy().body_hold == BodyHold::Filter {
+        let is_held = step == Step::Hold && !self.exchange.borrow().awaits_key();
+        if is_held && self.instance.policy.policy().body_hold == BodyHold::Filter {
             self.instance.held.borrow_mut().hold(self.id, Rc::clone(&self.exchange), now);
         }
         self.carry_out(step)
