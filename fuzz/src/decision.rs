@@ -88,6 +88,17 @@ pub fn sender(at: usize) -> String {
     CORPUS.with(|corpus| corpus.get_or_init(Corpus::load).at(at).0.name.clone())
 }
 
+/// The valid vector of a sender, by its case.
+pub fn base_of(sender: &str, case: &str) -> Option<usize> {
+    CORPUS.with(|corpus| {
+        let corpus = corpus.get_or_init(Corpus::load);
+        (0..corpus.valid.len()).find(|base| {
+            let (provider, vector) = corpus.at(*base);
+            provider.name == sender && vector.case == case
+        })
+    })
+}
+
 pub fn run(data: &[u8]) {
     CORPUS.with(|corpus| corpus.get_or_init(Corpus::load).run(&mut Input::new(data)));
 }

@@ -29,11 +29,11 @@ const MODULES_OF_VERIFY: &[(&str, &[&str])] = &[
     ("expression", &["bytes", "denial", "primitives", "request"]),
     ("key", &["bytes", "denial", "primitives", "request"]),
     ("scheme", &["bytes", "denial", "expression", "identity", "key", "primitives", "request"]),
-    ("check", &["denial", "expression", "identity", "key", "primitives", "request", "scheme"]),
+    ("check", &["bytes", "denial", "expression", "identity", "key", "primitives", "request", "scheme"]),
 ];
 
 /// What the kinds of proof share. Every other module in `verify/scheme` is a kind, and none may use another.
-const SHARED_BY_KINDS: &[&str] = &["http", "kind", "native", "whole_body"];
+const SHARED_BY_KINDS: &[&str] = &["http", "key_name", "kind", "native", "whole_body"];
 
 /// The most files and folders that `verify` may have, so that it stays easy to survey.
 const MAX_MODULES_OF_VERIFY: usize = 10;
