@@ -385,8 +385,11 @@ fn retries(file: &Value) -> Option<String> {
 
 /// Where a sender publishes its keys.
 fn keys_from(keys: &Value) -> String {
-    let (kind, what) =
-        if keys.get("x509").is_some() { ("x509", "certificates, each named by a request") } else { ("jwks", "a key set") };
+    let (kind, what) = if keys.get("x509").is_some() {
+        ("x509", "certificates, each named by a request")
+    } else {
+        ("jwks", "a key set")
+    };
     let part = |name: &str| keys.pointer(&format!("/{kind}/{name}")).and_then(Value::as_str);
     let mut text = format!("can be [fetched](../live-keys.md): {what}");
     if part("host").is_some() || part("path").is_some() {

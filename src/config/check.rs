@@ -350,12 +350,7 @@ fn written(found: Vec<Found>) -> Option<Vec<Written>> {
         .collect()
 }
 
-fn prepare(
-    schemes: Vec<Dialect>,
-    keyring: &WrittenKeyring,
-    path: &Path,
-    findings: &mut Findings,
-) -> Option<Dialects> {
+fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, path: &Path, findings: &mut Findings) -> Option<Dialects> {
     let mut checks = Vec::new();
     for (mut scheme, when) in schemes {
         let keyring = match keyring {

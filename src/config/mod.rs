@@ -31,9 +31,9 @@ use std::time::Duration;
 use crate::guard::route::{Routes, Taken};
 use crate::live::place::Places;
 use crate::verify::bytes::json::Json;
+use live::Live;
 pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
 use problem::{Diagnosis, Findings, Kind, Path, Problem};
-use live::Live;
 use reader::Node;
 pub use secret::{Environment, UNSEEN};
 

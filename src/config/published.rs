@@ -125,8 +125,7 @@ fn read_key_set(
     let headers = vec![("accept".to_owned(), "application/jwk-set+json, application/json".to_owned())];
     let id = Rc::from(user.id.as_str());
     let taken = Taken::Body;
-    let place =
-        Place { cluster, authority, path, taken, headers, timeout, refresh, max_age, max_bytes: MAX_KEY_SET };
+    let place = Place { cluster, authority, path, taken, headers, timeout, refresh, max_age, max_bytes: MAX_KEY_SET };
     let number = match outside.live.places.borrow_mut().add(place, user) {
         Ok(number) => publish(Publication::KeySet(number), outside),
         Err(Differs) => {

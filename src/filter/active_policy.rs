@@ -108,9 +108,8 @@ impl ActivePolicy {
     pub fn accepts(&self, number: usize, body: &[u8]) -> bool {
         let requirements = self.policy.sources.iter().filter_map(|source| source.requirement.as_ref());
         let mut checks = requirements.flat_map(|requirement| requirement.checks());
-        checks.any(|check| {
-            check.finds_a_secret_in(number, body) || self.publications.finds_a_key_in(check, number, body)
-        })
+        checks
+            .any(|check| check.finds_a_secret_in(number, body) || self.publications.finds_a_key_in(check, number, body))
     }
 
     /// The metrics of requests without a source.

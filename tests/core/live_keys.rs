@@ -405,7 +405,8 @@ fn an_unknown_key_hides_whether_the_other_check_would_verify() {
     let (old, new) = (Signer::new("old", 1), Signer::new("new", 2));
     let mut config = config();
     let jwt = config["verify"].take();
-    let token = json!({"scheme": {"credential": {"header": "X-Token"}}, "secrets": [{"value": "the-right-token-of-16"}]});
+    let token =
+        json!({"scheme": {"credential": {"header": "X-Token"}}, "secrets": [{"value": "the-right-token-of-16"}]});
     config["verify"] = json!([token, jwt]);
     let active = started(&config, &memory, &[&old], 0);
     for token in ["the-right-token-of-16", "the-wrong-token-of-16"] {

@@ -104,7 +104,8 @@ fn setup(plugin: Option<Value>, address: std::net::SocketAddr, authority: &str) 
         paypal["load_assignment"]["cluster_name"] = json!("paypal-keys");
         let tls = at(&mut paypal, "/transport_socket/typed_config");
         tls["sni"] = json!(PAYPAL);
-        *at(tls, "/common_tls_context/validation_context/match_typed_subject_alt_names/0/matcher/exact") = json!(PAYPAL);
+        *at(tls, "/common_tls_context/validation_context/match_typed_subject_alt_names/0/matcher/exact") =
+            json!(PAYPAL);
         at(bootstrap, "/static_resources/clusters").as_array_mut().expect("a list").push(paypal);
     })
 }
@@ -118,10 +119,7 @@ fn with_github(mut plugin: Value) -> Value {
 }
 
 /// A key server, and the bootstrap that uses it.
-fn keys(
-    plugin: Option<Value>,
-    respond: impl Fn(&Call) -> Response + Send + Sync + 'static,
-) -> (FakeStore, Setup) {
+fn keys(plugin: Option<Value>, respond: impl Fn(&Call) -> Response + Send + Sync + 'static) -> (FakeStore, Setup) {
     let authority = Authority::new("keys");
     let server = authority.server_named(&[GOOGLE, SNS, PAYPAL]);
     let store = FakeStore::start_tls(server.server_config(), respond);
@@ -152,9 +150,8 @@ fn ses(key: &Key, address: &str) -> Request {
     let id = format!("22b80b92-fdea-4c2c-8f9d-{:012}", NEXT.fetch_add(1, Ordering::Relaxed));
     let time = rfc3339(now());
     let text = "{\"eventType\":\"Delivery\"}";
-    let signed = format!(
-        "Message\n{text}\nMessageId\n{id}\nTimestamp\n{time}\nTopicArn\n{TOPIC}\nType\nNotification\n"
-    );
+    let signed =
+        format!("Message\n{text}\nMessageId\n{id}\nTimestamp\n{time}\nTopicArn\n{TOPIC}\nType\nNotification\n");
     let tag = STANDARD.encode(key.pair.sign(signed.as_bytes()).expect("a signature"));
     let body = json!({
         "Type": "Notification", "MessageId": id, "TopicArn": TOPIC, "Message": text, "Timestamp": time,
@@ -211,7 +208,7 @@ fn a_new_key_is_fetched_when_the_first_event_names_it_and_no_event_is_lost() {
         let traffic = |number: usize| {
             let proxy = &proxy;
             scope.spawn(move || {
-                let key = if number % 2 == 0 { Key::first() } else { Key::second() };
+                let key = if number.is_multiple_of(2) { Key::first() } else { Key::second() };
                 let replies = (0..40).map(|_| pubsub(&key).send(proxy.address, BOTH[number / 2 % 2]));
                 let refused = replies.filter(|reply| reply.status != 200);
                 refused.map(|reply| format!("{reply:?}")).collect::<Vec<_>>()
@@ -305,7 +302,8 @@ fn a_key_server_that_misbehaves_lets_nothing_in_and_takes_nothing_known_away() {
             "/slow" => Response::Hang,
             "/oversize" => ok(&both.replacen('{', &format!("{{\"pad\":\"{}\",", "x".repeat(1 << 20)), 1)),
             "/redirect" => Response::Bytes(
-                format!("HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: {}\r\n\r\n{both}", both.len()).into(),
+                format!("HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: {}\r\n\r\n{both}", both.len())
+                    .into(),
             ),
             "/malformed" => ok(&both[..both.len() - 1]),
             "/other" => ok(r#"{"keys":[{"kty":"EC","crv":"P-384","x":"AA","y":"AA","kid":"key-2"}]}"#),
@@ -316,7 +314,8 @@ fn a_key_server_that_misbehaves_lets_nothing_in_and_takes_nothing_known_away() {
             "/not-found" => Response::Bytes(answer("404 Not Found", &both)),
             // Another type than JSON's does not matter: what parses is a key set.
             _ => Response::Bytes(
-                format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\n\r\n{both}", both.len()).into(),
+                format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\n\r\n{both}", both.len())
+                    .into(),
             ),
         }
     };
@@ -513,6 +512,55 @@ fn a_certificate_is_fetched_from_the_pinned_place_only_and_events_wait_for_it() 
 }
 
 #[test]
+fn a_subscription_is_confirmed_although_its_certificate_had_to_be_fetched_first() {
+    const CONFIRMATION: &str =
+        "/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-west-1:123456789012:mail&Token=2336412f37fb687f";
+    let plugin = json!({"sources": [{
+        "name": "ses", "match": {"path": "/hooks/ses"},
+        "verify": {
+            "provider": "amazon-ses", "keys": [{"x509": {"cluster": "sns-keys"}}],
+            "with": {"region": "eu-west-1", "topic_arn": TOPIC},
+        },
+        "handshake": {"topics": [TOPIC], "cluster": "sns-keys"},
+    }]});
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = Arc::clone(&is_down);
+    let (store, setup) = keys(Some(plugin), move |call| match call.target() {
+        CONFIRMATION if down.load(Ordering::SeqCst) => Response::Bytes(answer("500 Internal Server Error", "")),
+        CONFIRMATION => ok("<ConfirmSubscriptionResponse/>"),
+        _ => ok(&Key::first().certificate(2020, 2100)),
+    });
+    let message = || {
+        let (id, time) = ("165545c9-2a5c-472c-8df2-7ff2be2b3b1b", rfc3339(now()));
+        let (url, token) = (format!("https://{SNS}{CONFIRMATION}"), "2336412f37fb687f");
+        let signed = format!(
+            "Message\nsubscribe\nMessageId\n{id}\nSubscribeURL\n{url}\nTimestamp\n{time}\nToken\n{token}\nTopicArn\n{TOPIC}\n\
+             Type\nSubscriptionConfirmation\n"
+        );
+        let body = json!({
+            "Type": "SubscriptionConfirmation", "MessageId": id, "TopicArn": TOPIC, "Message": "subscribe",
+            "Timestamp": time, "Token": token, "SubscribeURL": url, "SignatureVersion": "2",
+            "Signature": STANDARD.encode(Key::first().pair.sign(signed.as_bytes()).expect("a signature")),
+            "SigningCertURL": address_of(ID),
+        });
+        Request::post("/hooks/ses", body.to_string())
+            .with("x-amz-sns-message-type", "SubscriptionConfirmation")
+            .with("x-amz-sns-message-id", id)
+    };
+    for fails in [false, true] {
+        is_down.store(fails, Ordering::SeqCst);
+        let Some(proxy) = Proxy::start(&setup.clone().workers(2)) else { return };
+        let mark = proxy.upstream.mark();
+        let reply = message().send(proxy.address, Protocol::Http1);
+        assert_eq!(reply.status, if fails { 503 } else { 200 }, "{reply:?}");
+        proxy.upstream.assert_nothing_since(mark);
+        let calls = store.take_calls();
+        assert!(calls.iter().any(|call| call.target() == CONFIRMATION), "{calls:?}");
+        proxy.passes(Protocol::Http1, &ses(&Key::first(), &address_of(ID)));
+    }
+}
+
+#[test]
 fn a_certificate_that_cannot_be_used_verifies_nothing() {
     let respond = |call: &Call| match call.target().trim_start_matches("/SimpleNotificationService-") {
         "e0.pem" => ok(&Key::second().certificate(2019, 2020)),
@@ -522,17 +570,20 @@ fn a_certificate_that_cannot_be_used_verifies_nothing() {
         _ => Response::Bytes(answer("404 Not Found", "")),
     };
     // Each of them is a proxy of its own: one new certificate in ten seconds is looked up.
-    for (id, code) in
-        [("e0", "key_unavailable"), ("e1", "key_unavailable"), ("e2", "key_unavailable"), ("e3", "key_unavailable"), ("ff", "key_unknown")]
-    {
+    for (id, code) in [
+        ("e0", "key_unavailable"),
+        ("e1", "key_unavailable"),
+        ("e2", "key_unavailable"),
+        ("e3", "key_unavailable"),
+        ("ff", "key_unknown"),
+    ] {
         let (store, setup) = keys(None, respond);
         let Some(proxy) = Proxy::start(&setup) else { return };
         proxy.denies(Protocol::Http1, &ses(&Key::second(), &address_of(id)), "ses", code);
         // Other ids are not looked up meanwhile.
         let mark = proxy.upstream.mark();
         for number in 0..50 {
-            let reply =
-                ses(&Key::second(), &address_of(&format!("{number:02x}"))).send(proxy.address, Protocol::Http1);
+            let reply = ses(&Key::second(), &address_of(&format!("{number:02x}"))).send(proxy.address, Protocol::Http1);
             assert!(matches!(reply.status, 401 | 503), "{reply:?}");
         }
         proxy.upstream.assert_nothing_since(mark);

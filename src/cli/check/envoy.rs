@@ -130,7 +130,8 @@ fn collect_routes<'a>(cursor: &Cursor<'a>, named: &mut BTreeMap<&'a str, Cursor<
 /// Whether a map describes a cluster: in the list of a bootstrap, or as a resource.
 fn is_cluster(cursor: &Cursor<'_>) -> bool {
     let path = cursor.path.to_string();
-    let parent = path.rfind('[').and_then(|end| path.get(..end)).unwrap_or_default();
+    let list = path.strip_suffix(']').and_then(|path| path.rsplit_once('['));
+    let parent = list.map(|(list, _)| list).unwrap_or_default();
     parent.ends_with(".clusters") || cursor.text_at("@type").is_some_and(|name| name.ends_with(".cluster.v3.Cluster"))
 }
 

@@ -143,5 +143,8 @@ pub fn fetched(keys: &Value) -> String {
         members.extend(is_open("host").then_some("\"authority\": …"));
         members.extend(is_open("path").then_some("\"path\": …"));
     }
-    format!("\"keys\": [{{ \"{kind}\": {{ {} }} }}], with a cluster as in envoy/envoy-live-keys.yaml.", members.join(", "))
+    format!(
+        "\"keys\": [{{ \"{kind}\": {{ {} }} }}], with a cluster as in envoy/envoy-live-keys.yaml.",
+        members.join(", ")
+    )
 }

@@ -146,7 +146,10 @@ fn steps(sender: &Sender) -> Vec<String> {
         steps.push("Put your own values into \"with\".".to_owned());
     }
     if let Some(keys) = &sender.keys_from {
-        steps.push(format!("Or have the keys fetched, so that nothing is to be done when they change: {}", describe::fetched(keys)));
+        steps.push(format!(
+            "Or have the keys fetched, so that nothing is to be done when they change: {}",
+            describe::fetched(keys)
+        ));
     }
     steps.push(format!(
         "Try it: `hookwarden sign --provider {} --help` makes a request that is signed as the sender's are.",

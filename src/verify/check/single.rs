@@ -123,7 +123,15 @@ impl Check {
     #[must_use]
     pub fn new(scheme: Scheme, when: Option<Condition>, keyring: Keyring) -> Self {
         let headers_read = scheme.headers_read();
-        Self { scheme, when, keyring, basis: IdentityBasis::Nothing, headers_read, challenges: Vec::new(), published: None }
+        Self {
+            scheme,
+            when,
+            keyring,
+            basis: IdentityBasis::Nothing,
+            headers_read,
+            challenges: Vec::new(),
+            published: None,
+        }
     }
 
     /// A check of `scheme` against keys that its sender publishes at a place with this number, none of which is here yet. `id`:

@@ -111,7 +111,13 @@ impl Secrets {
             }
             None => (Vec::new(), KeyIds::Unavailable),
         };
-        Self { list, last_match: Cell::new(0), lacks: Lacks::Nothing, published: Some(published), events_of: Vec::new() }
+        Self {
+            list,
+            last_match: Cell::new(0),
+            lacks: Lacks::Nothing,
+            published: Some(published),
+            events_of: Vec::new(),
+        }
     }
 
     /// Whether a request that names this key cannot be verified, but could be if the sender published it: it is not there, or

@@ -67,10 +67,7 @@ impl FakeStore {
     }
 
     /// As [`start`](Self::start), over TLS.
-    pub fn start_tls(
-        config: Arc<ServerConfig>,
-        respond: impl Fn(&Call) -> Response + Send + Sync + 'static,
-    ) -> Self {
+    pub fn start_tls(config: Arc<ServerConfig>, respond: impl Fn(&Call) -> Response + Send + Sync + 'static) -> Self {
         let shared = Arc::new(Shared { respond: Mutex::new(Arc::new(respond)), calls: Mutex::default() });
         let server = Server::start({
             let shared = Arc::clone(&shared);

@@ -1,14 +1,10 @@
 //! Keys that senders publish: whether what is fetched is what the sender published. That is up to the cluster's TLS.
 
-use hookwarden::config::providers;
-use hookwarden::verify::bytes::json::{Json, JsonPath};
-
 use super::super::codes;
 use super::super::findings::Findings;
 use super::super::setup::{Host, Setup};
-use super::super::sources::Source;
+use super::super::sources::{Published, Source};
 use super::Surroundings;
-use crate::cli::config_file::CheckEntry;
 use crate::cli::document::cursor::Cursor;
 
 pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
@@ -17,11 +13,9 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
         return;
     }
     for source in sources {
-        for (entry, written, kind) in published(source) {
-            let Some(at) = written.get("cluster") else { continue };
-            let Some(name) = at.text() else { continue };
+        for Published { cluster: at, name, host } in source.published() {
             match proxies.cluster_entries.iter().find(|cluster| cluster.text_at("name") == Some(name)) {
-                Some(cluster) => tls(source, cluster, host(entry, &written, kind).as_deref(), findings),
+                Some(cluster) => tls(source, cluster, host.as_deref(), findings),
                 None if proxies.clusters_are_open => {}
                 None => {
                     let message =
@@ -34,38 +28,14 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
     }
 }
 
-/// The entries of a source that are fetched: the check, where the entry stands, and its kind.
-fn published<'a, 's>(source: &'s Source<'a>) -> Vec<(&'s CheckEntry, Cursor<'a>, &'static str)> {
-    let entries = source.entry.lists().flat_map(|(check, list)| list.secrets.iter().map(move |entry| (check, entry)));
-    let written = entries.filter_map(|(check, entry)| Some((check, source.at.find(&entry.path)?)));
-    written
-        .flat_map(|(check, at)| ["jwks", "x509"].map(|kind| (check, at.get(kind), kind)))
-        .filter_map(|(check, at, kind)| Some((check, at?, kind)))
-        .collect()
-}
-
-/// The host whose keys they are, as far as it is known.
-fn host(check: &CheckEntry, written: &Cursor<'_>, kind: &str) -> Option<String> {
-    let host = || {
-        let file = providers::find(check.provider.as_deref()?)?.keys_from?;
-        let path = JsonPath::parse(&format!("{kind}.host"))?;
-        let mut host = file.at(&path).and_then(Json::text)?.to_owned();
-        for (name, value) in &check.with {
-            host = host.replace(&format!("{{with:{name}}}"), value);
-        }
-        (!host.contains('{')).then_some(host)
-    };
-    let own = written.text_at("authority").map(|text| text.split(':').next().unwrap_or(text).to_owned());
-    own.or_else(host)
-}
-
 /// Without TLS that checks the server's name, whoever answers in its place can sign any event.
 fn tls(source: &Source<'_>, cluster: &Cursor<'_>, host: Option<&str>, findings: &mut Findings) {
     let name = source.name;
     let shown = host.unwrap_or("the sender's host");
     let mut add = |at: &Cursor<'_>, message: String, right: String| findings.add(&codes::KEY_TLS, at, message, right);
     let tls = cluster.at(&["transport_socket", "typed_config"]);
-    let Some(tls) = tls.filter(|tls| tls.text_at("@type").is_some_and(|name| name.contains("UpstreamTlsContext"))) else {
+    let Some(tls) = tls.filter(|tls| tls.text_at("@type").is_some_and(|name| name.contains("UpstreamTlsContext")))
+    else {
         let message = format!(
             "the keys of source {name:?} are fetched without TLS: whoever answers in place of {shown} can sign any event"
         );
@@ -79,21 +49,24 @@ fn tls(source: &Source<'_>, cluster: &Cursor<'_>, host: Option<&str>, findings: 
     });
     let by_sds = context.as_ref().is_some_and(|context| context.get("validation_context_sds_secret_config").is_some());
     let trusts = |validation: &Cursor<'_>| {
-        ["trusted_ca", "system_root_certs", "ca_certificate_provider_instance"].iter().any(|of| validation.get(of).is_some())
+        ["trusted_ca", "system_root_certs", "ca_certificate_provider_instance"]
+            .iter()
+            .any(|of| validation.get(of).is_some())
     };
     if !by_sds && !validation.as_ref().is_some_and(trusts) {
         let message =
             format!("the keys of source {name:?} are fetched from a server whose certificate is not verified");
         add(&tls, message, "set common_tls_context.validation_context.trusted_ca".to_owned());
     }
-    let checks_name = validation.as_ref().is_some_and(|validation| {
-        !validation.list("match_typed_subject_alt_names").is_empty()
-    }) || tls.is_true_at("auto_sni_san_validation");
+    let checks_name =
+        validation.as_ref().is_some_and(|validation| !validation.list("match_typed_subject_alt_names").is_empty())
+            || tls.is_true_at("auto_sni_san_validation");
     if !by_sds && !checks_name {
         let message = format!(
             "the keys of source {name:?} are fetched from any server with a valid certificate, not only from {shown}"
         );
-        let right = format!("set validation_context.match_typed_subject_alt_names to san_type DNS, matcher exact {shown}");
+        let right =
+            format!("set validation_context.match_typed_subject_alt_names to san_type DNS, matcher exact {shown}");
         add(&tls, message, right);
     }
     match (tls.get("sni"), host) {

@@ -49,9 +49,8 @@ impl SignatureScheme {
 
     /// The id of the key that the request names, if it names one key.
     pub(super) fn key_of_whole(&self, facts: &Facts<'_>, now: UnixTime) -> Result<Option<Vec<u8>>, Denial> {
-        let keys = self.readings(facts, |reading| {
-            self.key_of_reading(reading.key_id.as_ref(), reading.timestamp, now)
-        })?;
+        let keys =
+            self.readings(facts, |reading| self.key_of_reading(reading.key_id.as_ref(), reading.timestamp, now))?;
         Ok(keys.into_iter().next().flatten())
     }
 
