@@ -13,6 +13,7 @@ use super::Verdict;
 use super::config_file::{self, CheckEntry, SecretEntry, SecretList, SourceEntry};
 use super::document::Document;
 use super::document::cursor::Cursor;
+use super::document::value::Value;
 use super::layout::{self, wrap};
 use super::terminal::{Failure, Terminal};
 use super::{clock, input};
