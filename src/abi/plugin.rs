@@ -44,6 +44,19 @@ enum Purpose {
     Request(Waiting),
 }
 
+impl Purpose {
+    /// Whether both calls fetch the same for the same configuration.
+    fn is_that_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Purpose::Document(one, place), Purpose::Document(two, other))
+            | (Purpose::Certificate(one, place), Purpose::Certificate(two, other)) => {
+                place == other && Rc::ptr_eq(one, two)
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Context for Plugin {
     fn on_http_call_response(&mut self, token: u32, headers: usize, size: usize, _trailers: usize) {
         let Some(position) = self.calls.iter().position(|call| call.token == token) else { return };
@@ -81,7 +94,11 @@ impl Plugin {
     /// Makes a call of the plugin's own, which outlives any stream.
     fn call(&mut self, call: &Call, purpose: Purpose) {
         match ProxyWasm.select(self.id).and_then(|()| ProxyWasm.call(call)) {
-            Ok(token) => self.calls.push(Pending { token, purpose }),
+            Ok(token) => {
+                // A host that never answered the last call leaves nothing behind.
+                self.calls.retain(|call| !call.purpose.is_that_of(&purpose));
+                self.calls.push(Pending { token, purpose });
+            }
             Err(_) => self.conclude(&purpose, None),
         }
     }

@@ -1,7 +1,7 @@
 //! Streams: selecting, resuming and answering them.
 
 use super::answer::Answer;
-use super::state::{BAD_ARGUMENT, INTERNAL_FAILURE, OK, Stream, current, host, refuses};
+use super::state::{BAD_ARGUMENT, INTERNAL_FAILURE, OK, ROOT, Stream, current, host, refuses};
 use super::wire::{bytes, deserialize};
 
 #[unsafe(no_mangle)]
@@ -10,6 +10,10 @@ extern "C" fn proxy_set_effective_context(context_id: u32) -> u32 {
         return INTERNAL_FAILURE;
     }
     host(|host| match host.streams.get(&context_id) {
+        None if context_id == ROOT => {
+            host.current = ROOT;
+            OK
+        }
         Some(stream) if !stream.is_over => {
             host.current = context_id;
             OK
