@@ -13,6 +13,7 @@ use super::Verdict;
 use super::config_file::{self, CheckEntry, SecretEntry, SecretList, SourceEntry};
 use super::document::Document;
 use super::document::cursor::Cursor;
+use super::document::value::Value;
 use super::layout::{self, wrap};
 use super::terminal::{Failure, Terminal};
 use super::{clock, input};
@@ -100,6 +101,13 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         let found = Cursor::root(&document).find(path).map(|cursor| cursor.value);
         found.ok_or_else(|| failure(format!("{path} cannot be found in the file")))
     };
+    let is_fetched = |entry: &Value| entry.get("jwks").is_some() || entry.get("x509").is_some();
+    if value(&list.path)?.elements().iter().any(is_fetched) {
+        return Err(failure(format!(
+            "{} is fetched from where the sender publishes its keys: there is nothing to rotate",
+            list.place
+        )));
+    }
     let (next, new_id, new_env) = if arguments.finish {
         let mut kept = entries.iter().enumerate().filter(|(at, _)| *at != old).map(|(_, entry)| entry);
         let Some(kept) = kept.next_back() else {
