@@ -30,7 +30,8 @@ pub(super) fn add(id: u32, instance: &Rc<Instance>, exchange: &Rc<RefCell<Exchan
 
 /// Removes a request.
 pub(super) fn forget(exchange: &Rc<RefCell<Exchange>>) {
-    WAITING.with_borrow_mut(|all| all.retain(|waiting| !Rc::ptr_eq(&waiting.exchange, exchange)));
+    // Streams may outlive the list when their thread ends.
+    let _ = WAITING.try_with(|all| all.borrow_mut().retain(|waiting| !Rc::ptr_eq(&waiting.exchange, exchange)));
 }
 
 /// All of them, the oldest first, and whether each must be decided now.
