@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(
             registry,
             "    ({name:?}, {:?}, {:?}),",
-            description(file, scheme).to_string(),
+            description(file, aliased(file, &files), scheme).to_string(),
             samples(file).to_string()
         )?;
     }
@@ -72,7 +72,7 @@ fn shipped(file: &Value, aliased: &Value, scheme: &Value) -> Value {
     if let Some(networks) = file.pointer("/networks/list") {
         shipped["networks"] = networks.clone();
     }
-    for member in ["handshake", "acknowledgement"] {
+    for member in ["handshake", "acknowledgement", "keys_from"] {
         if let Some(value) = file.get(member).or_else(|| aliased.get(member)) {
             shipped[member] = value.clone();
         }
@@ -96,11 +96,14 @@ fn has_independent_evidence(file: &Value) -> bool {
 }
 
 /// What the command prints about a provider: everything but the vectors.
-fn description(file: &Value, scheme: &Value) -> Value {
+fn description(file: &Value, aliased: &Value, scheme: &Value) -> Value {
     let mut description = file.clone();
     if let Some(members) = description.as_object_mut() {
         members.remove("vectors");
         members.insert("scheme".to_owned(), scheme.clone());
+        if let Some(keys) = aliased.get("keys_from") {
+            members.insert("keys_from".to_owned(), keys.clone());
+        }
     }
     description
 }

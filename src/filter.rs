@@ -5,6 +5,7 @@
 //! | `context`, `body` | what a decision depends on; the body in the host's buffer |
 //! | `live_values` | where a request's live secrets come from |
 //! | `forwarded` | how much of a request was forwarded |
+//! | `publications` | the keys that senders publish |
 //! | `active_source`, `active_policy` | the running configuration, and what its guards remember |
 //! | `event_claim` | the claim on an event |
 //! | `verified_request` | a verified request, and what it still has to pass |
@@ -26,6 +27,7 @@ mod exchange;
 mod forwarded;
 mod handshake;
 mod live_values;
+mod publications;
 mod state;
 mod verification;
 mod verified_request;

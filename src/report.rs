@@ -86,12 +86,14 @@ pub fn reply(refusal: impl Into<Refusal>, source: Option<&Source>) -> Reply {
         | Denial::MemoryExhausted
         | Denial::ReplayFull
         | Denial::ReplayUnavailable
+        | Denial::KeyUnavailable
         | Denial::HandshakeUnconfirmed => {
             headers.push(("retry-after".into(), RETRY_AFTER.to_owned()));
             source.map_or(503, |source| source.unavailable_status)
         }
         Denial::SecretUnknown
         | Denial::SecretInactive
+        | Denial::KeyUnknown
         | Denial::CredentialMissing
         | Denial::CredentialDuplicated
         | Denial::CredentialMalformed
@@ -208,6 +210,10 @@ fn hint(denial: Denial) -> Option<&'static str> {
         Denial::SourceClosed => {
             Some("a secret is not in the VM's environment: see vm_config.environment_variables.host_env_keys")
         }
+        Denial::KeyUnavailable => Some(
+            "the sender's keys were not fetched: earlier lines of this log say why; check the cluster that \"keys\" names, and \
+             its TLS",
+        ),
         Denial::SecretUnavailable => Some(
             "a live secret is absent, unusable or could not be fetched: earlier lines of this log say which; is the filter that \
              puts it into filter state in front of this one?",

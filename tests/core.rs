@@ -72,6 +72,8 @@ mod limits;
 mod listening;
 #[path = "core/live.rs"]
 mod live;
+#[path = "core/live_keys.rs"]
+mod live_keys;
 #[path = "core/live_secrets.rs"]
 mod live_secrets;
 #[path = "core/log_budget.rs"]

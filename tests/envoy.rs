@@ -5,7 +5,8 @@
 //! - holding requests: `hold.rs`; limits of what is held: `held.rs`; when a denial is answered: `answers.rs`;
 //! - hostile input: `proofs.rs`, `headers.rs`, `paths.rs`, `framing.rs`;
 //! - what a denial looks like: `denials.rs`; what the upstream gets: `identity.rs`;
-//! - senders: `providers.rs`; secrets and modes: `sources.rs`; live secrets: `live_secrets.rs`; the plugin's configuration: `config.rs`;
+//! - senders: `providers.rs`; secrets and modes: `sources.rs`; the plugin's configuration: `config.rs`;
+//! - what is fetched or changes: secrets `live_secrets.rs`, keys that senders publish `live_keys.rs`;
 //! - guards: `shape.rs`, `transport.rs`, `addresses.rs`, `flood.rs`, `budget.rs`, `replay.rs`; their order: `order.rs`;
 //!   in mode `observe`: `observed.rs`;
 //! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
@@ -53,6 +54,8 @@ mod held;
 mod hold;
 #[path = "envoy/identity.rs"]
 mod identity;
+#[path = "envoy/live_keys.rs"]
+mod live_keys;
 #[path = "envoy/live_secrets.rs"]
 mod live_secrets;
 #[path = "envoy/many_events.rs"]

@@ -341,6 +341,9 @@ fn section(name: &str, file: &Value, providers: &BTreeMap<String, Value>) -> Str
         "us" => facts.push(("Tolerance", "ours; the sender names none".to_owned())),
         _ => {}
     }
+    if let Some(keys) = file.get("keys_from") {
+        facts.push(("Keys", keys_from(keys)));
+    }
     if let Some(networks) = file.pointer("/networks/list").and_then(Value::as_array) {
         let list: Vec<_> = networks.iter().filter_map(Value::as_str).map(|network| format!("`{network}`")).collect();
         facts.push(("Networks", format!("{} (read {})", list.join(", "), text(file, "/networks/read"))));
@@ -413,4 +416,22 @@ fn retries(file: &Value) -> Option<String> {
         _ => "not known whether with a new time",
     };
     Some(format!("{span}, {time}"))
+}
+
+/// Where a sender publishes its keys.
+fn keys_from(keys: &Value) -> String {
+    let (kind, what) = if keys.get("x509").is_some() {
+        ("x509", "certificates, each named by a request")
+    } else {
+        ("jwks", "a key set")
+    };
+    let part = |name: &str| keys.pointer(&format!("/{kind}/{name}")).and_then(Value::as_str);
+    let mut text = format!("can be [fetched](../live-keys.md): {what}");
+    if part("host").is_some() || part("path").is_some() {
+        let (host, path) = (part("host").unwrap_or("AUTHORITY"), part("path").unwrap_or("/PATH"));
+        text.push_str(&format!(" at `https://{host}{path}`").replace("{with:region}", "REGION").replace("{id}", "ID"));
+    }
+    text.push('.');
+    text.push_str(&part("hint").map(|hint| format!(" {hint}")).unwrap_or_default());
+    text
 }

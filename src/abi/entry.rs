@@ -4,5 +4,5 @@ use super::plugin::Plugin;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Plugin::default()));
+    proxy_wasm::set_root_context(|id| Box::new(Plugin::new(id)));
 }}

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`host`] | what an adapter needs from its host |
 //! | [`instance`] | one configuration at work in one VM |
+//! | [`waiting`] | the requests that wait for a key |
 //! | [`session`] | one request, and how its steps are performed |
 //! | [`proxy`], [`log`], [`memory`], [`metrics`], [`peer`], [`http`] | the host behind proxy-wasm, as [`Host`] |
 //! | [`stream`], [`plugin`] | the callbacks of proxy-wasm: of a request, of the plugin (configure, tick) |
@@ -14,9 +15,9 @@
 //!
 //! # Another adapter
 //!
-//! The first three know no SDK. An adapter for another host implements [`Host`], creates an [`instance::Instance`] for each
+//! The first four know no SDK. An adapter for another host implements [`Host`], creates an [`instance::Instance`] for each
 //! configuration and a [`session::Session`] for each request, and passes the host's callbacks on to them; whenever time has
-//! passed, it calls [`session::refuse_stalled`] and then [`instance::Instance::on_tick`]. What is forwarded, counted and
+//! passed, it calls [`session::refuse_stalled`], [`session::decide_waiting`] and then [`instance::Instance::on_tick`]. What is forwarded, counted and
 //! logged, and in which order, is the same with every adapter.
 //!
 //! # A host that fails
@@ -41,3 +42,4 @@ mod plugin;
 mod proxy;
 mod session;
 mod stream;
+mod waiting;

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use super::host::{Action, Refused};
 use super::instance::Instance;
+use super::waiting::{self, Waiting};
 use crate::config::BodyHold;
 use crate::filter::{BodyBuffer, Context, Exchange, Pending};
-use crate::guard::call::Response;
+use crate::guard::call::{Call, Response};
 use crate::guard::pool::Pool;
 use crate::report;
 use crate::step::Step;
@@ -39,7 +40,8 @@ impl Session {
         let Some(now) = self.instance.host.clock() else { return self.on_failure(Denial::HostFailure) };
         let request = Request::new(headers);
         let step = self.exchange.borrow_mut().on_headers(request, end, &self.instance.context(now));
-        if step == Step::Hold && self.instance.policy.policy().body_hold == BodyHold::Filter {
+        let is_held = step == Step::Hold && !self.exchange.borrow().awaits_key();
+        if is_held && self.instance.policy.policy().body_hold == BodyHold::Filter {
             self.instance.held.borrow_mut().hold(self.id, Rc::clone(&self.exchange), now);
         }
         self.carry_out(step)
@@ -68,20 +70,7 @@ impl Session {
     /// The response to a call, or `None` if there was none in time.
     pub(super) fn on_call_response(&self, response: Option<Response<'_>>) {
         let instance = &self.instance;
-        let pending = self.exchange.borrow().pending();
-        let step = self.exchange.borrow_mut().on_call(response, &instance.context_now());
-        if self.perform(step) == Action::Continue {
-            match pending {
-                Some(Pending::Request) if instance.host.resume_request().is_err() => {
-                    // If the source only observes, everything but the last piece was forwarded before.
-                    let is_head = !self.exchange.borrow().only_observes();
-                    let step = self.exchange.borrow_mut().on_refusal(is_head, &instance.context_now());
-                    self.perform(step);
-                }
-                Some(Pending::Response) => instance.host.resume_response(),
-                Some(Pending::Request) | None => {}
-            }
-        }
+        answer(instance, &self.exchange, response);
         let Some(step) = self.exchange.borrow_mut().on_held_response(&instance.context_now()) else { return };
         if self.carry_out(step) == Action::Continue {
             instance.host.resume_response();
@@ -127,6 +116,9 @@ impl Session {
 
     /// Performs a step in one of this stream's callbacks. What is held for a call is forwarded once that is answered.
     fn carry_out(&self, step: Step) -> Action {
+        if step == Step::Hold && self.exchange.borrow().awaits_key() {
+            waiting::add(self.id, &self.instance, &self.exchange);
+        }
         let Step::Call(call) = step else { return self.perform(step) };
         self.instance.count_tally(&mut self.exchange.borrow_mut());
         if self.instance.host.call(&call).is_ok() {
@@ -144,6 +136,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.instance.held.borrow_mut().forget(self.id);
+        waiting::forget(&self.exchange);
     }
 }
 
@@ -164,6 +157,58 @@ pub(super) fn refuse_stalled(instance: &Instance) {
         let step = exchange.borrow_mut().on_failure(denial);
         perform(instance, &mut exchange.borrow_mut(), step);
     }
+}
+
+/// The response to a call of the current stream, or `None` if there was none in time.
+pub(super) fn answer(instance: &Instance, exchange: &RefCell<Exchange>, response: Option<Response<'_>>) {
+    let pending = exchange.borrow().pending();
+    let step = exchange.borrow_mut().on_call(response, &instance.context_now());
+    if perform(instance, &mut exchange.borrow_mut(), step) == Action::Continue {
+        match pending {
+            Some(Pending::Request) => resume(instance, exchange),
+            Some(Pending::Response) => instance.host.resume_response(),
+            None => {}
+        }
+    }
+}
+
+/// Forwards what was held of the current stream's request.
+fn resume(instance: &Instance, exchange: &RefCell<Exchange>) {
+    if instance.host.resume_request().is_err() {
+        // If the source only observes, everything but the last piece was forwarded before.
+        let is_head = !exchange.borrow().only_observes();
+        let step = exchange.borrow_mut().on_refusal(is_head, &instance.context_now());
+        perform(instance, &mut exchange.borrow_mut(), step);
+    }
+}
+
+/// Time has passed: decides the requests that waited for a key which is here now, or will not come. `body` is what the host
+/// holds of the current stream's body. The calls that some of them need are to be made by the caller, which passes the answers
+/// to [`answer`].
+pub(super) fn decide_waiting(body: &dyn BodyBuffer) -> Vec<(Waiting, Call)> {
+    let mut calls = Vec::new();
+    for (request, is_last) in waiting::all() {
+        let Waiting { id, instance, exchange } = &request;
+        // Without a clock nothing can be decided.
+        let Some(now) = instance.host.clock() else { continue };
+        if instance.host.select(*id).is_err() {
+            // It has ended.
+            waiting::forget(exchange);
+            continue;
+        }
+        let step = exchange.borrow_mut().on_tick(body, is_last, &instance.context(now));
+        if exchange.borrow().awaits_key() {
+            continue;
+        }
+        waiting::forget(exchange);
+        if let Step::Call(call) = step {
+            instance.count_tally(&mut exchange.borrow_mut());
+            calls.push((request, call));
+        } else if perform(instance, &mut exchange.borrow_mut(), step) == Action::Continue {
+            resume(instance, exchange);
+        }
+    }
+    calls
 }
 
 /// Performs a step for the current stream. Everything is counted and logged before anything is forwarded.

@@ -37,6 +37,8 @@ pub struct Sender {
     pub refusal_status: u16,
     /// The networks that it sends from, and when that was read, if it publishes them.
     pub networks: Option<Networks>,
+    /// Where it publishes its keys, if they can be fetched.
+    pub keys_from: Option<Value>,
     /// The provider with the same scheme.
     pub alias: Option<String>,
     /// Requests by which it checks an endpoint, and others that look similar: `handshake_vectors` of its file.
@@ -193,6 +195,7 @@ impl Sender {
             refusal_status: status.and_then(|status| u16::try_from(status).ok()).unwrap_or(401),
             networks,
             handshake_vectors: file.get("handshake_vectors").and_then(Value::as_array).cloned().unwrap_or_default(),
+            keys_from: file.get("keys_from").cloned(),
             alias: file.get("alias").and_then(Value::as_str).map(str::to_owned),
             scheme: file.get("scheme").cloned().unwrap_or_default(),
             samples,

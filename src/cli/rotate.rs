@@ -13,15 +13,15 @@ use super::Verdict;
 use super::config_file::{self, CheckEntry, SecretEntry, SecretList, SourceEntry};
 use super::document::Document;
 use super::document::cursor::Cursor;
+use super::document::value::Value;
 use super::layout::{self, wrap};
 use super::terminal::{Failure, Terminal};
 use super::{clock, input};
 use steps::Rotation;
 
-/// Prints the next configuration for a change of a secret, and the order of steps that loses no event.
+/// Prints the next configuration for rotating a secret, and the steps, in an order that loses no event.
 ///
-/// Of the configuration only the list of that secret is changed, and of that list one entry; every other byte stays as
-/// it is. The steps go to standard error.
+/// Only one entry of that secret's list changes; every other byte stays as it is. The steps go to standard error.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -30,7 +30,7 @@ pub struct Arguments {
     /// The source whose secret is changed.
     #[arg(long, value_name = "NAME")]
     source: String,
-    /// Which list of secrets, where the source has several, such as verify[1].secrets.
+    /// The list of secrets, if the source has several, such as verify[1].secrets.
     #[arg(long, value_name = "PATH")]
     list: Option<String>,
     /// The variable that will hold the new secret [default: the old one's name and the month].
@@ -39,16 +39,16 @@ pub struct Arguments {
     /// The new secret's name in metrics and logs [default: the month].
     #[arg(long, value_name = "ID", conflicts_with = "finish")]
     new_id: Option<String>,
-    /// The old secret, where the list has several; those without an id have their place in the list, from 1.
+    /// The old secret, if the list has several; the id of one without is its position, counted from 1.
     #[arg(long, value_name = "ID")]
     old_id: Option<String>,
-    /// Lets the old secret end at this time by itself, such as 2026-12-31T00:00:00Z.
+    /// Makes the old secret expire at this time, such as 2026-12-31T00:00:00Z.
     #[arg(long, value_name = "TIME", conflicts_with = "finish")]
     until: Option<String>,
-    /// Takes the old secret out instead of adding a new one: the last step.
+    /// Removes the old secret instead of adding a new one: the last step.
     #[arg(long)]
     finish: bool,
-    /// How the result is written.
+    /// The output format.
     #[arg(long, default_value = "text")]
     format: Format,
 }
@@ -101,6 +101,13 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         let found = Cursor::root(&document).find(path).map(|cursor| cursor.value);
         found.ok_or_else(|| failure(format!("{path} cannot be found in the file")))
     };
+    let is_fetched = |entry: &Value| entry.get("jwks").is_some() || entry.get("x509").is_some();
+    if value(&list.path)?.elements().iter().any(is_fetched) {
+        return Err(failure(format!(
+            "{} is fetched from where the sender publishes its keys: there is nothing to rotate",
+            list.place
+        )));
+    }
     let (next, new_id, new_env) = if arguments.finish {
         let mut kept = entries.iter().enumerate().filter(|(at, _)| *at != old).map(|(_, entry)| entry);
         let Some(kept) = kept.next_back() else {

@@ -6,7 +6,7 @@ use super::terminal::{Failure, Terminal};
 /// The file that editors are pointed at. A test compares it with what the configuration accepts.
 const SCHEMA: &str = include_str!("../../docs/hookwarden.schema.json");
 
-/// Prints the JSON Schema of the configuration, by which editors complete, explain and check it.
+/// Prints the JSON Schema of the configuration, for editors.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {}

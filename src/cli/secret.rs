@@ -25,22 +25,22 @@ enum What {
     New(New),
 }
 
-/// Makes a secret of the shape that a sender takes, from the system's randomness.
+/// Generates a secret in the form that a sender accepts, from the system's random generator.
 ///
-/// The secret goes to standard output and is kept nowhere; what to do with it is told on standard error.
+/// The secret goes to standard output and is stored nowhere; the next steps go to standard error.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 struct New {
     /// The provider of the check that will hold the secret.
     #[arg(long = "for", value_name = "PROVIDER")]
     provider: String,
-    /// How the secret is written.
+    /// The output format.
     #[arg(long, default_value = "text")]
     format: Format,
     /// The user name of basic authentication.
     #[arg(long, default_value = "hookwarden", value_parser = user)]
     user: String,
-    /// Makes one of the right shape even if the sender makes its secrets itself: to try a deployment with `sign`.
+    /// Generates one even if the sender creates its secrets itself, to try a deployment with `sign`.
     #[arg(long)]
     for_testing: bool,
 }
@@ -61,7 +61,7 @@ Examples:
   hookwarden secret new --for postmark --format env >> .env
   hookwarden secret new --for stripe --for-testing --format env > test.env
 
-Exit code 1 if the sender makes its secrets itself, or signs with a private key of its own.";
+Exit code 1 if the sender creates its secrets itself, or signs with its own private key.";
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
     let What::New(arguments) = &arguments.what;

@@ -13,16 +13,16 @@ use super::layout;
 use super::registry::{self, Evidence, MadeBy, RetryTime, Sender, ToleranceBy};
 use super::terminal::{Failure, Terminal};
 
-/// Searches the senders that are shipped, and shows how one of them signs.
+/// Searches the built-in senders, and shows how one of them signs.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// What the name of the provider or of the sender holds; without words, all are listed.
+    /// Words in the name of the provider or the sender; without any, all are listed.
     words: Vec<String>,
     /// Only those that check an endpoint before they send events, and what a source needs to answer them.
     #[arg(long)]
     handshakes: bool,
-    /// How the result is written.
+    /// The output format.
     #[arg(long, default_value = "text")]
     format: Format,
 }

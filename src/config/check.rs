@@ -8,6 +8,7 @@ use super::live::Outside;
 use super::nearest::nearest;
 use super::problem::{self, Diagnosis, Findings, Path};
 use super::providers::{self, Refusal};
+use super::published::{self, Pinned, Published};
 use super::reader::{Members, Node};
 use super::scheme::{self, Context, Dialect};
 use super::secret::{self, Found, Kind, Written};
@@ -44,6 +45,7 @@ pub(super) struct Sender {
 enum WrittenKeyring {
     One(Vec<Written>),
     Chosen(Selector, Vec<(String, Vec<Written>)>),
+    Published(Published),
     Closed,
 }
 
@@ -105,6 +107,10 @@ pub(super) fn read(
     let shape = provider.as_ref().and_then(|provider| provider.shape.as_ref());
     let keyring = match (secrets, keys, by, keys_by) {
         (Some(node), None, None, None) => read_list(&node, Kind::Secret(shape), outside, findings),
+        (None, Some(node), None, None) if published::is_in(&node) => {
+            let file = provider.as_ref().and_then(|provider| provider.keys_from.as_ref());
+            published::read(&node, Pinned(file), context, outside, findings).map(WrittenKeyring::Published)
+        }
         (None, Some(node), None, None) => read_list(&node, Kind::PublicKey, outside, findings),
         (None, None, Some(node), None) => read_chosen(&node, "secrets", Kind::Secret(shape), outside, findings),
         (None, None, None, Some(node)) => read_chosen(&node, "keys", Kind::PublicKey, outside, findings),
@@ -151,7 +157,7 @@ pub(super) fn read(
         handshakes,
         acknowledgement,
     };
-    let mut dialects = prepare(schemes, &keyring, findings)?;
+    let mut dialects = prepare(schemes, &keyring, &path, findings)?;
     dialects.checks.iter_mut().for_each(|check| check.refuse_challenges(&challenges));
     Some((dialects, sender))
 }
@@ -164,6 +170,7 @@ pub(super) struct Provider {
     networks: Vec<String>,
     handshake: Option<WrittenHandshake>,
     acknowledgement: Option<Json>,
+    keys_from: Option<Json>,
 }
 
 /// The handshakes of a sender as its file has them.
@@ -238,8 +245,9 @@ pub(super) fn read_provider(
                 scheme: file.scheme,
             });
             let (refusal, networks) = (file.refusal, file.networks);
-            let acknowledgement = file.acknowledgement;
-            Some(Provider { dialects, shape: Some(file.shape), refusal, networks, handshake, acknowledgement })
+            let (acknowledgement, keys_from) = (file.acknowledgement, file.keys_from);
+            let shape = Some(file.shape);
+            Some(Provider { dialects, shape, refusal, networks, handshake, acknowledgement, keys_from })
         }
         (None, Some(node)) => {
             let handshake = handshake.map(|handshake| WrittenHandshake {
@@ -251,7 +259,8 @@ pub(super) fn read_provider(
             let acknowledgement = acknowledgement.map(|node| node.json.clone());
             let dialects = scheme::read(&node, context, findings)?;
             let (refusal, networks) = (Refusal::default(), Vec::new());
-            Some(Provider { dialects, shape: None, refusal, networks, handshake, acknowledgement })
+            let keys_from = None;
+            Some(Provider { dialects, shape: None, refusal, networks, handshake, acknowledgement, keys_from })
         }
         _ => {
             findings.problem_of(
@@ -341,12 +350,24 @@ fn written(found: Vec<Found>) -> Option<Vec<Written>> {
         .collect()
 }
 
-fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, findings: &mut Findings) -> Option<Dialects> {
+fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, path: &Path, findings: &mut Findings) -> Option<Dialects> {
     let mut checks = Vec::new();
-    for (scheme, when) in schemes {
+    for (mut scheme, when) in schemes {
         let keyring = match keyring {
             // There is no list of secrets, but problems that do not depend on them can still be reported.
             WrittenKeyring::Closed => Keyring::chosen(Selector::PathSegment(0), Vec::new()),
+            WrittenKeyring::Published(Published { number, id, key_name }) => {
+                if let Some(name) = key_name
+                    && !scheme.set_key_name(name.clone())
+                {
+                    return findings.refuse(
+                        path,
+                        ("has \"key_id\", and its kind of proof names the key in its own way", "leave it out"),
+                    );
+                }
+                checks.push(Check::of_published(scheme, when, *number, Rc::clone(id)));
+                continue;
+            }
             WrittenKeyring::One(list) => {
                 let entries = prepare_list(list, &[], &scheme, findings)?;
                 Keyring::one(Secrets::of(&entries)).with_entries(0, entries)

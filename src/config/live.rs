@@ -9,6 +9,7 @@ use super::reader::{Members, Node};
 use super::secret::Environment;
 use super::service::{is_plain, read_authority, read_cluster};
 use crate::live::place::{Differs, Place, Places, Taken, User};
+use crate::live::publication::Publication;
 use crate::verify::bytes::json::JsonPath;
 use crate::verify::key::live::{Origin, Part};
 use crate::verify::request::is_header_name;
@@ -33,9 +34,16 @@ pub(super) struct Outside<'a> {
     /// The variables of the VM.
     pub environment: Environment<'a>,
     /// What is fetched while the filter runs.
-    pub places: &'a RefCell<Places>,
+    pub live: Live<'a>,
     /// The name of the source that is read.
     pub source: &'a str,
+}
+
+/// What is fetched while the filter runs, as it is gathered.
+#[derive(Clone, Copy)]
+pub(super) struct Live<'a> {
+    pub places: &'a RefCell<Places>,
+    pub publications: &'a RefCell<Vec<Publication>>,
 }
 
 /// Reads the key of filter state that holds a secret.
@@ -61,7 +69,7 @@ pub(super) fn read_http(node: &Node<'_>, id: &str, outside: Outside<'_>, finding
         None => Some(None),
     };
     let part = read_part(&mut members, findings);
-    let times = Times::read(&mut members, findings);
+    let times = Times::read(&mut members, (REFRESH, MAX_AGE), findings);
     let path_of_it = members.path.clone();
     members.finish(findings);
     let (cluster, path, authority, (taken, part)) = (cluster?, path?, authority?, part?);
@@ -70,7 +78,7 @@ pub(super) fn read_http(node: &Node<'_>, id: &str, outside: Outside<'_>, finding
     let headers = vec![("accept".to_owned(), "application/json, text/plain;q=0.5".to_owned())];
     let place = Place { cluster, authority, path, taken, headers, timeout, refresh, max_age, max_bytes: MAX_BYTES };
     let user = User { source: outside.source.to_owned(), id: id.to_owned() };
-    match outside.places.borrow_mut().add(place, user) {
+    match outside.live.places.borrow_mut().add(place, user) {
         Ok(number) => Some(Origin::Document(number, part)),
         Err(Differs) => findings.refuse(
             &path_of_it,
@@ -83,28 +91,33 @@ pub(super) fn read_http(node: &Node<'_>, id: &str, outside: Outside<'_>, finding
 }
 
 /// When a document is fetched, and how long it may be used.
-struct Times {
-    timeout: Duration,
-    refresh: Duration,
-    max_age: Duration,
+pub(super) struct Times {
+    pub timeout: Duration,
+    pub refresh: Duration,
+    pub max_age: Duration,
 }
 
 impl Times {
-    fn read(members: &mut Members<'_>, findings: &mut Findings) -> Option<Self> {
+    /// Reads them, with the usual time between two fetches, and the usual age.
+    pub(super) fn read(
+        members: &mut Members<'_>,
+        (refresh, max_age): (Duration, Duration),
+        findings: &mut Findings,
+    ) -> Option<Self> {
         let mut read = |name, default, (least, most)| match members.take(name) {
             Some(node) => node.duration(least, most, findings).map(|time| (time, Some(node.path))),
             None => Some((default, None)),
         };
         let timeout = read("timeout", TIMEOUT, TIMEOUTS);
-        let refresh = read("refresh", REFRESH, REFRESHES);
-        let max_age = read("max_age", MAX_AGE, MAX_AGES);
+        let refresh = read("refresh", refresh, REFRESHES);
+        let max_age = read("max_age", max_age, MAX_AGES);
         let ((timeout, _), (refresh, refresh_path), (max_age, max_age_path)) = (timeout?, refresh?, max_age?);
         if max_age < refresh {
             let path = max_age_path.or(refresh_path).unwrap_or_else(|| members.path.clone());
             return findings.refuse(
                 &path,
                 (
-                    "lets a secret grow too old before it is fetched again, so that its source closes in between",
+                    "lets what is fetched grow too old before it is fetched again, so that its source closes in between",
                     "\"max_age\" must be longer than \"refresh\", by as long as an outage may last",
                 ),
             );
@@ -113,7 +126,8 @@ impl Times {
     }
 }
 
-fn read_path(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
+/// Reads a path.
+pub(super) fn read_path(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
     let path = node.text(findings)?;
     if !is_plain(path) || !path.starts_with('/') || path.contains('#') {
         return findings.refuse(&node.path, "must be a path, such as \"/v1/secret/data/github\"");

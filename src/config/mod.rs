@@ -15,6 +15,7 @@ pub mod nearest;
 pub mod policy;
 pub mod problem;
 pub mod providers;
+mod published;
 mod reader;
 mod scheme;
 mod secret;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use crate::guard::route::{Routes, Taken};
 use crate::live::place::Places;
 use crate::verify::bytes::json::Json;
+use live::Live;
 pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
 use problem::{Diagnosis, Findings, Kind, Path, Problem};
 use reader::Node;
@@ -104,9 +106,10 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         None => Some(DEFAULT_MAX_HELD_BYTES),
     };
     let hold = body_hold.unwrap_or(BodyHold::Filter);
-    let places = RefCell::new(Places::default());
+    let (places, publications) = (RefCell::new(Places::default()), RefCell::default());
+    let live = Live { places: &places, publications: &publications };
     let sources =
-        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, &places, findings));
+        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, live, findings));
     members.finish(findings);
     let (routes, sources) = sources?;
     Some(Policy {
@@ -116,6 +119,7 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         max_held_bytes: usize::try_from(max_held_bytes?).ok()?,
         routes,
         sources,
+        publications: publications.into_inner(),
         places: places.into_inner(),
     })
 }
@@ -124,7 +128,7 @@ fn read_sources(
     node: &Node<'_>,
     body_hold: BodyHold,
     environment: Environment<'_>,
-    places: &RefCell<Places>,
+    live: Live<'_>,
     findings: &mut Findings,
 ) -> Option<(Routes, Vec<Rc<Source>>)> {
     let list = node.list(findings)?;
@@ -142,7 +146,7 @@ fn read_sources(
                 ("is the name of an earlier source", "each needs its own"),
             );
         }
-        let Some((pattern, source)) = source::read(node, body_hold, environment, places, findings) else {
+        let Some((pattern, source)) = source::read(node, body_hold, environment, live, findings) else {
             complete = false;
             continue;
         };

@@ -12,6 +12,7 @@ use crate::guard::shape::ShapeRule;
 use crate::guard::transport::TransportRule;
 use crate::handshake::{Handshakes, Response};
 use crate::live::place::Places;
+use crate::live::publication::Publication;
 use crate::verify::Requirement;
 
 /// The whole configuration.
@@ -31,6 +32,8 @@ pub struct Policy {
     pub sources: Vec<Rc<Source>>,
     /// What is fetched while the filter runs, by number.
     pub places: Places,
+    /// Where senders publish keys, by number.
+    pub publications: Vec<Publication>,
 }
 
 /// What holds the headers of a request until its body is verified.

@@ -34,6 +34,8 @@ pub struct Provider {
     pub handshake: Option<Json>,
     /// The response that the sender wants to every event, as JSON.
     pub acknowledgement: Option<Json>,
+    /// Where the sender publishes its keys, as JSON.
+    pub keys_from: Option<Json>,
 }
 
 /// The statuses that a sender understands.
@@ -67,6 +69,7 @@ pub fn find(name: &str) -> Option<Provider> {
     Some(Provider {
         acknowledgement: member("acknowledgement").cloned(),
         handshake: member("handshake").cloned(),
+        keys_from: member("keys_from").cloned(),
         is_unconfirmed: member("unconfirmed").is_some(),
         networks: member("networks").map(texts).unwrap_or_default(),
         refusal: Refusal { status: status("status"), unavailable: status("unavailable") },

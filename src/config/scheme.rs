@@ -20,7 +20,7 @@ use jwt::{read_claim_name, read_jwt};
 pub(super) use signature::read_encoding;
 use signature::read_signature;
 use value::read_pair;
-pub(super) use value::{HASHES, expression_problem, read_expression, read_message};
+pub(super) use value::{HASHES, expression_problem, read_expression, read_literal, read_message};
 
 /// The default tolerance, which most senders use.
 const DEFAULT_TOLERANCE: Duration = Duration::from_secs(300);

@@ -3,13 +3,21 @@
 use std::rc::Rc;
 
 use super::active_source::ActiveSource;
+use super::context::Context;
+use super::publications::{Prospect, Publications};
 use crate::config::Policy;
+use crate::guard::call::{Call, Response};
 use crate::guard::flood::Flood;
 use crate::guard::memory::{Memory, NotWritten};
 use crate::guard::route::Unrouted;
+use crate::live::certificates::CertificateRule;
+use crate::live::fetcher::Failure;
 use crate::live::fetchers::Fetchers;
 use crate::report::SourceCounters;
-use crate::verify::Request;
+use crate::verify::check::MissingKey;
+use crate::verify::key::key_set::PublishedKey;
+use crate::verify::primitives::timestamp::UnixTime;
+use crate::verify::{Request, Requirement};
 
 /// The running policy. What its guards remember is in shared memory, which is opened once for each configuration.
 #[derive(Debug)]
@@ -20,6 +28,7 @@ pub struct ActivePolicy {
     /// The metrics of requests without a source.
     unmatched: SourceCounters,
     fetchers: Rc<Fetchers>,
+    publications: Publications,
 }
 
 impl ActivePolicy {
@@ -35,7 +44,51 @@ impl ActivePolicy {
         let open = |source| ActiveSource::open(source, flood.as_ref(), &fetchers, memory).map(Rc::new);
         let sources = policy.sources.iter().map(open);
         let sources = sources.collect::<Result<_, _>>()?;
-        Ok(Self { policy, sources, unmatched: SourceCounters::default(), fetchers })
+        let publications = Publications::open(&policy.publications, memory)?;
+        Ok(Self { policy, sources, unmatched: SourceCounters::default(), fetchers, publications })
+    }
+
+    /// The calls for certificates that this VM has to make, each with the number of its publication.
+    #[must_use]
+    pub fn certificate_calls(&self, now: UnixTime, memory: &dyn Memory) -> Vec<(usize, Call)> {
+        self.publications.on_tick(now, memory)
+    }
+
+    /// The answer to a call for a certificate; `None` if there was none, or the host refused to make it. Returns why it failed,
+    /// if it did.
+    pub fn on_certificate(
+        &self,
+        number: usize,
+        response: Option<Response<'_>>,
+        context: &Context<'_>,
+    ) -> Option<Failure> {
+        let accepts = |keys: &[PublishedKey]| {
+            let requirements = self.policy.sources.iter().filter_map(|source| source.requirement.as_ref());
+            let mut checks = requirements.flat_map(|requirement| requirement.checks());
+            checks.any(|check| check.published_at().is_some_and(|(own, _)| own == number) && check.accepts(keys))
+        };
+        self.publications.on_answer(number, response, &accepts, context)
+    }
+
+    /// Where certificates are fetched.
+    #[must_use]
+    pub fn certificate_rule(&self, number: usize) -> Option<&CertificateRule> {
+        self.publications.rule(number)
+    }
+
+    /// Gives each check of a requirement the keys that its sender publishes, as they are now.
+    pub(super) fn publish_keys(&self, requirement: &Requirement, now: UnixTime) {
+        self.publications.publish(requirement, &self.fetchers, now);
+    }
+
+    /// Takes over what other threads have fetched, where this key may be.
+    pub(super) fn look_again(&self, key: &MissingKey, context: &Context<'_>) {
+        self.publications.look_again(key, &self.fetchers, context);
+    }
+
+    /// Whether a key that is not here may come. Asks for it, if that is not done yet.
+    pub(super) fn prospect(&self, key: &MissingKey, context: &Context<'_>) -> Prospect {
+        self.publications.prospect(key, &self.fetchers, context)
     }
 
     /// The configuration.
@@ -54,7 +107,9 @@ impl ActivePolicy {
     #[must_use]
     pub fn accepts(&self, number: usize, body: &[u8]) -> bool {
         let requirements = self.policy.sources.iter().filter_map(|source| source.requirement.as_ref());
-        requirements.flat_map(|requirement| requirement.checks()).any(|check| check.finds_a_secret_in(number, body))
+        let mut checks = requirements.flat_map(|requirement| requirement.checks());
+        checks
+            .any(|check| check.finds_a_secret_in(number, body) || self.publications.finds_a_key_in(check, number, body))
     }
 
     /// The metrics of requests without a source.

@@ -15,6 +15,7 @@ use crate::guard::transport::TransportRule;
 use crate::live::fetchers::Fetchers;
 use crate::report::SourceCounters;
 use crate::step::{Refusal, Tally};
+use crate::verify::check::Check;
 use crate::verify::{Denial, Request, Requirement, Verified};
 
 /// A source at work.
@@ -49,7 +50,9 @@ impl ActiveSource {
     ) -> Result<Self, NotWritten> {
         let name = &config.name;
         let checks = config.requirement.iter().flat_map(|requirement| requirement.checks());
-        let keys = checks.flat_map(|check| check.keyring().names()).map(|(list, id)| key_name(&list, &id));
+        let published = |check: &Check| check.published_at().map(|(_, id)| (Rc::from(""), Rc::clone(id)));
+        let names = checks.flat_map(|check| check.keyring().names().chain(published(check)));
+        let keys = names.map(|(list, id)| key_name(&list, &id));
         let keys: Vec<String> = keys.collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let budget = config.budget.as_ref().map(|rule| Budget::open(memory, rule, name, &keys)).transpose()?;
@@ -146,7 +149,7 @@ impl ActiveSource {
     pub fn count_failure(&self, denial: Denial, caller: Option<Caller>, context: &Context<'_>) {
         // Two kinds of failure are no attack: ours, and those of a sender that knows the secret but is late. An expired
         // secret does count: if it did not, a 429 would tell an expired secret's name from an unknown one.
-        let ours = matches!(denial, Denial::HostFailure | Denial::MemoryExhausted);
+        let ours = matches!(denial, Denial::HostFailure | Denial::MemoryExhausted | Denial::KeyUnavailable);
         let of_the_sender = matches!(
             denial,
             Denial::TimestampStale | Denial::TimestampFuture | Denial::TokenExpired | Denial::TokenEarly

@@ -19,6 +19,19 @@ pub trait BodyBuffer {
     fn read(&self, start: usize, len: usize) -> Option<Vec<u8>>;
 }
 
+/// The body of a request that has none.
+pub(super) struct NoBody;
+
+impl BodyBuffer for NoBody {
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn read(&self, _start: usize, _len: usize) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 /// The body that the host holds, from its start.
 pub(super) struct Held<'a> {
     pub body: &'a dyn BodyBuffer,

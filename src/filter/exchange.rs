@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use super::active_policy::ActivePolicy;
 use super::active_source::ActiveSource;
-use super::body::BodyBuffer;
+use super::body::{BodyBuffer, NoBody};
 use super::context::Context;
 use super::event_claim::{ClaimResult, EventClaim};
 use super::forwarded::Forwarded;
 use super::handshake::{self, Recognised};
 use super::state::{EarlyResponse, Pending, State};
-use super::verification::{Begun, Failed, Head, Verdict, Verification};
+use super::verification::{Begun, Failed, Finished, Head, Verdict, Verification};
 use super::verified_request::VerifiedRequest;
 use crate::config::{Source, Unmatched};
 use crate::guard::call::Response as CallResponse;
@@ -80,9 +80,10 @@ impl Exchange {
             Err(unrouted) => return self.refuse(Denial::from(unrouted).into(), 0),
         };
         self.source = Some(Rc::clone(source));
-        match Verification::begin(source, head, config, &self.pool, context, &mut self.tally) {
+        match Verification::begin(source, head, &policy, &self.pool, context, &mut self.tally) {
             Ok(Begun::Decided(verdict)) => self.on_verdict(*verdict, context),
             Ok(Begun::Waiting(verification)) => self.wait(verification),
+            Ok(Begun::Whole(verification)) => self.decide(verification, &NoBody, context),
             Err(refusal) => self.refuse_unless_observing(refusal, 0, forged),
         }
     }
@@ -103,7 +104,7 @@ impl Exchange {
             }
         };
         match verification.recheck_flood_limit(context).and_then(|()| verification.take(body, context)) {
-            Ok(()) if end => self.decide(*verification, body, context),
+            Ok(()) if end => self.decide(verification, body, context),
             Ok(()) => {
                 let is_forwarded = verification.holds_nothing();
                 self.state = State::Verifying(verification);
@@ -122,7 +123,7 @@ impl Exchange {
         self.forwarded.end_if(true);
         match std::mem::replace(&mut self.state, State::Refused) {
             State::Verifying(verification) => match verification.recheck_flood_limit(context) {
-                Ok(()) => self.decide(*verification, body, context),
+                Ok(()) => self.decide(verification, body, context),
                 Err(refusal) => self.abort(&verification, refusal),
             },
             State::New => self.refuse(Denial::HostFailure.into(), 0),
@@ -133,7 +134,9 @@ impl Exchange {
     /// The host failed, or the sender stalled: refuse the request if it is still undecided.
     pub fn on_failure(&mut self, denial: Denial) -> Step {
         match std::mem::replace(&mut self.state, State::Refused) {
-            State::Verifying(verification) => self.abort(&verification, denial.into()),
+            State::Verifying(verification) | State::AwaitingKey(verification) => {
+                self.abort(&verification, denial.into())
+            }
             State::New => self.refuse(denial.into(), 0),
             state => self.stay(state),
         }
@@ -172,6 +175,33 @@ impl Exchange {
                 Step::Hold
             }
         }
+    }
+
+    /// Time has passed: decides a request that waits for a key, if it need not wait any longer. `body` is what the host still
+    /// holds of it. `is_last`: it cannot wait, whatever is to come.
+    pub fn on_tick(&mut self, body: &dyn BodyBuffer, is_last: bool, context: &Context<'_>) -> Step {
+        match std::mem::replace(&mut self.state, State::Refused) {
+            State::AwaitingKey(mut verification) => {
+                if verification.awaits_key(&self.policy, context) && !is_last {
+                    self.state = State::AwaitingKey(verification);
+                    return Step::Hold;
+                }
+                match verification.conclude(body, context) {
+                    Ok(verdict) => self.on_verdict(verdict, context),
+                    Err(failed) => self.on_failed(failed),
+                }
+            }
+            state => {
+                self.state = state;
+                Step::Hold
+            }
+        }
+    }
+
+    /// Whether the request waits for a key, so that [`Self::on_tick`] needs to be called.
+    #[must_use]
+    pub fn awaits_key(&self) -> bool {
+        self.state.awaits_key()
     }
 
     /// A response is on its way to the caller. `status`: `None` if the host does not report it, which keeps the claim,
@@ -219,7 +249,7 @@ impl Exchange {
                 event.abandon(context, &mut self.tally);
             }
             State::GivingBack(_) => self.tally.stuck = self.tally.stuck.saturating_add(1),
-            State::Verifying(verification) => verification.abandon(context),
+            State::Verifying(verification) | State::AwaitingKey(verification) => verification.abandon(context),
             _ => {}
         }
     }
@@ -296,11 +326,19 @@ impl Exchange {
     }
 
     /// The body is complete: decide.
-    fn decide(&mut self, verification: Verification, body: &dyn BodyBuffer, context: &Context<'_>) -> Step {
-        match verification.finish(body, context) {
-            Ok(verdict) => self.on_verdict(verdict, context),
-            Err(Failed { denial, hashed }) => self.refuse_unless_observing(denial.into(), hashed, Vec::new()),
+    fn decide(&mut self, verification: Box<Verification>, body: &dyn BodyBuffer, context: &Context<'_>) -> Step {
+        match verification.finish(body, &self.policy, context) {
+            Ok(Finished::Decided(verdict)) => self.on_verdict(*verdict, context),
+            Ok(Finished::AwaitsKey(verification)) => {
+                self.state = State::AwaitingKey(verification);
+                Step::Hold
+            }
+            Err(failed) => self.on_failed(failed),
         }
+    }
+
+    fn on_failed(&mut self, Failed { denial, hashed }: Failed) -> Step {
+        self.refuse_unless_observing(denial.into(), hashed, Vec::new())
     }
 
     fn on_verdict(&mut self, verdict: Verdict, context: &Context<'_>) -> Step {

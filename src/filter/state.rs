@@ -11,6 +11,8 @@ pub(super) enum State {
     New,
     /// Waiting for the body.
     Verifying(Box<Verification>),
+    /// The body is whole; waiting for a key that the sender publishes.
+    AwaitingKey(Box<Verification>),
     /// Verified; waiting for the store that the fleet shares.
     Claiming(Box<VerifiedRequest>, EventClaim),
     /// Forwarded, and so is whatever follows. A claim waits for the upstream's response.
@@ -52,7 +54,7 @@ impl State {
         match self {
             State::Claiming(..) | State::Confirming(_) => Some(Pending::Request),
             State::GivingBack(_) => Some(Pending::Response),
-            State::New | State::Verifying(_) | State::Released(_) | State::Refused => None,
+            State::New | State::Verifying(_) | State::AwaitingKey(_) | State::Released(_) | State::Refused => None,
         }
     }
 
@@ -69,6 +71,11 @@ impl State {
     /// Whether the end of the request matters, whether or not it was answered.
     pub fn awaits_end(&self) -> bool {
         let was_hashed = matches!(self, State::Verifying(verification) if verification.hashed() > 0);
-        self.awaits_response() || was_hashed || self.pending().is_some()
+        self.awaits_response() || was_hashed || self.awaits_key() || self.pending().is_some()
+    }
+
+    /// Whether a key is being fetched.
+    pub fn awaits_key(&self) -> bool {
+        matches!(self, State::AwaitingKey(_))
     }
 }

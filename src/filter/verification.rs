@@ -2,21 +2,28 @@
 
 use std::rc::Rc;
 
+use super::active_policy::ActivePolicy;
 use super::active_source::ActiveSource;
 use super::body::{BodyBuffer, Held, count, slices};
 use super::context::Context;
 use super::handshake::{Conclusion, Recognised, Watch};
+use super::publications::Prospect;
 use super::verified_request::{Client, Holding, VerifiedRequest, edits};
-use crate::config::{BodyHold, Policy};
+use crate::config::BodyHold;
 use crate::guard::body_size::BodySize;
 use crate::guard::pool::{Pool, Reservation};
 use crate::step::{Edits, Refusal, Tally};
+use crate::verify::check::MissingKey;
+use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::request::Rereading;
 use crate::verify::{Denial, Proof, Request, Requirement};
 
 /// What every held request takes out of the pool, in addition to what its verification holds: its state here, in the
 /// adapter and in the SDK (some 700 bytes on wasm32), and the allocator's overhead.
 const HELD_REQUEST: usize = 1024;
+/// How long a request waits for a key, in milliseconds: until the next tick, and for the fetch. Senders wait ten seconds or
+/// longer for a response.
+const KEY_WAIT: u64 = 5000;
 /// How much of a request's id is kept for the log, in bytes.
 const MAX_REQUEST_ID: usize = 64;
 
@@ -55,6 +62,16 @@ pub(super) struct Verification {
     holding: Holding,
     forged: Vec<String>,
     client: Client,
+    awaited: Option<Awaited>,
+}
+
+/// A key that a verification waits for.
+struct Awaited {
+    key: MissingKey,
+    /// Until when it waits.
+    until: UnixTime,
+    /// Whether the key was not found although the keys that are here may be out of date.
+    is_unavailable: bool,
 }
 
 /// What follows from the headers.
@@ -63,6 +80,16 @@ pub(super) enum Begun {
     Decided(Box<Verdict>),
     /// The body is needed.
     Waiting(Box<Verification>),
+    /// There is no body, and a key may be missing.
+    Whole(Box<Verification>),
+}
+
+/// What follows when the body is whole.
+pub(super) enum Finished {
+    /// It is decided.
+    Decided(Box<Verdict>),
+    /// A key is being fetched.
+    AwaitsKey(Box<Verification>),
 }
 
 /// What was verified.
@@ -85,13 +112,13 @@ impl Verification {
     pub fn begin(
         source: &Rc<ActiveSource>,
         head: Head<'_>,
-        policy: &Policy,
+        policy: &ActivePolicy,
         pool: &Pool,
         context: &Context<'_>,
         tally: &mut Tally,
     ) -> Result<Begun, Refusal> {
         let Head { request, end, forged } = head;
-        let config = source.config();
+        let (config, limits) = (source.config(), policy.policy());
         let requirement = source.requirement()?;
         let address = source.client_address(request, context);
         tally.address_warning = address.warning;
@@ -104,7 +131,7 @@ impl Verification {
         // Behind the flood limit, because the answer to a handshake may have to be computed.
         let watch =
             if watches { Watch::begin(source, request, requirement, context.now, end)? } else { Ok(Watch::default()) };
-        let holding = match policy.body_hold {
+        let holding = match limits.body_hold {
             _ if source.only_observes() => Holding::Nothing,
             BodyHold::Filter => Holding::Everything,
             BodyHold::Chain => Holding::Body,
@@ -129,19 +156,23 @@ impl Verification {
             source.count_failure(denial, caller, context);
             Refusal::from(denial)
         };
+        policy.publish_keys(requirement, context.now);
         let proof = requirement.begin(request, context.now, rereading);
         let denial = proof.denial();
         // If any check needs the body, every refusal waits for it: the timing would reveal which check failed, or whether
         // what the request names is configured. Only the denial is held back; the checks continue.
         let answers_now = || {
             let is_unheld = holding == Holding::Nothing || config.insecure_early_denial;
-            !watch.is_open() && (is_unheld || !requirement.needs_body())
+            // If no check needs the body but one waits for it, its key is missing.
+            !watch.is_open() && (is_unheld || !requirement.needs_body() && !proof.needs_body())
         };
         if let Some(denial) = denial.filter(|_| answers_now()) {
             return Err(failed(denial));
         }
         let is_enough = denial.is_none() && !proof.needs_body() && size.is_settled() && !watch.is_open();
-        if end || is_enough {
+        // Without a body there is nothing more to wait for but the key.
+        let is_key_missing = end && proof.missing_key(requirement, &[].as_slice(), context.now).is_some();
+        if (end || is_enough) && !is_key_missing {
             let verified = proof.finish(requirement, &[].as_slice(), context.now);
             let conclusion = watch.conclude(source, requirement, &[].as_slice(), 0, verified, context.now);
             return conclusion.map(|conclusion| decided(conclusion, client)).map_err(failed);
@@ -154,7 +185,7 @@ impl Verification {
             requirement: Rc::clone(requirement),
             proof,
             watch,
-            held: pool.reserve(&config.name, HELD_REQUEST, policy.max_held_bytes)?,
+            held: pool.reserve(&config.name, HELD_REQUEST, limits.max_held_bytes)?,
             size,
             seen: 0,
             hashed: 0,
@@ -162,9 +193,11 @@ impl Verification {
             holding,
             forged: forged.to_vec(),
             client,
+            awaited: None,
         };
         verification.account()?;
-        Ok(Begun::Waiting(Box::new(verification)))
+        let verification = Box::new(verification);
+        Ok(if end { Begun::Whole(verification) } else { Begun::Waiting(verification) })
     }
 
     /// The changes to the head, if that is forwarded before the verdict.
@@ -233,19 +266,55 @@ impl Verification {
     }
 
     /// The body is whole. `body` is what the host still holds of it.
-    pub fn finish(mut self, body: &dyn BodyBuffer, context: &Context<'_>) -> Result<Verdict, Failed> {
+    pub fn finish(
+        mut self: Box<Self>,
+        body: &dyn BodyBuffer,
+        policy: &ActivePolicy,
+        context: &Context<'_>,
+    ) -> Result<Finished, Failed> {
         let caught_up = self.catch_up(body);
+        caught_up.map_err(|denial| Failed { denial, hashed: self.hashed() })?;
+        let held = Held { body, len: self.seen };
+        if let Some(key) = self.proof.missing_key(&self.requirement, &held, context.now) {
+            let until = UnixTime::from_millis(context.now.as_millis().saturating_add(KEY_WAIT));
+            self.awaited = Some(Awaited { key, until, is_unavailable: false });
+            if self.awaits_key(policy, context) && !self.holds_nothing() {
+                return Ok(Finished::AwaitsKey(self));
+            }
+        }
+        self.conclude(body, context).map(|verdict| Finished::Decided(Box::new(verdict)))
+    }
+
+    /// Whether a key that the request names is still to come.
+    pub fn awaits_key(&mut self, policy: &ActivePolicy, context: &Context<'_>) -> bool {
+        let Some(awaited) = &mut self.awaited else { return false };
+        policy.look_again(&awaited.key, context);
+        policy.publish_keys(&self.requirement, context.now);
+        if !self.requirement.checks().any(|check| check.lacks(&awaited.key)) {
+            awaited.is_unavailable = false;
+            self.proof.renew(&self.requirement);
+            return false;
+        }
+        let prospect = policy.prospect(&awaited.key, context);
+        awaited.is_unavailable = prospect != Prospect::Absent;
+        prospect == Prospect::Coming && context.now < awaited.until
+    }
+
+    /// Decides by the keys that are here.
+    pub fn conclude(self, body: &dyn BodyBuffer, context: &Context<'_>) -> Result<Verdict, Failed> {
         let hashed = self.hashed();
-        let failed = |denial| Failed { denial, hashed };
-        caught_up.map_err(failed)?;
         let (held, now) = (Held { body, len: self.seen }, context.now);
-        let verified = self.proof.finish(&self.requirement, &held, now);
-        let Self { source, requirement, watch, seen, client, holding, forged, .. } = self;
+        let Self { source, requirement, proof, watch, seen, client, holding, forged, awaited, .. } = self;
+        let is_unavailable = awaited.is_some_and(|awaited| awaited.is_unavailable);
+        let verified = proof.finish(&requirement, &held, now).map_err(|denial| match denial {
+            Denial::KeyUnknown if is_unavailable => Denial::KeyUnavailable,
+            denial => denial,
+        });
         match watch.conclude(&source, &requirement, &held, seen, verified, now) {
             Ok(conclusion) => Ok(Verdict::of(conclusion, source, client, hashed, holding, forged)),
             Err(denial) => {
                 source.count_failure(denial, client.caller, context);
-                Err(failed(denial))
+                Err(Failed { denial, hashed })
             }
         }
     }

@@ -84,6 +84,8 @@ denials! {
     SecretUnknown = "secret_unknown",
     /// Every secret is before its `not_before` or after its `not_after`.
     SecretInactive = "secret_inactive",
+    /// The sender publishes its keys, and the one that the request names is not among them.
+    KeyUnknown = "key_unknown",
     /// The credential is missing.
     CredentialMissing = "credential_missing",
     /// The credential is repeated.
@@ -150,6 +152,8 @@ denials! {
     HandshakeMismatch = "handshake_mismatch",
     /// The request is verified, but has no event id although one is configured.
     EventIdMissing = "event_id_missing",
+    /// The keys that the sender publishes, or the one that the request names, cannot be had: nothing can be verified.
+    KeyUnavailable = "key_unavailable",
     /// A live secret is absent, unusable or too old: none of a check is there, or the request matches none of those that are.
     SecretUnavailable = "secret_unavailable",
     /// The request is verified, but the source's budget is spent.

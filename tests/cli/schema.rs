@@ -37,7 +37,15 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("is verified with \"secrets\"", "the kind of key depends on the provider or the scheme"),
     ("is not a public key:", "it needs a parser for keys"),
     ("has \"not_before\" later than", "values in different places are compared"),
-    ("lets a secret grow too old", "durations are compared"),
+    ("lets what is fetched grow too old", "durations are compared"),
+    ("which is not in this sender's file", "whether the sender's file has it depends on the provider"),
+    ("cannot be changed; this sender's file has it", "whether the sender's file has it depends on the provider"),
+    (
+        "has \"key_id\", and its kind of proof names",
+        "whether a token names its key depends on the provider or the scheme",
+    ),
+    ("is not how this sender publishes its keys", "how the keys are published depends on the provider"),
+    ("is only for senders whose requests name a certificate", "how the keys are published depends on the provider"),
     ("fetches the same as an earlier one at other times", "values in different places are compared"),
     (
         "has no effect: this sender signs no timestamp",

@@ -33,7 +33,7 @@ const MODULES_OF_VERIFY: &[(&str, &[&str])] = &[
 ];
 
 /// What the kinds of proof share. Every other module in `verify/scheme` is a kind, and none may use another.
-const SHARED_BY_KINDS: &[&str] = &["http", "kind", "native", "whole_body"];
+const SHARED_BY_KINDS: &[&str] = &["http", "key_name", "kind", "native", "whole_body"];
 
 /// The most files and folders that `verify` may have, so that it stays easy to survey.
 const MAX_MODULES_OF_VERIFY: usize = 10;

@@ -27,6 +27,7 @@ const KEYS: &[&str] = &[
     "alias",
     "handshake",
     "acknowledgement",
+    "keys_from",
     "vectors",
     "handshake_vectors",
 ];

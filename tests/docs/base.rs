@@ -24,6 +24,9 @@ pub const OBJECTS: &[(&str, &str)] = &[
     ("check", "/sources/0/verify/0"),
     ("secret", "/sources/0/verify/0/secrets/0"),
     ("http", "/sources/0/verify/0/secrets/1/http"),
+    ("published", "/sources/0/verify/7/keys/0"),
+    ("jwks", "/sources/0/verify/7/keys/0/jwks"),
+    ("x509", "/sources/0/verify/8/keys/0/x509"),
     ("secrets_by", "/sources/0/verify/1/any/0/secrets_by"),
     ("keys_by", "/sources/0/verify/6/keys_by"),
     ("scheme", "/sources/0/verify/2/scheme"),
@@ -96,6 +99,15 @@ pub fn base() -> Value {
                 "secrets": secrets,
             },
             { "provider": "kick", "keys_by": { "header": "X-Key", "keys": { "a": [{ "value": KEY }] } } },
+            {
+                "scheme": { "jwt": { "at": "header:X-Token", "algorithms": ["RS256"], "max_age": "5m" } },
+                "keys": [{ "jwks": { "cluster": "keys", "authority": "keys.example.com", "path": "/jwks" } }],
+            },
+            {
+                "provider": "amazon-sns",
+                "with": { "region": "eu-west-1", "topic_arn": "arn:aws:sns:eu-west-1:123456789012:orders" },
+                "keys": [{ "x509": { "cluster": "keys" } }],
+            },
         ],
     }] })
 }

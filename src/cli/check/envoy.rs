@@ -22,6 +22,8 @@ pub struct Proxies<'a> {
     pub bootstraps: Vec<Cursor<'a>>,
     /// The names of clusters.
     pub clusters: Vec<&'a str>,
+    /// The clusters themselves.
+    pub cluster_entries: Vec<Cursor<'a>>,
     /// Whether there may be more of them: a control plane sends them.
     pub clusters_are_open: bool,
 }
@@ -58,6 +60,7 @@ impl<'a> Proxies<'a> {
             && is_cluster(cursor)
         {
             self.clusters.push(name);
+            self.cluster_entries.push(cursor.clone());
         }
         if cursor.get("http_filters").is_some() {
             self.managers.push(Rc::new(Manager {
@@ -127,7 +130,8 @@ fn collect_routes<'a>(cursor: &Cursor<'a>, named: &mut BTreeMap<&'a str, Cursor<
 /// Whether a map describes a cluster: in the list of a bootstrap, or as a resource.
 fn is_cluster(cursor: &Cursor<'_>) -> bool {
     let path = cursor.path.to_string();
-    let parent = path.rfind('[').and_then(|end| path.get(..end)).unwrap_or_default();
+    let list = path.strip_suffix(']').and_then(|path| path.rsplit_once('['));
+    let parent = list.map(|(list, _)| list).unwrap_or_default();
     parent.ends_with(".clusters") || cursor.text_at("@type").is_some_and(|name| name.ends_with(".cluster.v3.Cluster"))
 }
 

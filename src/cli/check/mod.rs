@@ -35,25 +35,25 @@ use setup::{Chain, Flag, Host, Setup, Variables};
 use surroundings::Surroundings;
 use variables::Values;
 
-/// Checks configurations, and what surrounds them in a proxy's.
+/// Checks plugin configurations, and the proxy configuration around them.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// What to check, all at once, so that one file may hold what another one needs: a plugin's JSON, an Envoy
-    /// bootstrap or xDS resources (YAML or JSON), Istio's or Envoy Gateway's resources. "-" is standard input.
+    /// The files to check together, because one may need what another has: a plugin's JSON, an Envoy bootstrap or xDS
+    /// resources (YAML or JSON), Istio or Envoy Gateway resources. "-" is standard input.
     #[arg(value_name = "FILE", required_unless_present = "codes")]
     files: Vec<String>,
     /// A file of NAME=value lines with the values of environment variables, so that the secrets themselves are
     /// checked too. Without it every variable that is named counts as set.
     #[arg(long, value_name = "FILE")]
     env_file: Vec<String>,
-    /// How to print what is found.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Counts warnings as errors.
     #[arg(long)]
     deny_warnings: bool,
-    /// Judges the dates of secrets as of this time (RFC 3339), not as of now.
+    /// Checks the dates of secrets as of this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Lists every code that a finding can have, as JSON with --format json.
@@ -68,7 +68,7 @@ Examples:
   hookwarden check wasmplugin.yaml envoyfilter.yaml deployment.yaml
   kubectl get wasmplugins,envoyfilters -A -o yaml | hookwarden check -
 
-Exit code: 0 if all is well, 1 if something is wrong, 2 if the check could not be done.";
+Exit code: 0 no errors, 1 errors, 2 the command failed.";
 
 /// How findings are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -77,7 +77,7 @@ enum Format {
     Text,
     /// One JSON object.
     Json,
-    /// Workflow commands, which GitHub shows beside the lines.
+    /// Workflow commands, which GitHub shows next to the lines.
     Github,
 }
 

@@ -1,5 +1,7 @@
 //! The sources of a configuration as they are written, whether or not the filter takes them.
 
+use hookwarden::config::providers;
+use hookwarden::verify::bytes::json::{Json, JsonPath};
 use hookwarden::verify::expression::Expression;
 use hookwarden::verify::expression::native::Origin;
 use hookwarden::verify::scheme::Scheme;
@@ -19,6 +21,16 @@ pub struct Source<'a> {
     pub entry: SourceEntry,
     /// The schemes of its checks, as far as they are valid.
     schemes: Vec<Scheme>,
+}
+
+/// Keys of a source that its sender publishes.
+pub struct Published<'a> {
+    /// Where the cluster stands.
+    pub cluster: Cursor<'a>,
+    /// The name of the cluster.
+    pub name: &'a str,
+    /// The sender's host, as far as it is known.
+    pub host: Option<String>,
 }
 
 /// Keys under which a source has a rule on addresses.
@@ -42,6 +54,20 @@ impl<'a> Source<'a> {
     /// Its checks, and where each is.
     pub fn checks(&self) -> impl Iterator<Item = (Cursor<'a>, &CheckEntry)> {
         self.entry.checks().filter_map(|check| Some((self.at.find(&check.path)?, check)))
+    }
+
+    /// The keys that are fetched.
+    pub fn published(&self) -> Vec<Published<'a>> {
+        let entries = self.entry.lists().flat_map(|(check, list)| list.secrets.iter().map(move |entry| (check, entry)));
+        let entries = entries.filter_map(|(check, entry)| Some((check, self.at.find(&entry.path)?)));
+        let written = entries.flat_map(|(check, at)| ["jwks", "x509"].map(|kind| (check, kind, at.get(kind))));
+        let published = |(check, kind, at): (&CheckEntry, &str, Option<Cursor<'a>>)| {
+            let at = at?;
+            let cluster = at.get("cluster")?;
+            let own = at.text_at("authority").map(|text| text.split(':').next().unwrap_or(text).to_owned());
+            Some(Published { name: cluster.text()?, cluster, host: own.or_else(|| pinned_host(check, kind)) })
+        };
+        written.filter_map(published).collect()
     }
 
     /// Whether it refuses anything.
@@ -78,6 +104,16 @@ impl<'a> Source<'a> {
     pub fn has_proof_in_authorization(&self) -> bool {
         native::headers(&self.schemes).iter().any(|name| name == "authorization")
     }
+}
+
+/// The host at which the sender of a check publishes its keys, if its file has it.
+fn pinned_host(check: &CheckEntry, kind: &str) -> Option<String> {
+    let file = providers::find(check.provider.as_deref()?)?.keys_from?;
+    let mut host = file.at(&JsonPath::parse(&format!("{kind}.host"))?).and_then(Json::text)?.to_owned();
+    for (name, value) in &check.with {
+        host = host.replace(&format!("{{with:{name}}}"), value);
+    }
+    (!host.contains('{')).then_some(host)
 }
 
 /// Whether two lists of host patterns have a host in common; an empty one is any host.

@@ -28,9 +28,9 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
             ),
             "Set the variable for Envoy's process and name it in vm_config.environment_variables.host_env_keys; here, give --env-file or set it.",
         ),
-        Denial::SecretUnavailable => (
+        Denial::SecretUnavailable | Denial::KeyUnavailable => (
             "secret_not_given",
-            "The secrets of this source are live: Envoy or a service holds them, and nothing here knows them."
+            "The secrets or keys of this source are live: Envoy, a service or the sender holds them, and nothing is fetched here."
                 .to_owned(),
             "Give them with --secret-env NAME or --secret-file FILE, once for all or once for each live secret of the \
              configuration in its order. In the filter this denial means that none was there: its log says which, and why.",
@@ -53,7 +53,7 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
         Denial::ContentLengthMismatch => (
             "content_length_mismatch",
             meaning,
-            "If the body was saved with an editor, save it again byte by byte; if it was cut or re-encoded on its way, check what is in front.",
+            "If the body was saved with an editor, save it again byte by byte; if it was cut or re-encoded on its way, check what is in front of hookwarden.",
         ),
         Denial::ContentLengthInvalid => {
             ("content_length_invalid", meaning, "Look at the sender, or at what rewrites its requests.")

@@ -100,10 +100,12 @@ pub fn decide(configuration: &Configuration, head: &[HeaderLine], body: &[u8], p
         match record {
             Some(record) => return of_record(&record, &exchange, configuration),
             // It waits for the body, all of which comes at once.
-            None if pieces == 0 => {
+            None if pieces == 0 && !exchange.awaits_key() => {
                 pieces = 1;
                 step = exchange.on_body(&Whole(body), true, &context);
             }
+            // Nothing is fetched here.
+            None if exchange.awaits_key() => step = exchange.on_tick(&Whole(body), true, &context),
             None => step = exchange.on_failure(Denial::HostFailure),
         }
     }

@@ -131,7 +131,7 @@ fn findings(
             .filter_map(|(_, secret)| secret.env.clone())
             .collect();
         findings.extend(advice::of(denial, missing));
-        if matches!(denial, Denial::SourceClosed | Denial::SecretUnavailable) {
+        if matches!(denial, Denial::SourceClosed | Denial::SecretUnavailable | Denial::KeyUnavailable) {
             return findings;
         }
     }

@@ -1,4 +1,4 @@
-//! Live secrets, which the configuration does not hold: they are given on the side.
+//! Live secrets and keys, which the configuration does not hold: they are given on the side.
 
 use std::path::PathBuf;
 
@@ -42,6 +42,8 @@ pub fn with_secrets(text: Vec<u8>, given: &[String]) -> Result<Vec<u8>, Failure>
     for (place, secret) in places.into_iter().zip(given.iter().cycle()) {
         place.remove("filter_state");
         place.remove("http");
+        place.remove("jwks");
+        place.remove("x509");
         place.insert("value".to_owned(), Value::from(secret.as_str()));
     }
     Ok(configuration.to_string().into_bytes())
@@ -49,7 +51,8 @@ pub fn with_secrets(text: Vec<u8>, given: &[String]) -> Result<Vec<u8>, Failure>
 
 /// The live secrets of a configuration.
 fn collect<'a>(value: &'a mut Value, places: &mut Vec<&'a mut Map<String, Value>>) {
-    let is_live = value.get("filter_state").is_some() || value.pointer("/http/cluster").is_some();
+    let is_fetched = |of: &&str| value.pointer(&format!("/{of}/cluster")).is_some();
+    let is_live = value.get("filter_state").is_some() || ["http", "jwks", "x509"].iter().any(|of| is_fetched(&of));
     if is_live {
         places.extend(value.as_object_mut());
         return;

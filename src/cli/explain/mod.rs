@@ -30,7 +30,7 @@ use super::environment::Environment;
 use super::terminal::{Failure, Terminal};
 use super::{Verdict, input};
 
-/// Explains why a captured request is let through or refused.
+/// Explains why a captured request is forwarded or refused.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -41,25 +41,25 @@ pub struct Arguments {
     /// The configuration: the JSON of the plugin
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Header lines of the request, with or without a request line in front; --body is the body
+    /// The file with the header lines, with or without a request line; --body has the body
     #[arg(long, value_name = "FILE")]
     headers: Option<PathBuf>,
-    /// The body of the request, byte by byte
+    /// The file with the exact bytes of the body
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
-    /// The method, where the capture does not say it
+    /// The method, if the capture lacks it
     #[arg(long, value_name = "METHOD")]
     method: Option<String>,
-    /// The URL that was called, where the capture does not say it
+    /// The URL that was called, if the capture lacks it
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// Which entry of a HAR file, from 1
+    /// The number of the entry in a HAR file, counted from 1
     #[arg(long, value_name = "NUMBER")]
     entry: Option<usize>,
     /// When the request arrived: RFC 3339, or seconds or milliseconds since 1970
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// A file of NAME=value lines that secrets are read from, instead of the environment
+    /// A file of NAME=value lines to read secrets from instead of the environment
     #[arg(long, value_name = "FILE")]
     env_file: Option<String>,
     /// The environment variable that holds a live secret: once for all, or once for each in their order
@@ -68,22 +68,22 @@ pub struct Arguments {
     /// The file that holds a live secret; those of variables come first
     #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     secret_file: Vec<PathBuf>,
-    /// The client's address as the proxy tells it, for sources with allow_from or deny_from
+    /// The client address as the proxy sees it, for sources with allow_from or deny_from
     #[arg(long, value_name = "ADDRESS")]
     client_address: Option<String>,
-    /// The TLS of the connection, for sources with transport: none, 1.0, 1.1, 1.2 or 1.3
+    /// The TLS version of the connection, for sources with transport: none, 1.0, 1.1, 1.2 or 1.3
     #[arg(long, value_name = "VERSION", value_parser = Tls::parse)]
     tls: Option<Tls>,
     /// The client presented a certificate that the proxy verified
     #[arg(long)]
     client_certificate: bool,
-    /// How to write the explanation
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Many requests: a line of JSON each, {"configuration": …, "request": …, "time": …}; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["headers", "body", "entry", "show_secret_material"])]
     batch: Option<PathBuf>,
-    /// With --batch: try everything on every request, also two mistakes at once; slower
+    /// With --batch: tries everything on every request, including two mistakes at once; slower
     #[arg(long, requires = "batch")]
     thorough: bool,
     /// Shows the expected signature and the signed content, on a terminal only: anyone who sees it can forge this
@@ -100,7 +100,7 @@ Examples:
   hookwarden explain hookwarden.json --headers head.txt --body body.bin --format json
   hookwarden explain --batch corpus.jsonl > verdicts.jsonl
 
-Exit codes: 0 the request is verified (with --batch: all are); 1 it is not; 2 the command could not do its work.";
+Exit codes: 0 the request verifies (with --batch: all do); 1 it does not; 2 the command failed.";
 
 /// How an explanation is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

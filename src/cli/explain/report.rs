@@ -143,7 +143,8 @@ fn findings(findings: &[Finding], out: &mut String) {
             indented(&format!("{STRONG}To do:{STRONG:#} {}", mistake.advice), out);
         }
         if let Some(secret) = finding.secret.as_ref().filter(|_| finding.is_certain) {
-            indented(&format!("{FAINT}With this fixed, the request verifies with the secret {secret}.{FAINT:#}"), out);
+            let by = if secret.starts_with('"') { format!(" with the secret {secret}") } else { String::new() };
+            indented(&format!("{FAINT}With this fixed, the request verifies{by}.{FAINT:#}"), out);
         }
     }
 }

@@ -96,7 +96,7 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
             ("STATS", STATS.to_owned()),
             ("NODE", live::node(&plan.live_keys)),
             ("LIVE_SECRETS", live::filter(&plan.live_keys)),
-            ("SERVICE_CLUSTERS", service_clusters(plan)),
+            ("SERVICE_CLUSTERS", service_clusters(plan) + &key_clusters(plan)),
         ],
     );
     Ok(Output { name: "envoy.yaml".to_owned(), text })
@@ -172,6 +172,34 @@ fn service_clusters(plan: &Plan) -> String {
         for line in cluster(name, &Address { host: name.clone(), port: 8200 }).lines() {
             text.push_str(&format!("  {line}\n"));
         }
+    }
+    text
+}
+
+/// The clusters that senders' keys are fetched from: their TLS is what verifies requests in the end.
+fn key_clusters(plan: &Plan) -> String {
+    let mut text = String::new();
+    for (name, host) in &plan.key_clusters {
+        let shown = pretty::scalar(host);
+        text.push_str("# Publishes a sender's keys: docs/live-keys.md.\n");
+        text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
+        for line in cluster(name, &Address { host: host.clone(), port: 443 }).lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text.push_str(&format!(
+            "  transport_socket:
+    name: envoy.transport_sockets.tls
+    typed_config:
+      \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+      sni: {shown}
+      common_tls_context:
+        validation_context:
+          trusted_ca: {{ filename: /etc/ssl/certs/ca-certificates.crt }}
+          match_typed_subject_alt_names:
+            - san_type: DNS
+              matcher: {{ exact: {shown} }}
+"
+        ));
     }
     text
 }

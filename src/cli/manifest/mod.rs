@@ -27,7 +27,7 @@ pub struct Arguments {
     /// The plugin's configuration, as JSON; "-" is standard input.
     #[arg(value_name = "CONFIGURATION")]
     file: String,
-    /// Writes files into this folder instead of printing them. Files that are there stay as they are.
+    /// Writes files into this folder instead of printing them. Existing files are not overwritten.
     #[arg(long, value_name = "FOLDER")]
     out: Option<String>,
     /// Where verified requests go [default: what is usual for the target].
@@ -49,10 +49,10 @@ pub struct Arguments {
     /// The module: a path (envoy, compose), or where it is pulled from.
     #[arg(long, value_name = "PATH|URL")]
     module: Option<String>,
-    /// The sum that pins the module (Istio, Envoy Gateway).
+    /// The checksum that pins the module (Istio, Envoy Gateway).
     #[arg(long, value_name = "HEX")]
     sha256: Option<String>,
-    /// The name of what is made (Istio, Envoy Gateway).
+    /// The name of the resources (Istio, Envoy Gateway).
     #[arg(long, default_value = "webhooks")]
     name: String,
     /// The namespace (Istio, Envoy Gateway).

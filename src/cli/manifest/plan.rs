@@ -1,7 +1,7 @@
 //! What a manifest must provide for a configuration.
 
 use super::live;
-use crate::cli::check::sources::sources;
+use crate::cli::check::sources::{Published, Source, sources};
 use crate::cli::check::surroundings::variables;
 use crate::cli::document::Document;
 use crate::cli::document::cursor::Cursor;
@@ -37,6 +37,8 @@ pub struct Plan {
     pub live_keys: Vec<String>,
     /// The clusters that live secrets are fetched from.
     pub services: Vec<String>,
+    /// The clusters that senders' keys are fetched from, and the host of each.
+    pub key_clusters: Vec<(String, String)>,
     /// Whether a sender signs `x-request-id`, which Envoy must then leave as it is.
     pub signs_request_id: bool,
     /// Whether a source wants TLS on this hop.
@@ -63,6 +65,12 @@ impl Plan {
         let (mut live_keys, mut services) = (Vec::new(), Vec::new());
         live::keys(&document.root, &mut live_keys);
         live::clusters(&document.root, &mut services);
+        let mut key_clusters: Vec<(String, String)> = Vec::new();
+        for Published { name, host, .. } in sources.iter().flat_map(Source::published) {
+            if !key_clusters.iter().any(|(own, _)| own == name) {
+                key_clusters.push((name.to_owned(), host.unwrap_or_else(|| name.to_owned())));
+            }
+        }
         let transports: Vec<_> = sources.iter().filter_map(|source| source.at.get("transport")).collect();
         let wants = |name| transports.iter().any(|transport| transport.get(name).is_some_and(|at| at.value.is_true()));
         let trusts = |transport: &Cursor<'_>| transport.get("insecure_trust_forwarded_proto").is_some();
@@ -72,6 +80,7 @@ impl Plan {
             hosts,
             live_keys,
             services,
+            key_clusters,
             stores: unique(stores.map(str::to_owned)),
             signs_request_id: sources.iter().any(|source| source.signs_request_id()),
             wants_tls: transports.iter().any(|transport| !trusts(transport)),

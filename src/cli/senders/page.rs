@@ -40,6 +40,9 @@ pub fn of(sender: &Sender, all: &[Sender]) -> String {
     }
     page.push_str(&open(sender));
     page.push_str(&labelled("Secret", &secret(sender)));
+    if let Some(keys) = &sender.keys_from {
+        page.push_str(&labelled("Keys from", &describe::keys_from(keys)));
+    }
     page.push_str(&labelled("When refused", &format!("{} The answer is {}.", sender.refusal, sender.refusal_status)));
     if let Some(written) = handshake::of_provider(sender.name) {
         for (number, rule) in handshake::rules(&written).into_iter().enumerate() {
@@ -149,6 +152,12 @@ fn steps(sender: &Sender) -> Vec<String> {
     ];
     if sender.sample().is_some_and(|sample| !sample.with.is_empty()) {
         steps.push("Put your own values into \"with\".".to_owned());
+    }
+    if let Some(keys) = &sender.keys_from {
+        steps.push(format!(
+            "Or have the keys fetched, so that nothing is to be done when they change: {}",
+            describe::fetched(keys)
+        ));
     }
     steps.push(format!(
         "Try it: `hookwarden sign --provider {} --help` makes a request that is signed as the sender's are.",

@@ -32,12 +32,15 @@ const ANY_SECRET: &str = "a-secret-that-nobody-guesses";
 /// The length of a new token where the sender's own is not known, in characters.
 const USUAL_TOKEN: usize = 32;
 
+/// A configured value and its name.
+type NamedValue = (String, String);
+
 /// What the arguments say about a handshake.
 pub struct Wanted<'a> {
     /// Which of the sender's handshakes, counted from 1.
     pub number: usize,
     /// Values that both sides know, by name.
-    pub values: &'a [(String, String)],
+    pub values: &'a [NamedValue],
     /// Further headers, as they were given.
     pub headers: &'a [String],
     pub url: Option<&'a Url>,
@@ -55,7 +58,7 @@ pub struct Made {
 }
 
 /// Divides the values of `--with` into those of a provider's scheme and those of its handshakes.
-pub fn divide(provider: &str, with: Vec<(String, String)>) -> (Vec<(String, String)>, Vec<(String, String)>) {
+pub fn divide(provider: &str, with: Vec<NamedValue>) -> (Vec<NamedValue>, Vec<NamedValue>) {
     let names = |json: Option<Json>| json.map(|json| handshake::value_names(&json)).unwrap_or_default();
     let of_scheme = names(hookwarden::config::providers::find(provider).map(|provider| provider.scheme));
     let of_handshake = names(handshake::of_provider(provider));
@@ -175,7 +178,7 @@ impl<'a> Context<'a> {
         }
         let names = handshake::needed_values(self.written, &self.check.entry);
         let mut option = handshake::option(self.written, &names, |name| self.value(name).or_else(|| self.usual(name)));
-        let topics = self.vectors.iter().find_map(|vector| vector["handshake"]["topics"].get(0)?.as_str());
+        let topics = self.vectors.iter().find_map(|vector| vector.pointer("/handshake/topics/0")?.as_str());
         let topic = self.check.entry.with("topic_arn").or(topics);
         if let (Json::Object(members), Some(topic)) = (&mut option, topic) {
             for (_, value) in members.iter_mut().filter(|(name, _)| name == "topics") {

@@ -61,37 +61,37 @@ Examples:
 Secrets are never arguments: name the environment variable or the file that holds one.
 Exit codes: 0 the request is made, or was answered with 2xx; 1 it was answered otherwise; 2 it cannot be made or sent.";
 
-/// Makes a correctly signed request of a sender, or one that is wrong in exactly one way
+/// Makes the request that a sender would make, correctly signed or with exactly one mistake
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The sender, as `hookwarden senders` names it; with --config, the source that uses it
+    /// The provider (`hookwarden senders` lists them); with --config, selects the source that uses it
     #[arg(long, value_name = "NAME", required_unless_present = "config")]
     provider: Option<String>,
-    /// A configuration, whose source is tried with its own scheme, path and secrets; - is standard input
+    /// A configuration; the request is made for one of its sources; - is standard input
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The source of the configuration; the only one if there is one
+    /// The source of the configuration [default: the only one]
     #[arg(long, value_name = "NAME", requires = "config")]
     source: Option<String>,
 
-    /// The environment variable that holds the secret, or the private key; again for every further check of a source
+    /// The environment variable with the secret or the private key; repeat it for each check of a source
     #[arg(long, value_name = "NAME", help_heading = "Secrets")]
     secret_env: Vec<String>,
-    /// The file that holds the secret, or the private key; - is standard input
+    /// The file with the secret or the private key; - is standard input
     #[arg(long, value_name = "FILE", help_heading = "Secrets")]
     secret_file: Vec<PathBuf>,
-    /// A file of lines NAME=value, read before the environment
+    /// A file of NAME=value lines, which take precedence over the environment
     #[arg(long, value_name = "FILE", help_heading = "Secrets")]
     env_file: Option<String>,
-    /// The secret of the configuration, by its id; the first that is valid and known otherwise
+    /// The id of the secret in the configuration [default: the first that is valid and known]
     #[arg(long, value_name = "ID", requires = "config", help_heading = "Secrets")]
     secret_id: Option<String>,
-    /// Of a check with "secrets_by", the name of the list; the first otherwise
+    /// The name of the list, for a check with "secrets_by" [default: the first]
     #[arg(long, value_name = "NAME", requires = "config", help_heading = "Secrets")]
     secrets_of: Option<String>,
 
-    /// The body; - is standard input; an event of the sender otherwise
+    /// The body; - is standard input [default: a sample event of the sender]
     #[arg(long, value_name = "FILE", help_heading = "The request")]
     body: Option<PathBuf>,
     /// The URL that the sender calls
@@ -100,22 +100,22 @@ pub struct Arguments {
     /// The method
     #[arg(long, value_name = "METHOD", help_heading = "The request")]
     method: Option<String>,
-    /// A further header, or another value of one
+    /// Adds or replaces a header
     #[arg(long, short = 'H', value_name = "NAME: VALUE", help_heading = "The request")]
     header: Vec<String>,
     /// A value that the provider's scheme needs, such as public_url
     #[arg(long, value_name = "NAME=VALUE", conflicts_with = "config", help_heading = "The request")]
     with: Vec<String>,
-    /// When it is signed: 2026-11-21T10:00:00Z, seconds or milliseconds since 1970, or -10m
+    /// The time of signing: 2026-11-21T10:00:00Z, seconds or milliseconds since 1970, or -10m [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "The request")]
     at: Option<String>,
-    /// The event's id; another one every time otherwise
+    /// The event's id [default: a new one every time]
     #[arg(long, value_name = "ID", help_heading = "The request")]
     event_id: Option<String>,
-    /// Of the ways in which the sender writes its proof, which one, counted from 1
+    /// The number of the dialect, for a sender that writes its proof in several ways, counted from 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "The request")]
     dialect: Option<u32>,
-    /// The request by which the sender checks an endpoint, instead of an event; with =N, the N-th of several
+    /// Makes the request by which the sender checks an endpoint, not an event; =N selects the N-th of several
     #[arg(
         long,
         value_name = "N",
@@ -127,23 +127,23 @@ pub struct Arguments {
         help_heading = "The request"
     )]
     handshake: Option<u32>,
-    /// Makes it wrong in exactly one way
+    /// Makes exactly one mistake
     #[arg(long, value_name = "WHAT", help_heading = "The request")]
     tamper: Option<Tamper>,
 
-    /// How it is shown
+    /// The output format
     #[arg(long = "as", value_name = "FORM", help_heading = "Output")]
     form: Option<Form>,
-    /// Sends it, and shows the answer; at its own path, or the request's if it has none; with --as json both are shown
+    /// Sends the request and shows the answer; a URL without a path keeps the request's; --as json shows both
     #[arg(long, value_name = "URL", help_heading = "Output")]
     send: Option<String>,
-    /// How many seconds an answer may take
+    /// The timeout for the answer, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Output")]
     timeout: u64,
-    /// Trusts the certificates in this file instead of the usual ones
+    /// Trusts the certificates in this file instead of the system's
     #[arg(long, value_name = "FILE", requires = "send", help_heading = "Output")]
     ca: Option<PathBuf>,
-    /// Accept any certificate: an attacker on the network can read the request, which may contain a credential
+    /// Accepts any certificate: an attacker on the network can read the request, which may contain a credential
     #[arg(long, requires = "send", conflicts_with = "ca", help_heading = "Output")]
     insecure_tls: bool,
 }

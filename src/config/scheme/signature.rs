@@ -110,6 +110,7 @@ pub(super) fn read_signature(
         each: each?,
         min_key_bits: min_key_bits?,
         is_signed_decoded: is_signed_decoded?,
+        key_name: None,
     };
     check_signature(&scheme, &path, findings).then_some(scheme)
 }

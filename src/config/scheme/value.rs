@@ -38,7 +38,11 @@ pub(super) fn read_header(node: &Node<'_>, context: Context<'_>, findings: &mut 
 }
 
 /// Text that may contain only configured values.
-pub(super) fn read_literal(node: &Node<'_>, context: Context<'_>, findings: &mut Findings) -> Option<String> {
+pub(in crate::config) fn read_literal(
+    node: &Node<'_>,
+    context: Context<'_>,
+    findings: &mut Findings,
+) -> Option<String> {
     let text = node.text(findings)?;
     if !text.contains(['{', '}']) {
         return Some(text.to_owned());

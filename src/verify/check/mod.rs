@@ -4,8 +4,10 @@
 
 #[cfg(not(target_family = "wasm"))]
 mod native;
+mod published;
 mod requirement;
 mod single;
 
+pub use published::MissingKey;
 pub use requirement::{Dialects, Group, Proof, Requirement, Verified};
 pub use single::{Check, Condition, Match};

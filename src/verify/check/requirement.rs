@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::verify::check::published::MissingKey;
 use crate::verify::check::single::{Check, Match, Progress, Running};
 use crate::verify::denial::Denial;
 use crate::verify::expression::Expression;
@@ -189,6 +190,10 @@ impl Group {
         schemes.all(|other| first.identifies_like(other))
     }
 
+    fn check(&self, position: usize, dialect: usize) -> Option<&Check> {
+        self.any.get(position)?.checks.get(dialect)
+    }
+
     fn begin(&self, request: Request<'_>, now: UnixTime, rereading: Rereading) -> GroupProof {
         let mut checks = Vec::with_capacity(self.any.len());
         let mut worst = None;
@@ -216,8 +221,7 @@ impl Group {
         now: UnixTime,
     ) -> Result<(usize, Match), Denial> {
         for (position, dialect, running) in checks {
-            let check = self.any.get(position).and_then(|dialects| dialects.checks.get(dialect));
-            match check.ok_or(Denial::HostFailure)?.finish(running, body, now) {
+            match self.check(position, dialect).ok_or(Denial::HostFailure)?.finish(running, body, now) {
                 Ok(found) => return Ok((position, found)),
                 Err(denial) => worst = worst.max(Some(denial)),
             }
@@ -276,6 +280,30 @@ impl Proof {
     #[must_use]
     pub fn needs_body(&self) -> bool {
         self.groups.iter().any(|group| matches!(group, GroupProof::Running { .. }))
+    }
+
+    /// A key that the request names and its sender may have published since, in a request whose form is right. `body`: as for
+    /// [`finish`](Self::finish).
+    #[must_use]
+    pub fn missing_key(&self, requirement: &Requirement, body: &dyn HeldBody, now: UnixTime) -> Option<MissingKey> {
+        self.groups.iter().zip(&requirement.groups).find_map(|(proof, group)| match proof {
+            GroupProof::Running { checks, .. } => checks.iter().find_map(|(position, dialect, running)| {
+                group.check(*position, *dialect)?.missing_key(running, body, now)
+            }),
+            GroupProof::Matched(..) | GroupProof::Denied(_) => None,
+        })
+    }
+
+    /// Takes over keys that were published since the request began.
+    pub fn renew(&mut self, requirement: &Requirement) {
+        for (proof, group) in self.groups.iter_mut().zip(&requirement.groups) {
+            let GroupProof::Running { checks, .. } = proof else { continue };
+            for (position, dialect, running) in checks {
+                if let Some(check) = group.check(*position, *dialect) {
+                    check.renew(running);
+                }
+            }
+        }
     }
 
     /// Feeds more of the body.

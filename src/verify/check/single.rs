@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use crate::verify::bytes::challenge::ChallengeForm;
+use crate::verify::check::published::{MissingKey, PublishedKeys};
 use crate::verify::denial::Denial;
 use crate::verify::expression::message::Message;
 use crate::verify::expression::{Expression, Facts};
 use crate::verify::identity::{Found, Identity, IdentityBasis, Unidentified};
+use crate::verify::key::key_set::PublishedKey;
 use crate::verify::key::keyring::{Keyring, Secrets};
 use crate::verify::key::live::{LiveChange, LiveFault, LiveValues, Origin, Parsed};
 use crate::verify::key::secret::Key;
@@ -26,6 +28,8 @@ pub struct Check {
     keyring: Keyring,
     basis: IdentityBasis,
     headers_read: HeadersRead,
+    /// The keys, if the sender publishes them; the keyring is empty then.
+    published: Option<PublishedKeys>,
     challenges: Vec<ChallengeForm>,
 }
 
@@ -119,7 +123,43 @@ impl Check {
     #[must_use]
     pub fn new(scheme: Scheme, when: Option<Condition>, keyring: Keyring) -> Self {
         let headers_read = scheme.headers_read();
-        Self { scheme, when, keyring, basis: IdentityBasis::Nothing, headers_read, challenges: Vec::new() }
+        Self {
+            scheme,
+            when,
+            keyring,
+            basis: IdentityBasis::Nothing,
+            headers_read,
+            challenges: Vec::new(),
+            published: None,
+        }
+    }
+
+    /// A check of `scheme` against keys that its sender publishes at a place with this number, none of which is here yet. `id`:
+    /// the operator's name for all of them.
+    #[must_use]
+    pub fn of_published(scheme: Scheme, when: Option<Condition>, place: usize, id: Rc<str>) -> Self {
+        let keyring = Keyring::one(Secrets::new(Vec::new()));
+        Self { published: Some(PublishedKeys::new(place, id)), ..Self::new(scheme, when, keyring) }
+    }
+
+    /// The number of the place where the sender publishes the keys, and the operator's name for them.
+    #[must_use]
+    pub fn published_at(&self) -> Option<(usize, &Rc<str>)> {
+        self.published.as_ref().map(|published| (published.place, &published.id))
+    }
+
+    /// Whether any of these keys is one of this scheme.
+    #[must_use]
+    pub fn accepts(&self, keys: &[PublishedKey]) -> bool {
+        keys.iter().any(|key| self.scheme.key(&key.text).is_ok())
+    }
+
+    /// Takes over the keys of a version unless it has them; `None`, with version 0: there are none. Requests that began before
+    /// keep the former ones.
+    pub fn publish(&self, version: u64, keys: impl FnOnce() -> Option<Vec<PublishedKey>>) {
+        if let Some(published) = &self.published {
+            published.publish(version, &self.scheme, keys);
+        }
     }
 
     /// How an event can be identified, if it can.
@@ -231,10 +271,11 @@ impl Check {
         // takes as long and is refused for the same faults, so that neither the answer nor its timing reveals which
         // names exist. A match in that list verifies nothing.
         let (list, denied) = match self.keyring.select_active(request, now) {
+            _ if self.published.is_some() => (0, None),
             Ok(list) => (list, None),
             Err(denial) => (self.keyring.fallback(now), Some(denial)),
         };
-        let secrets = self.keyring.list(list)?;
+        let secrets = self.secrets(list)?;
         let head = Head { request, headers_read: &self.headers_read, rereading };
         match (self.scheme.begin(head, self.context(&secrets, now)), denied) {
             (Ok(Begun::Pending(pending)), denied) => Ok(Progress::Running(Running { list, secrets, denied, pending })),
@@ -242,6 +283,35 @@ impl Check {
             (Ok(Begun::Found(_)), Some(denied)) => Err(denied),
             (Err(denial), Some(denied)) if denial.is_lack_of_proof() => Err(denied),
             (Err(denial), _) => Err(for_lack_of_secrets(denial, &secrets)),
+        }
+    }
+
+    /// The secrets of a list as they are now.
+    fn secrets(&self, list: usize) -> Result<Rc<Secrets>, Denial> {
+        match &self.published {
+            Some(published) => Ok(published.current()),
+            None => self.keyring.list(list),
+        }
+    }
+
+    /// The key that a request names and that is not here, if its form is right. `body`: as for [`finish`](Self::finish).
+    pub(super) fn missing_key(&self, running: &Running, body: &dyn HeldBody, now: UnixTime) -> Option<MissingKey> {
+        let place = self.published.as_ref()?.place;
+        let id = self.scheme.named_key(&running.pending, body, self.context(&running.secrets, now)).ok()?;
+        running.secrets.lacks(id.as_deref()).then_some(MissingKey { place, id })
+    }
+
+    /// Whether this key is one that the check needs and does not have.
+    #[must_use]
+    pub fn lacks(&self, key: &MissingKey) -> bool {
+        let own = self.published.as_ref().filter(|published| published.place == key.place);
+        own.is_some_and(|published| published.current().lacks(key.id.as_deref()))
+    }
+
+    /// Takes over keys that were published since the request began.
+    pub(super) fn renew(&self, running: &mut Running) {
+        if let Some(published) = &self.published {
+            running.secrets = published.current();
         }
     }
 

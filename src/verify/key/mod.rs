@@ -4,6 +4,7 @@
 
 pub mod algorithm;
 pub mod key_form;
+pub mod key_set;
 pub mod keyring;
 pub mod live;
 pub mod secret;

@@ -12,6 +12,7 @@ use crate::verify::key::keyring::Secrets;
 use crate::verify::key::secret::Key;
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::request::{HeadersRead, HeldBody, Occurrence, Request, Rereading};
+use crate::verify::scheme::key_name::KeyName;
 
 /// The properties of a kind of proof.
 pub trait Kind {
@@ -61,6 +62,11 @@ pub trait Kind {
     /// Makes `id` the event's id. [`identity_basis`](Self::identity_basis) must have returned a basis for it.
     fn set_event_id(&mut self, _id: &Expression) {}
 
+    /// Says how requests name the key that signed them. `false` if this kind of proof has its own way, or none.
+    fn set_key_name(&mut self, _name: KeyName) -> bool {
+        false
+    }
+
     /// Whether an attacker who changes the request cannot change the event's id, if it has one.
     fn id_is_protected(&self) -> bool {
         false
@@ -108,6 +114,20 @@ pub trait Verifier: Kind {
     /// # Errors
     /// Why the request is refused.
     fn finish(&self, pending: Self::Pending, body: &dyn HeldBody, context: Context<'_>) -> Result<Found, Denial>;
+
+    /// The id of the key that the request names, as far as its form is right; `None` if it names none. `body`: as for
+    /// [`finish`](Self::finish).
+    ///
+    /// # Errors
+    /// Why the request is refused whatever the key is.
+    fn named_key(
+        &self,
+        _pending: &Self::Pending,
+        _body: &dyn HeldBody,
+        _context: Context<'_>,
+    ) -> Result<Option<Vec<u8>>, Denial> {
+        Ok(None)
+    }
 }
 
 /// A verification that waits for the body.

@@ -7,6 +7,7 @@ pub mod credential;
 pub mod draft_cavage;
 mod http;
 pub mod jwt;
+pub mod key_name;
 mod kind;
 pub mod message_signature;
 #[cfg(not(target_family = "wasm"))]
@@ -26,6 +27,7 @@ use credential::CredentialScheme;
 use draft_cavage::HttpSignatureScheme;
 pub use http::HttpSignatureError;
 use jwt::JwtScheme;
+use key_name::KeyName;
 use kind::{AwaitsBody as _, Kind, Verifier};
 pub(super) use kind::{Begun, Context, Head};
 use message_signature::MessageSignatureScheme;
@@ -100,6 +102,19 @@ macro_rules! kinds {
             ) -> Result<Found, Denial> {
                 match (self, pending) {
                     $((Scheme::$kind(scheme), Pending::$kind(pending)) => scheme.finish(pending, body, context),)+
+                    _ => Err(Denial::HostFailure),
+                }
+            }
+
+            /// The id of the key that the request names; see [`Verifier::named_key`].
+            pub(super) fn named_key(
+                &self,
+                pending: &Pending,
+                body: &dyn HeldBody,
+                context: Context<'_>,
+            ) -> Result<Option<Vec<u8>>, Denial> {
+                match (self, pending) {
+                    $((Scheme::$kind(scheme), Pending::$kind(pending)) => scheme.named_key(pending, body, context),)+
                     _ => Err(Denial::HostFailure),
                 }
             }
@@ -220,6 +235,11 @@ impl Scheme {
     /// Makes `id` the event's id. [`identity_basis`](Self::identity_basis) must have returned a basis for it.
     pub(super) fn set_event_id(&mut self, id: &Expression) {
         self.kind_mut().set_event_id(id);
+    }
+
+    /// Says how requests name the key that signed them. `false` if this kind of proof has its own way, or none.
+    pub fn set_key_name(&mut self, name: KeyName) -> bool {
+        self.kind_mut().set_key_name(name)
     }
 
     /// Whether an attacker who changes the request cannot change the event's id, if it has one.

@@ -49,6 +49,31 @@ impl WholeBody {
     }
 }
 
+impl WholeBody {
+    /// Reads something of the head that was kept.
+    pub fn peek_head<T>(&self, read: impl FnOnce(&Facts<'_>) -> T) -> T {
+        read(&Facts { request: Some(self.head.request()), ..Facts::default() })
+    }
+
+    /// Reads something of head and body before the decision.
+    ///
+    /// # Errors
+    /// As [`decide`](Self::decide).
+    pub fn peek<T>(&self, body: &dyn HeldBody, read: impl FnOnce(&Facts<'_>) -> T) -> Result<T, Denial> {
+        let own;
+        let whole = match &self.copy {
+            Some(copy) => copy,
+            None => {
+                own = read_whole(body)?;
+                &own
+            }
+        };
+        let request = self.head.request();
+        let content = Content::new(whole, request.media_type());
+        Ok(read(&Facts { request: Some(request), content: Some(&content), ..Facts::default() }))
+    }
+}
+
 impl AwaitsBody for WholeBody {
     fn update(&mut self, bytes: &[u8]) {
         // The copy may exceed the limit by one piece; `decide` then refuses the body.

@@ -60,6 +60,11 @@ fn accept(listener: &TcpListener, stop: &AtomicBool, serve: &(impl Fn(Incoming<'
 }
 
 impl Incoming<'_> {
+    /// Whether the test has ended.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
     /// The next bytes, in `chunk`; `None` at the end of the connection or of the test.
     pub fn read<'c>(&mut self, chunk: &'c mut [u8]) -> Option<&'c [u8]> {
         loop {

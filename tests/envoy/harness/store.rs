@@ -1,8 +1,10 @@
 //! A replay store that responds as the test says, and records its calls.
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::harness::server::{Incoming, Server};
 
@@ -64,6 +66,16 @@ impl FakeStore {
         Self { address: server.address, shared, server }
     }
 
+    /// As [`start`](Self::start), over TLS.
+    pub fn start_tls(config: Arc<ServerConfig>, respond: impl Fn(&Call) -> Response + Send + Sync + 'static) -> Self {
+        let shared = Arc::new(Shared { respond: Mutex::new(Arc::new(respond)), calls: Mutex::default() });
+        let server = Server::start({
+            let shared = Arc::clone(&shared);
+            move |incoming| serve_tls(&incoming, Arc::clone(&config), &shared)
+        });
+        Self { address: server.address, shared, server }
+    }
+
     /// Replaces the response to all further calls.
     pub fn respond_with(&self, respond: impl Fn(&Call) -> Response + Send + Sync + 'static) {
         *self.shared.respond.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(respond);
@@ -91,19 +103,45 @@ fn serve(mut incoming: Incoming<'_>, shared: &Shared) {
     let mut chunk = [0; 4096];
     while let Some(read) = incoming.read(&mut chunk) {
         pending.extend_from_slice(read);
-        while let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head: Vec<u8> = pending.drain(..end + 4).collect();
-            let call = Call(String::from_utf8(head).expect("the head is text"));
-            shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
-            let respond = Arc::clone(&shared.respond.lock().unwrap_or_else(PoisonError::into_inner));
-            let (bytes, closes) = match respond(&call) {
-                Response::Bytes(bytes) => (bytes, false),
-                Response::BytesThenClose(bytes) => (bytes, true),
-                Response::Hang => (Vec::new(), false),
-            };
-            if incoming.stream.write_all(&bytes).is_err() || closes {
-                return;
-            }
+        if !answer_all(&mut pending, &mut incoming.stream, shared) {
+            return;
         }
     }
+}
+
+fn serve_tls(incoming: &Incoming<'_>, config: Arc<ServerConfig>, shared: &Shared) {
+    let session = ServerConnection::new(config).expect("a session");
+    let mut stream = StreamOwned::new(session, incoming.stream.try_clone().expect("a socket"));
+    let mut pending: Vec<u8> = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => return,
+            Ok(count) => pending.extend_from_slice(&chunk[..count]),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) && !incoming.is_stopped() => {}
+            Err(_) => return,
+        }
+        if !answer_all(&mut pending, &mut stream, shared) {
+            return;
+        }
+    }
+}
+
+/// Answers the requests that are complete; `false` if the connection is to be closed.
+fn answer_all(pending: &mut Vec<u8>, stream: &mut impl Write, shared: &Shared) -> bool {
+    while let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
+        let head: Vec<u8> = pending.drain(..end + 4).collect();
+        let call = Call(String::from_utf8(head).expect("the head is text"));
+        shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
+        let respond = Arc::clone(&shared.respond.lock().unwrap_or_else(PoisonError::into_inner));
+        let (bytes, closes) = match respond(&call) {
+            Response::Bytes(bytes) => (bytes, false),
+            Response::BytesThenClose(bytes) => (bytes, true),
+            Response::Hang => (Vec::new(), false),
+        };
+        if stream.write_all(&bytes).and_then(|()| stream.flush()).is_err() || closes {
+            return false;
+        }
+    }
+    true
 }

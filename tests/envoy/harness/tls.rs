@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned, SupportedProtocolVersion};
 
 use crate::harness::client::{Connection, Transport, tcp};
 
@@ -41,6 +41,12 @@ impl Authority {
         self.issue(CertificateParams::new([SERVER.to_owned()]).expect("a name"))
     }
 
+    /// A server that is called by these names.
+    pub fn server_named(&self, names: &[&str]) -> Identity {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        self.issue(CertificateParams::new(names).expect("names"))
+    }
+
     pub fn client(&self, name: &str) -> Identity {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -58,6 +64,18 @@ impl Authority {
             private: PrivatePkcs8KeyDer::from(key.serialize_der()),
             root: self.0.der().clone(),
         }
+    }
+}
+
+impl Identity {
+    /// For a server in this process.
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .expect("supported versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![self.chain.clone()], PrivateKeyDer::from(self.private.clone_key()));
+        Arc::new(config.expect("a certificate and its key"))
     }
 }
 

@@ -8,6 +8,7 @@ mod environment;
 mod expiry;
 mod handshake;
 mod hold;
+mod keys;
 mod live;
 mod path;
 mod proxy;
@@ -59,6 +60,7 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut 
     transport::check(setup, &sources, findings);
     routing::check(setup, &sources, findings);
     live::check(setup, surroundings, &sources, findings);
+    keys::check(setup, surroundings, &sources, findings);
     proxy::check(setup, surroundings, &sources, findings);
 }
 

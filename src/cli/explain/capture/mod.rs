@@ -74,7 +74,7 @@ pub type IsWanted<'a> = &'a dyn Fn(&str, &str) -> bool;
 pub struct Reading<'a> {
     /// Where files that a `curl` command line names are.
     pub folder: Option<&'a Path>,
-    /// Which entry of a HAR file, from 1.
+    /// The number of the entry in a HAR file, counted from 1.
     pub entry: Option<usize>,
     /// Whether a source wants this authority and target.
     pub is_wanted: Option<IsWanted<'a>>,

@@ -8,7 +8,7 @@ use super::{Change, Mistake, Scene};
 use crate::cli::explain::capture::{trim_line_ends, with_crlf, with_lf};
 
 const RAW: &str = "Take the bytes of the body before anything reads it: whatever parses, logs or rewrites it must come after \
-                   hookwarden. If it was only saved so, save it again byte by byte.";
+                   hookwarden. If only the saved copy differs, save it again byte by byte.";
 
 /// Adds a body, with the code of a mistake, what happened, and what to do.
 type Add<'a> = &'a mut dyn FnMut(Vec<u8>, &'static str, &str, &str);
@@ -19,9 +19,8 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     let mut add = |bytes: Vec<u8>, code: &'static str, sentence: &str, advice: &str| {
         changes.push(Change::of_body(bytes, Mistake::new(code, sentence, advice)));
     };
-    let is_signed_without = "The body ends in a line end that was not signed: an editor or a tool added it.";
-    let saved = "Save the body byte by byte (no editor; curl --data-binary, printf %s). If it arrives like this, look at what \
-                 is in front.";
+    let is_signed_without = "The body ends with a line break that was not signed: an editor or a tool added it.";
+    let saved = "Save the body byte by byte (no editor; curl --data-binary, printf %s). If it arrives like this, check what is in front of hookwarden.";
     for end in [b"\r\n".as_slice(), b"\n", b"\r"] {
         if let Some(shorter) = body.strip_suffix(end) {
             add(shorter.to_vec(), "body_trailing_newline", is_signed_without, saved);
@@ -32,8 +31,8 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
         let sentence = "The sender signed a line end behind the body that is missing here: something trimmed it.";
         add([body, end].concat(), "body_trailing_newline", sentence, RAW);
     }
-    add(with_lf(body), "body_line_endings", "The body has CRLF line ends here, and LF where it was signed.", RAW);
-    add(with_crlf(body), "body_line_endings", "The body has LF line ends here, and CRLF where it was signed.", RAW);
+    add(with_lf(body), "body_line_endings", "The body has CRLF line ends, but was signed with LF.", RAW);
+    add(with_crlf(body), "body_line_endings", "The body has LF line ends, but was signed with CRLF.", RAW);
     let both = "The body has CRLF line ends here, and LF where it was signed, and a line end more.";
     add(trim_line_ends(&with_lf(body)).to_vec(), "body_line_endings", both, RAW);
     let more = "The body has LF line ends here, and CRLF where it was signed, also behind its last line.";
@@ -61,10 +60,8 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     add(body.trim_ascii_start().to_vec(), "body_whitespace", trimmed, saved);
     add(body.trim_ascii_end().to_vec(), "body_whitespace", trimmed, saved);
     if !body.is_empty() {
-        let empty = "The signature covers an empty body: the sender, or what signs for it, signed before there was one, or \
-                     after it was read.";
-        let advice = "Sign the bytes that are sent: in a signing proxy or test script, look at whether the body's stream was \
-                      consumed before.";
+        let empty = "The signature covers an empty body: the sender, or what signs for it, signed before the body was there, or after it was consumed.";
+        let advice = "Sign the bytes that are sent: in a signing proxy or test script, check if the body's stream was already consumed.";
         add(Vec::new(), "body_empty", empty, advice);
         add(
             b"{}".to_vec(),
@@ -82,7 +79,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
 /// Bodies that something put into something else.
 fn wrapped(body: &[u8], add: Add<'_>) {
     if let Some(decoded) = encoding::decode_pasted_base64(body.trim_ascii()).filter(|decoded| !decoded.is_empty()) {
-        let sentence = "The body is base64 here, and the sender signed the bytes that it stands for (a serverless gateway's \
+        let sentence = "The body is base64 here, and the sender signed the decoded bytes (a serverless gateway's \
                         isBase64Encoded, or a log).";
         add(
             decoded,
@@ -134,7 +131,7 @@ fn wrapped(body: &[u8], add: Add<'_>) {
 /// The members of an object that may be the body: what gateways and queues wrap it into.
 fn unwrapped(members: &[(String, Json)], text: &str, add: Add<'_>) {
     let sentence = "The signed body is a member of this body: a gateway, queue or log wrapped it.";
-    let advice = "Unwrap it before the request is checked, or capture the request in front of what wraps it.";
+    let advice = "Unwrap it before the request is checked, or capture the request before what wraps it.";
     let tree = Tree::parse(text);
     for (key, value) in members {
         if let Json::Text(inner) = value

@@ -2,8 +2,7 @@
 
 use super::{Change, Mistake, Scene};
 
-const ADVICE: &str = "Something in front reads the body as text in the wrong character set and writes it again: let it pass the bytes \
-                      through, or say charset=utf-8 where it is configured.";
+const ADVICE: &str = "Something in front reads the body as text in the wrong character set and writes it again: make it pass the bytes through, or set its charset to utf-8.";
 
 /// What Windows-1252 has between 0x80 and 0x9f, where Latin-1 has controls.
 const WINDOWS: &[(u8, char)] = &[
@@ -47,7 +46,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     };
     match std::str::from_utf8(body) {
         Ok(text) => {
-            let twice = "The body was taken for Latin-1 and written as UTF-8 once more, so that \"é\" became \"Ã©\" (mojibake).";
+            let twice = "The body was read as Latin-1 and written as UTF-8, so that \"é\" became \"Ã©\" (mojibake).";
             let latin = "The body is UTF-8 here, and was Latin-1 where it was signed.";
             let bytes = single_bytes(text, &[]);
             let is_utf8 =

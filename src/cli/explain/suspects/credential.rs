@@ -64,7 +64,7 @@ pub fn look(search: &mut Search<'_>, place: &CredentialPlace, form: &CredentialF
             if other_form != form {
                 let sentence =
                     format!("The right credential is there, written {} and not {}.", words(other_form), words(form));
-                let advice = "Choose the provider that reads it so: \"bearer\", \"basic\" or \"header-token\".";
+                let advice = "Choose the provider that accepts this form: \"bearer\", \"basic\" or \"header-token\".";
                 mistakes.push(Mistake::new("credential_form", sentence, advice));
             }
             let scheme = CredentialScheme { place: other.clone(), form: other_form.clone() };

@@ -6,8 +6,7 @@ use super::json_text::{self, Tree};
 use super::variants::{orders, with_escape_digits};
 use super::{Change, Mistake, Scene};
 
-const ADVICE: &str = "Give hookwarden the bytes as they arrived: whatever parses the form must come after it. If the body was only saved \
-                      so, keep the raw body.";
+const ADVICE: &str = "Give hookwarden the bytes as they arrived: whatever parses the form must come after it. If only the saved copy differs, keep the raw body.";
 
 /// What a program leaves as it is when it writes a form.
 type Keep = fn(u8) -> bool;
@@ -42,7 +41,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     }
     if is_form || looks_like_form {
         let fields: Vec<Pair> = pairs(body).collect();
-        let written = "The form was parsed and written again: it is encoded in another way than it was signed in (+ or %20, which \
+        let written = "The form was parsed and written again: it is encoded differently than when it was signed (+ or %20, which \
                        characters are escaped, the case of escapes).";
         for writer in WRITERS {
             add(write(&fields, writer), "form_encoding", written, ADVICE);
@@ -62,7 +61,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
         }
         let mut sorted = fields.clone();
         sorted.sort();
-        let order = "The form's fields are in another order than they were signed in.";
+        let order = "The form's fields are in a different order than when they were signed.";
         for writer in WRITERS {
             add(write(&sorted, writer), "form_order", order, ADVICE);
         }
@@ -79,7 +78,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
         add(percent::decode_form(body), "body_percent_encoded", decoded, ADVICE);
     }
     if let Some(fields) = flat_object(body) {
-        let sentence = "The body is JSON here, and was a form where it was signed: a body parser or a gateway in front wrote it anew.";
+        let sentence = "The body is JSON, but was signed as a form: a body parser or a gateway in front converted it.";
         let mut sorted = fields.clone();
         sorted.sort();
         for writer in WRITERS {
@@ -90,7 +89,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     }
     let is_plain_form = looks_like_form && body.contains(&b'&');
     if !body.is_empty() && !is_plain_form {
-        let sentence = "The body stood in a form's field \"payload\" where it was signed; here the form is gone.";
+        let sentence = "The body was signed inside a form's field \"payload\"; here the form is gone.";
         for writer in WRITERS.iter().take(2) {
             add(write(&[(b"payload".to_vec(), body.to_vec())], writer), "form_decoded", sentence, ADVICE);
         }

@@ -20,7 +20,8 @@ const PREFIXES: &[&str] = &[
     "forwarded-",
 ];
 
-const IN_FRONT: &str = "Look at the proxies in front: each must pass the header on, once, under its own name and with its value as it came.";
+const IN_FRONT: &str =
+    "Check the proxies in front: each must forward the header once, with its name and value unchanged.";
 
 /// The changes of this file.
 pub fn changes(scene: &Scene<'_>) -> Vec<Change> {
@@ -72,7 +73,7 @@ fn renamed(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
             .iter()
             .any(|(name, _)| name.contains('_') && missing.iter().any(|other| bare(name) == bare(other)));
         let why = if underscores {
-            ": something in front writes \"_\" for \"-\""
+            ": something in front replaces \"-\" by \"_\""
         } else {
             ": something in front renames headers"
         };

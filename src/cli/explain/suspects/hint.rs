@@ -214,7 +214,7 @@ fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
         Some(declared) if body.len() < declared => add(
             "body_truncated",
             format!("The body was cut: it has {} of the {declared} bytes that Content-Length declares.", body.len()),
-            "Save the whole body; if it arrives like this, look at limits of size and time in front.",
+            "Save the whole body; if it arrives like this, check the size and time limits in front of hookwarden.",
         ),
         Some(declared) if body.len() > declared => add(
             "body_too_long",
@@ -250,7 +250,7 @@ fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
         add(
             "method_redirected",
             format!(
-                "The request is a {} without a body, and is signed: a redirect (301, 302 or 303) on its way turned the sender's POST into it, and \
+                "The request is a {} without a body, but is signed: a redirect (301, 302 or 303) on its way turned the sender's POST into it, and \
                  the body that was signed is gone.",
                 captured.method
             ),

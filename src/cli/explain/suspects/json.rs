@@ -120,8 +120,7 @@ pub fn permutations(scene: &Scene<'_>, look: &mut dyn FnMut(&Change) -> bool) {
             let bytes = ordered.write(Style { spacing, ..Style::KEPT }).into_bytes();
             let mistake = Mistake::new(
                 "json_key_order",
-                "The body is JSON that was parsed and written again (re-serialised): its keys are in another order than \
-                 they were signed in.",
+                "The body is JSON that was parsed and written again (re-serialised): its keys are in a different order than when they were signed.",
                 ADVICE,
             );
             if look(&Change::of_body(bytes, mistake)) {

@@ -119,10 +119,10 @@ impl<'a> Keys<'a> {
             Whose::Inactive { id, is_over: true } => Some(Mistake::new(
                 "secret_expired",
                 format!(
-                    "The request is signed with the secret \"{id}\", which was not valid any more when it arrived \
+                    "The request is signed with the secret \"{id}\", which was no longer valid when it arrived \
                          (not_after)."
                 ),
-                "The sender still uses the old secret: change it there, or let not_after be later.",
+                "The sender still uses the old secret: change it there, or move not_after.",
             )),
             Whose::Inactive { id, is_over: false } => Some(Mistake::new(
                 "secret_not_yet_valid",

@@ -179,7 +179,7 @@ fn differences(scheme: &SignatureScheme, token: &Token, algorithm: SignatureAlgo
             Encoding::PercentBase64 => "percent-encoded base64",
         };
         let sentence =
-            format!("The signature is right, and written as {}; the scheme reads {expected}.", token.spelling.words());
+            format!("The signature is valid, but written as {}; the scheme reads {expected}.", token.spelling.words());
         let advice =
             "Have the sender write it as the scheme says, or set the other \"encoding\" in a scheme of your own.";
         mistakes.push(Mistake::new("signature_encoding", sentence, advice));
@@ -197,12 +197,11 @@ fn differences(scheme: &SignatureScheme, token: &Token, algorithm: SignatureAlgo
     }
     if algorithm != scheme.algorithm {
         let sentence = format!(
-            "The signature is made with {}; the scheme asks for {}.",
+            "The signature is made with {}; the scheme requires {}.",
             algorithm_name(algorithm),
             algorithm_name(scheme.algorithm)
         );
-        let advice = "Set the sender to the algorithm of the scheme, or choose the provider (or \"algorithm\") of the other: the weaker of two \
-                      only if there is no choice.";
+        let advice = "Set the sender to the algorithm of the scheme, or choose the provider (or \"algorithm\") of the other: the weaker one only if there is no choice.";
         mistakes.push(Mistake::new("signature_algorithm", sentence, advice));
     }
     mistakes
@@ -250,11 +249,10 @@ fn contents(search: &mut Search<'_>, scheme: &SignatureScheme, keys: &Keys<'_>, 
             ..scheme.clone()
         };
         let sentence = format!(
-            "The signature is right, and over another content than the scheme's: over {}.",
+            "The signature is valid, but covers different content than the scheme's: {}.",
             template_words(&template)
         );
-        let advice = "The sender signs in another way than this scheme says: look for another provider of it, or describe it as a scheme of \
-                      your own.";
+        let advice = "The sender signs differently: look for another provider of this sender, or describe it as a scheme of your own.";
         let mut change = change.clone();
         change.mistakes.push(Mistake::new("signed_content", sentence, advice));
         if try_scheme(search, Scheme::Signature(Box::new(other)), keys, &change) {

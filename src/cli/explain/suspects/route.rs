@@ -68,7 +68,7 @@ pub fn nearest(configuration: &Configuration, captured: &Captured) -> Vec<Findin
             add(Mistake::new(
                 "path_case",
                 format!(
-                    "The path differs from that of the source \"{name}\" ({}) in upper and lower case only.",
+                    "The path differs from that of the source \"{name}\" ({}) only in upper and lower case.",
                     source.pattern
                 ),
                 "Have the sender call the path exactly as it is configured.",
@@ -95,7 +95,7 @@ pub fn nearest(configuration: &Configuration, captured: &Captured) -> Vec<Findin
             add(Mistake::new(
                 "path_prefix",
                 format!(
-                    "The path has more, or less, in front of it than that of the source \"{name}\" ({}): something rewrites it.",
+                    "The path has a longer or shorter prefix than that of the source \"{name}\" ({}): something rewrites it.",
                     source.pattern
                 ),
                 "Compare match.path with what arrives at this hop, after every rewrite.",
@@ -142,7 +142,7 @@ pub fn astray(configuration: &Configuration, but: Option<usize>, captured: &Capt
             let mistake = Mistake::new(
                 "path_of_another_source",
                 format!("The request verifies for the source \"{}\", whose path is {}.", source.name, source.pattern),
-                "The sender calls the wrong URL: let it call the path of that source.",
+                "The sender calls the wrong URL: have it call the path of that source.",
             );
             findings.push(Finding {
                 mistakes: vec![mistake],

@@ -128,15 +128,13 @@ impl Form {
             Form::AsConfigured => return None,
             Form::Text if decodes(KeyEncoding::Base64) => (
                 "secret_base64_not_decoded",
-                "The sender takes the text of the secret for the key; the scheme decodes it as base64 first.",
-                "Look at how the secret is shown and used at the sender; a scheme of your own can say \
-                 \"key\": {\"encoding\": \"text\"}.",
+                "The sender uses the secret as text; the scheme decodes it as base64 first.",
+                "Look at how the secret is shown and used at the sender; a scheme of your own can set \"key\": {\"encoding\": \"text\"}.",
             ),
             Form::Text if decodes(KeyEncoding::Hex) => (
                 "secret_hex_not_decoded",
                 "The sender takes the text of the secret for the key; the scheme decodes it as hexadecimal first.",
-                "Look at how the secret is shown and used at the sender; a scheme of your own can say \
-                 \"key\": {\"encoding\": \"text\"}.",
+                "Look at how the secret is shown and used at the sender; a scheme of your own can set \"key\": {\"encoding\": \"text\"}.",
             ),
             Form::Text if strips => (
                 "secret_prefix_kept",
@@ -156,9 +154,9 @@ impl Form {
             ),
             Form::WithoutPrefixBase64 => (
                 "secret_base64_decoded",
-                "The sender takes the secret without its prefix, decodes it as base64, and signs with the bytes; the \
+                "The sender removes the secret's prefix, decodes the rest as base64, and signs with the bytes; the \
                  scheme uses it as text.",
-                "The sender signs as Standard Webhooks do: look for a provider such as \"standard-webhooks\" or \"svix\", or \
+                "The sender signs as Standard Webhooks do: try a provider such as \"standard-webhooks\" or \"svix\", or \
                  say \"key\": {\"encoding\": \"base64\", \"optional_prefix\": \"whsec_\"} in a scheme of your own.",
             ),
             Form::WithoutPrefixHex => (
@@ -175,7 +173,7 @@ impl Form {
                 "secret_base64_decoded",
                 "The sender decodes the secret as base64 and signs with the bytes; the scheme uses it as text. Or the \
                  secret was pasted in the base64 of a Kubernetes Secret.",
-                "If the value comes from a Kubernetes manifest, decode it once. Else say \"key\": {\"encoding\": \"base64\"} \
+                "If the value comes from a Kubernetes manifest, decode it once. Otherwise set \"key\": {\"encoding\": \"base64\"} \
                  in a scheme of your own.",
             ),
             Form::Hex => (
@@ -185,8 +183,8 @@ impl Form {
             ),
             Form::Lf | Form::CrLf => (
                 "secret_trailing_newline",
-                "The sender's copy of the secret ends in a line end: it was pasted or piped with one (echo without -n).",
-                "Set the secret again at the sender, without the line end (printf %s, echo -n).",
+                "The sender's copy of the secret ends with a line break: it was pasted or piped with one (echo without -n).",
+                "Set the secret again at the sender, without the line break (printf %s, echo -n).",
             ),
             Form::Blank => (
                 "secret_whitespace",

@@ -73,12 +73,14 @@ pub fn look(search: &mut Search<'_>, _dialects: &[Dialect], keys: &Keys<'_>) {
     let also = match names.len() {
         0 | 1 => String::new(),
         count => {
-            format!(" ({count} providers sign alike: {})", names.iter().take(6).cloned().collect::<Vec<_>>().join(", "))
+            format!(
+                " ({count} providers sign the same way: {})",
+                names.iter().take(6).cloned().collect::<Vec<_>>().join(", ")
+            )
         }
     };
-    let sentence =
-        format!("The request verifies as one of \"{name}\"{also}, and not as one of {}.", scene.check.title());
-    let advice = format!("Say \"provider\": \"{name}\" in this check; or the sender calls the URL of another source.");
+    let sentence = format!("The request verifies as a request of \"{name}\"{also}, not of {}.", scene.check.title());
+    let advice = format!("Set \"provider\": \"{name}\" in this check; or the sender calls the URL of another source.");
     let change = Change { head: None, body: None, mistakes: vec![Mistake::new("another_sender", sentence, advice)] };
     search.look(Bench { verifier, keys, scheme }, Some(&change));
 }

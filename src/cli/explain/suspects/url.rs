@@ -191,7 +191,7 @@ fn targets(search: &Search<'_>) -> Vec<Change> {
         add(path.clone(), "query_added", without);
         add(format!("{path}?"), "query_added", without);
         let mut pieces: Vec<&str> = query.split('&').collect();
-        let order = "The query's parameters are in another order than they were signed in.";
+        let order = "The query's parameters are in a different order than when they were signed.";
         pieces.sort_unstable();
         add(glued(&path, Some(&pieces.join("&"))), "query_order", order);
         pieces.reverse();
@@ -230,12 +230,10 @@ fn targets(search: &Search<'_>) -> Vec<Change> {
         add(glued(rest, query), "path_rewritten", &sentence);
     }
     for prefix in PREFIXES {
-        let sentence =
-            format!("The sender signed the path with {prefix} before it: something in front took that away.");
+        let sentence = format!("The sender signed the path with {prefix} before it: something in front removed that.");
         add(glued(&format!("{prefix}{path}"), query), "path_rewritten", &sentence);
     }
-    let advice = "The signature covers the URL that the sender calls: let nothing in front rewrite path or query, or say in \"public_url\" \
-                  what precedes the path.";
+    let advice = "The signature covers the URL that the sender calls: nothing in front may rewrite path or query, or \"public_url\" must include what precedes the path.";
     let mut seen = std::collections::HashSet::from([captured.target.clone(), String::new()]);
     found.retain(|(target, ..)| seen.insert(target.clone()));
     let with = |target: &str| {

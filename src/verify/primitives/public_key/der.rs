@@ -1,6 +1,8 @@
 //! Keys in DER (X.690). The only file that names `spki`.
 
-use spki::der::asn1::{AnyRef, UintRef};
+use std::time::Duration;
+
+use spki::der::asn1::{AnyRef, GeneralizedTime, UintRef, UtcTime};
 use spki::der::{Decode as _, Reader as _, SliceReader, Tag, TagNumber, Tagged as _};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
@@ -95,15 +97,46 @@ pub fn certificate(der: &[u8]) -> Result<KeyParts, PublicKeyError> {
     spki(certificate_key(der).ok_or(PublicKeyError::NotAKey)?)
 }
 
+/// From when until when a certificate is valid, both included, since the epoch (RFC 5280, section 4.1.2.5).
+pub fn certificate_dates(der: &[u8]) -> Option<(Duration, Duration)> {
+    let mut fields = certificate_fields(der)?;
+    // Before the dates: serial number, signature, issuer.
+    for _ in 0..3 {
+        fields.tlv_bytes().ok()?;
+    }
+    let dates = fields.decode::<AnyRef<'_>>().ok().filter(|dates| dates.tag() == Tag::Sequence)?;
+    let mut dates = SliceReader::new(dates.value()).ok()?;
+    let (from, until) = (date(&mut dates)?, date(&mut dates)?);
+    dates.finish().ok()?;
+    Some((from, until))
+}
+
+fn date(reader: &mut SliceReader<'_>) -> Option<Duration> {
+    let date = reader.decode::<AnyRef<'_>>().ok()?;
+    match date.tag() {
+        Tag::UtcTime => date.decode_as::<UtcTime>().ok().map(|time| time.to_unix_duration()),
+        Tag::GeneralizedTime => date.decode_as::<GeneralizedTime>().ok().map(|time| time.to_unix_duration()),
+        _ => None,
+    }
+}
+
 fn certificate_key(der: &[u8]) -> Option<&[u8]> {
+    let mut fields = certificate_fields(der)?;
+    // Before the key: serial number, signature, issuer, validity, subject.
+    for _ in 0..5 {
+        fields.tlv_bytes().ok()?;
+    }
+    fields.tlv_bytes().ok()
+}
+
+/// What a certificate's issuer signed, behind the version.
+fn certificate_fields(der: &[u8]) -> Option<SliceReader<'_>> {
     let certificate = AnyRef::from_der(der).ok().filter(|outer| outer.tag() == Tag::Sequence)?;
     let signed = SliceReader::new(certificate.value()).ok()?.decode::<AnyRef<'_>>().ok()?;
     let mut fields = SliceReader::new(signed.value()).ok()?;
     // The version is the only field here with a tag of its own, and may be missing.
-    let has_version = Tag::peek(&fields).ok()?.is_context_specific();
-    // Before the key: version, serial number, signature, issuer, validity, subject.
-    for _ in 0..(if has_version { 6 } else { 5 }) {
+    if Tag::peek(&fields).ok()?.is_context_specific() {
         fields.tlv_bytes().ok()?;
     }
-    fields.tlv_bytes().ok()
+    Some(fields)
 }

@@ -7,6 +7,7 @@ use crate::verify::primitives::public_key::p256::P256Key;
 use crate::verify::primitives::public_key::parts::KeyParts;
 use crate::verify::primitives::public_key::rsa::{self, RsaKey};
 use crate::verify::primitives::public_key::text;
+use crate::verify::primitives::timestamp::UnixTime;
 
 /// A public key that was read, checked, and prepared for verifying.
 ///
@@ -51,6 +52,16 @@ impl PublicKey {
             _ => Err(PublicKeyError::WrongKind),
         }
         .map(Self)
+    }
+
+    /// From when until when a certificate is valid, both included, if the text is a PEM certificate; of a chain, the first
+    /// one. Nothing else of it is checked.
+    #[must_use]
+    pub fn certificate_dates(text: &str) -> Option<(UnixTime, UnixTime)> {
+        let (from, until) = text::certificate_dates(text)?;
+        // The last second is part of the period.
+        let until = UnixTime::from_millis(UnixTime::from_secs(until.as_secs()).as_millis().saturating_add(999));
+        Some((UnixTime::from_secs(from.as_secs()), until))
     }
 
     /// Whether `signature` is one of this key over `content`.

@@ -1,5 +1,7 @@
 //! The text forms of a pasted key.
 
+use std::time::Duration;
+
 use crate::verify::bytes::encoding;
 use crate::verify::primitives::public_key::algorithm::PublicAlgorithm;
 use crate::verify::primitives::public_key::error::PublicKeyError;
@@ -18,8 +20,29 @@ pub fn parts(text: &str, algorithm: PublicAlgorithm) -> Result<KeyParts, PublicK
     }
 }
 
+/// From when until when a certificate is valid, if the text is one or a chain of them; see [`der::certificate_dates`].
+pub fn certificate_dates(text: &str) -> Option<(Duration, Duration)> {
+    match block(text.trim().strip_prefix("-----BEGIN ")?).ok()? {
+        ("CERTIFICATE", bytes) => der::certificate_dates(&bytes),
+        _ => None,
+    }
+}
+
 /// What follows the first `-----BEGIN `.
 fn pem(rest: &str) -> Result<KeyParts, PublicKeyError> {
+    let (label, bytes) = block(rest)?;
+    match label {
+        "PUBLIC KEY" => der::spki(&bytes),
+        // Freshchat writes a SubjectPublicKeyInfo under this label. The two cannot be confused: one begins with a
+        // sequence, the other with an integer.
+        "RSA PUBLIC KEY" => der::pkcs1(&bytes, false).or_else(|_| der::spki(&bytes)),
+        "CERTIFICATE" => der::certificate(&bytes),
+        _ => Err(PublicKeyError::NotAKey),
+    }
+}
+
+/// The label and the bytes of the only PEM block, or of the first certificate of a chain.
+fn block(rest: &str) -> Result<(&str, Vec<u8>), PublicKeyError> {
     let (label, rest) = rest.split_once("-----").ok_or(PublicKeyError::NotAKey)?;
     if label.ends_with("PRIVATE KEY") {
         return Err(PublicKeyError::PrivateKey);
@@ -35,14 +58,7 @@ fn pem(rest: &str) -> Result<KeyParts, PublicKeyError> {
     }
     let bytes =
         encoding::decode_pasted_key(&body.replace("\\r", "").replace("\\n", "")).ok_or(PublicKeyError::NotAKey)?;
-    match label {
-        "PUBLIC KEY" => der::spki(&bytes),
-        // Freshchat writes a SubjectPublicKeyInfo under this label. The two cannot be confused: one begins with a
-        // sequence, the other with an integer.
-        "RSA PUBLIC KEY" => der::pkcs1(&bytes, false).or_else(|_| der::spki(&bytes)),
-        "CERTIFICATE" => der::certificate(&bytes),
-        _ => Err(PublicKeyError::NotAKey),
-    }
+    Ok((label, bytes))
 }
 
 /// A text without PEM markers: its length and first byte show what it is.

@@ -95,10 +95,13 @@ impl Verifier for JwtScheme {
 
     fn begin(&self, head: Head<'_>, context: Context<'_>) -> Result<Begun<PendingToken>, Denial> {
         let facts = Facts { request: Some(head.request), ..Facts::default() };
-        match self.authenticate(&facts, context)? {
-            Some(token) if !self.needs_body() => self.check_claims(token, &facts).map(Begun::Found),
-            token => Ok(Begun::Pending(PendingToken { token, body: WholeBody::begin(head, Vec::new())? })),
-        }
+        let token = match self.authenticate(&facts, context) {
+            // The key may be published before the body is whole. The token is read again then.
+            Err(Denial::KeyUnknown | Denial::KeyUnavailable) => None,
+            Ok(Some(token)) if !self.needs_body() => return self.check_claims(token, &facts).map(Begun::Found),
+            token => token?,
+        };
+        Ok(Begun::Pending(PendingToken { token, body: WholeBody::begin(head, Vec::new())? }))
     }
 
     fn finish(&self, pending: PendingToken, body: &dyn HeldBody, context: Context<'_>) -> Result<Found, Denial> {
@@ -110,5 +113,18 @@ impl Verifier for JwtScheme {
             };
             self.check_claims(token, facts)
         })
+    }
+
+    fn named_key(
+        &self,
+        pending: &PendingToken,
+        body: &dyn HeldBody,
+        _context: Context<'_>,
+    ) -> Result<Option<Vec<u8>>, Denial> {
+        match &self.token {
+            _ if pending.token.is_some() => Ok(None),
+            Some(at) if !at.needs_body() => pending.body.peek_head(|facts| self.key_id(facts)),
+            _ => pending.body.peek(body, |facts| self.key_id(facts))?,
+        }
     }
 }

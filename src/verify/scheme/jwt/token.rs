@@ -26,6 +26,15 @@ pub struct SignedToken {
     identity: Identity,
 }
 
+/// The parts of a token.
+struct Parts<'a> {
+    signed: &'a [u8],
+    payload: &'a [u8],
+    algorithm: JwtAlgorithm,
+    key_id: Option<String>,
+    tag: Vec<u8>,
+}
+
 impl SignedToken {
     /// How much heap memory it holds, in bytes.
     pub fn held_bytes(&self) -> usize {
@@ -39,25 +48,41 @@ impl JwtScheme {
     /// Checks the token's signature and times. `None` if the token is in the body and the body is not there yet.
     pub(super) fn authenticate(&self, facts: &Facts<'_>, context: Context<'_>) -> Result<Option<SignedToken>, Denial> {
         let Some(token) = self.presented(facts)? else { return Ok(None) };
-        if token.len() > MAX_TOKEN && self.token.is_some() {
-            return Err(Denial::SignatureExcess);
-        }
-        let token = self.without_prefix(&token)?;
-        let mut parts = token.split(|byte| *byte == b'.');
-        let (Some(header), Some(payload), Some(tag), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(Denial::TokenMalformed);
-        };
-        let signed = token.get(..header.len().saturating_add(payload.len()).saturating_add(1)).unwrap_or_default();
-        let algorithm = self.algorithm(&decode_json(header)?)?;
-        let tag = encoding::decode_base64_url(tag).ok_or(Denial::TokenMalformed)?;
-        let position = matching(context, algorithm, signed, tag)?.ok_or(Denial::SignatureMismatch)?;
+        let Parts { signed, payload, algorithm, key_id, tag } = self.parts(&token)?;
+        let key_id = key_id.as_ref().map(String::as_bytes);
+        let position = matching(context, algorithm, key_id, signed, tag)?.ok_or(Denial::SignatureMismatch)?;
         let claims = decode_json(payload)?;
         self.check_times(&claims, context.now)?;
         let id = self.event_id.as_ref().and_then(|path| claims.at(path)).and_then(Json::text);
         let event_id = id.map(|id| id.as_bytes().to_vec());
         let claims = self.claims.iter().map(|(path, _)| claims.at(path).cloned()).collect();
         Ok(Some(SignedToken { position, claims, event_id, identity: Identity::of_content(signed) }))
+    }
+
+    /// The id of the key that the token names.
+    pub(super) fn key_id(&self, facts: &Facts<'_>) -> Result<Option<Vec<u8>>, Denial> {
+        let token = self.presented(facts)?.ok_or(Denial::HostFailure)?;
+        let parts = self.parts(&token)?;
+        decode_json(parts.payload)?;
+        Ok(parts.key_id.map(String::into_bytes))
+    }
+
+    fn parts<'a>(&self, token: &'a [u8]) -> Result<Parts<'a>, Denial> {
+        if token.len() > MAX_TOKEN && self.token.is_some() {
+            return Err(Denial::SignatureExcess);
+        }
+        let token = self.without_prefix(token)?;
+        let mut parts = token.split(|byte| *byte == b'.');
+        let (Some(header), Some(payload), Some(tag), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Denial::TokenMalformed);
+        };
+        let signed = token.get(..header.len().saturating_add(payload.len()).saturating_add(1)).unwrap_or_default();
+        let header = decode_json(header)?;
+        let algorithm = self.algorithm(&header)?;
+        let key_id = JsonPath::parse("kid").and_then(|path| header.at(&path)).and_then(Json::text).map(str::to_owned);
+        let tag = encoding::decode_base64_url(tag).ok_or(Denial::TokenMalformed)?;
+        Ok(Parts { signed, payload, algorithm, key_id, tag })
     }
 
     /// Checks the claims, and returns the position of the secret and the event's id.
@@ -138,6 +163,7 @@ impl JwtScheme {
 fn matching(
     context: Context<'_>,
     algorithm: JwtAlgorithm,
+    key_id: Option<&[u8]>,
     signed: &[u8],
     tag: Vec<u8>,
 ) -> Result<Option<usize>, Denial> {
@@ -154,7 +180,7 @@ fn matching(
         }),
         _ => false,
     };
-    Ok(context.secrets.active(context.now)?.into_iter().find_map(|(position, secret)| match &secret.key {
+    Ok(context.secrets.named(key_id, context.now)?.into_iter().find_map(|(position, secret)| match &secret.key {
         Key::Jwt(keys) => keys.iter().any(|(own, key)| *own == algorithm && verifies(key)).then_some(position),
         _ => None,
     }))

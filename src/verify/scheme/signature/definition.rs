@@ -9,6 +9,7 @@ use crate::verify::identity::{IdentityBasis, Unidentified};
 use crate::verify::key::algorithm::SignatureAlgorithm;
 use crate::verify::key::key_form::KeyForm;
 use crate::verify::primitives::timestamp::Unit;
+use crate::verify::scheme::key_name::KeyName;
 use crate::verify::scheme::signature::location::Location;
 
 /// A signature over content that a template describes.
@@ -34,6 +35,8 @@ pub struct SignatureScheme {
     pub min_key_bits: usize,
     /// Whether a compressed body was signed before it was compressed.
     pub is_signed_decoded: bool,
+    /// How a request names its key, if the sender publishes its keys.
+    pub key_name: Option<KeyName>,
 }
 
 /// Where the signed timestamp is, and how far it may be off.
@@ -60,6 +63,7 @@ impl SignatureScheme {
             || self.signature.place.needs_body()
             || self.messages.iter().any(Message::needs_body)
             || self.timestamp.as_ref().is_some_and(|rule| rule.at.needs_body())
+            || self.key_name.as_ref().is_some_and(|name| name.at.needs_body())
             || self.require.iter().any(|(left, right)| left.needs_body() || right.needs_body())
     }
 
@@ -76,6 +80,7 @@ impl SignatureScheme {
             && !self.signature.place.needs_body()
             && self.messages.iter().all(Message::streams)
             && self.timestamp.as_ref().is_none_or(|rule| !rule.at.needs_body())
+            && self.key_name.as_ref().is_none_or(|name| !name.at.needs_body())
             && self.require.iter().all(|(left, right)| !left.needs_body() && !right.needs_body())
             && self.event_id.as_ref().is_none_or(|id| !id.needs_body())
     }

@@ -20,6 +20,7 @@ use crate::verify::identity::{Found, IdentityBasis, Unidentified};
 use crate::verify::key::key_form::{KeyError, KeyForm};
 use crate::verify::key::secret::Key;
 use crate::verify::request::{HeadersRead, HeldBody, Request};
+use crate::verify::scheme::key_name::KeyName;
 use crate::verify::scheme::kind::{AwaitsBody, Begun, Context, EventIdentity, Head, Kind, Verifier};
 use crate::verify::scheme::whole_body::WholeBody;
 pub use definition::{SignatureScheme, TimestampRule};
@@ -78,6 +79,7 @@ impl Kind for SignatureScheme {
         }
         let values = self.templates().flat_map(Message::values);
         let values = values.chain(self.timestamp.iter().map(|rule| &rule.at)).chain(&self.event_id);
+        let values = values.chain(self.key_name.iter().map(|name| &name.at));
         values.flat_map(Expression::headers).for_each(|name| read.add(name));
         read
     }
@@ -88,6 +90,11 @@ impl Kind for SignatureScheme {
 
     fn set_event_id(&mut self, id: &Expression) {
         self.event_id = Some(id.clone());
+    }
+
+    fn set_key_name(&mut self, name: KeyName) -> bool {
+        self.key_name = Some(name);
+        true
     }
 
     fn id_is_protected(&self) -> bool {
@@ -162,6 +169,18 @@ impl Verifier for SignatureScheme {
         match pending {
             PendingSignature::Streaming(streaming) => self.finish_streaming(streaming, body, context),
             PendingSignature::Whole(whole) => whole.decide(body, |facts| self.verify_whole(facts, context)),
+        }
+    }
+
+    fn named_key(
+        &self,
+        pending: &PendingSignature,
+        body: &dyn HeldBody,
+        context: Context<'_>,
+    ) -> Result<Option<Vec<u8>>, Denial> {
+        match pending {
+            PendingSignature::Streaming(streaming) => self.key_of_streaming(streaming, context.now),
+            PendingSignature::Whole(whole) => whole.peek(body, |facts| self.key_of_whole(facts, context.now))?,
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Reading<'a> {
     pub candidates: Vec<Vec<u8>>,
     /// The signed timestamp.
     pub timestamp: Option<Timestamp>,
+    /// The id of the key that the request names.
+    pub key_id: Option<Vec<u8>>,
 }
 
 impl SignatureScheme {
@@ -68,11 +70,18 @@ impl SignatureScheme {
         };
         let facts = Facts { timestamp: text.as_deref(), ..*facts };
         self.check_listed(&facts)?;
+        let key_id = match &self.key_name {
+            Some(name) => name.read(&facts)?,
+            None => None,
+        };
         match self.messages.as_slice() {
-            [message] => Ok(vec![make(Reading { facts, message, candidates, timestamp })?]),
+            [message] => Ok(vec![make(Reading { facts, message, candidates, timestamp, key_id })?]),
             several => several
                 .iter()
-                .map(|message| make(Reading { facts, message, candidates: candidates.clone(), timestamp }))
+                .map(|message| {
+                    let (candidates, key_id) = (candidates.clone(), key_id.clone());
+                    make(Reading { facts, message, candidates, timestamp, key_id })
+                })
                 .collect(),
         }
     }
@@ -119,15 +128,27 @@ impl SignatureScheme {
         &self,
         content: &[u8],
         candidates: &[Vec<u8>],
+        key_id: Option<&[u8]>,
         context: Context<'_>,
     ) -> Result<Option<usize>, Denial> {
         let SignatureAlgorithm::Public(algorithm) = self.algorithm else { return Ok(None) };
-        Ok(context.secrets.active(context.now)?.into_iter().find_map(|(position, secret)| match &secret.key {
+        Ok(context.secrets.named(key_id, context.now)?.into_iter().find_map(|(position, secret)| match &secret.key {
             Key::Public(key) => {
                 candidates.iter().any(|candidate| key.verifies(algorithm, content, candidate)).then_some(position)
             }
             _ => None,
         }))
+    }
+
+    /// The id of the key that a reading names; a request that is too old for any key names none.
+    pub(super) fn key_of_reading(
+        &self,
+        key_id: Option<&Vec<u8>>,
+        timestamp: Option<Timestamp>,
+        now: UnixTime,
+    ) -> Result<Option<Vec<u8>>, Denial> {
+        self.fresh(Some(0), timestamp, now)?;
+        Ok(key_id.cloned())
     }
 
     /// What matched, if its timestamp is recent.

@@ -9,7 +9,7 @@ use crate::verify::identity::{Found, Identity, IdentityBasis};
 use crate::verify::key::algorithm::SignatureAlgorithm;
 use crate::verify::key::secret::{Key, Secret};
 use crate::verify::primitives::mac::{HashAlgorithm, Hasher, Mac};
-use crate::verify::primitives::timestamp::Timestamp;
+use crate::verify::primitives::timestamp::{Timestamp, UnixTime};
 use crate::verify::request::{HeldBody, MAX_KEPT, Rereading};
 use crate::verify::scheme::kind::{AwaitsBody, Context, Head};
 use crate::verify::scheme::signature::definition::SignatureScheme;
@@ -42,6 +42,8 @@ struct Attempt {
     frame: Frame,
     candidates: Vec<Vec<u8>>,
     timestamp: Option<Timestamp>,
+    /// The id of the key that the request names.
+    key_id: Option<Vec<u8>>,
     /// The secrets that are tried while the body streams.
     running: Vec<RunningMac>,
     /// For public keys, which all sign the same digest.
@@ -70,7 +72,11 @@ impl SignatureScheme {
     /// Reads everything needed from the head.
     pub(super) fn begin_streaming(&self, head: Head<'_>, context: Context<'_>) -> Result<Streaming, Denial> {
         let facts = Facts { request: Some(head.request), ..Facts::default() };
-        let active = context.secrets.active(context.now)?;
+        // Published keys are needed at the end only, and may be there by then.
+        let active = match context.secrets.active(context.now) {
+            Err(Denial::KeyUnavailable) => Vec::new(),
+            active => active?,
+        };
         let tried_at_once = match head.rereading {
             Rereading::Possible => 1,
             Rereading::Impossible => usize::MAX,
@@ -80,7 +86,7 @@ impl SignatureScheme {
             SignatureAlgorithm::Hmac(_) | SignatureAlgorithm::Hash(_) => None,
         };
         let event_id = self.covered_event_id(&facts);
-        let attempts = self.readings(&facts, |Reading { facts, message, candidates, timestamp }| {
+        let attempts = self.readings(&facts, |Reading { facts, message, candidates, timestamp, key_id }| {
             let frame = message.frame(&facts)?;
             let running = match digest {
                 Some(_) => Vec::new(),
@@ -98,12 +104,18 @@ impl SignatureScheme {
             };
             let digest = digest.map(started);
             let content = (context.basis == IdentityBasis::Content).then(|| started(HashAlgorithm::Sha256));
-            Ok(Attempt { frame, candidates, timestamp, running, digest, content })
+            Ok(Attempt { frame, candidates, timestamp, key_id, running, digest, content })
         })?;
         let coding = if self.is_signed_decoded { head.request.content_coding()? } else { None };
         let opening = Opening::before(context.challenges);
         let streaming = Streaming { coding, inflater: None, attempts, opening, event_id, basis: context.basis };
         if streaming.framed_bytes() > MAX_KEPT { Err(Denial::TooManyHeaders) } else { Ok(streaming) }
+    }
+
+    /// The id of the key that the request names, if it names one.
+    pub(super) fn key_of_streaming(&self, streaming: &Streaming, now: UnixTime) -> Result<Option<Vec<u8>>, Denial> {
+        let first = streaming.attempts.first().ok_or(Denial::SignatureMissing)?;
+        self.key_of_reading(first.key_id.as_ref(), first.timestamp, now)
     }
 
     /// Decides, once the whole body was fed to `streaming`.
@@ -119,7 +131,7 @@ impl SignatureScheme {
         let mut worst = Denial::SignatureMismatch;
         let mut untried = Vec::new();
         for attempt in attempts {
-            let Attempt { frame, candidates, timestamp, running, digest, content } = attempt;
+            let Attempt { frame, candidates, timestamp, key_id, running, digest, content } = attempt;
             if opening.is_challenge(&frame, context.challenges) {
                 continue;
             }
@@ -133,7 +145,7 @@ impl SignatureScheme {
             let found = match digest {
                 Some(mut digest) => {
                     digest.update(&frame.after);
-                    self.public_match(&digest.finish(), &candidates, context)?
+                    self.public_match(&digest.finish(), &candidates, key_id.as_deref(), context)?
                 }
                 None => {
                     let tried: Vec<usize> = running.iter().map(|running| running.position).collect();
@@ -186,7 +198,8 @@ impl Streaming {
         let kept = |attempt: &Attempt| {
             let framed = attempt.frame.before.capacity().saturating_add(attempt.frame.after.capacity());
             let candidates = attempt.candidates.iter().map(|tag| tag.capacity().saturating_add(size_of::<Vec<u8>>()));
-            candidates.fold(framed, usize::saturating_add)
+            let key_id = attempt.key_id.as_ref().map_or(0, Vec::capacity);
+            candidates.fold(framed.saturating_add(key_id), usize::saturating_add)
         };
         let id = self.event_id.as_ref().map_or(0, Vec::capacity).saturating_add(self.opening.text.capacity());
         self.attempts.iter().map(kept).fold(id, usize::saturating_add)

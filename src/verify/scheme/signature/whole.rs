@@ -9,7 +9,7 @@ use crate::verify::expression::content::Content;
 use crate::verify::identity::{Found, Identity, IdentityBasis};
 use crate::verify::key::algorithm::SignatureAlgorithm;
 use crate::verify::key::secret::Key;
-use crate::verify::primitives::timestamp::Timestamp;
+use crate::verify::primitives::timestamp::{Timestamp, UnixTime};
 use crate::verify::primitives::token;
 use crate::verify::scheme::kind::Context;
 use crate::verify::scheme::signature::definition::SignatureScheme;
@@ -47,6 +47,13 @@ impl SignatureScheme {
         }
     }
 
+    /// The id of the key that the request names, if it names one key.
+    pub(super) fn key_of_whole(&self, facts: &Facts<'_>, now: UnixTime) -> Result<Option<Vec<u8>>, Denial> {
+        let keys =
+            self.readings(facts, |reading| self.key_of_reading(reading.key_id.as_ref(), reading.timestamp, now))?;
+        Ok(keys.into_iter().next().flatten())
+    }
+
     fn verify_one(&self, facts: &Facts<'_>, context: Context<'_>) -> Result<Found, Denial> {
         let outcomes = self.readings(facts, |reading| {
             let found = self.whole_match(&reading, context)?;
@@ -74,11 +81,12 @@ impl SignatureScheme {
 
     /// The position of the secret that matches, if one does.
     fn whole_match(&self, reading: &Reading<'_>, context: Context<'_>) -> Result<Option<usize>, Denial> {
-        let Reading { facts, message, candidates, .. } = reading;
+        let Reading { facts, message, candidates, key_id, .. } = reading;
         let shared = if message.needs_secret() { None } else { Some(message.render(facts)?) };
         if let (SignatureAlgorithm::Public(algorithm), Some(content)) = (self.algorithm, &shared) {
             let digest = algorithm.hash().map(|hash| hash.digest(content));
-            return self.public_match(digest.as_ref().unwrap_or(content), candidates, context);
+            let content = digest.as_ref().unwrap_or(content);
+            return self.public_match(content, candidates, key_id.as_deref(), context);
         }
         for (position, secret) in context.secrets.active(context.now)? {
             let content = match (&shared, &secret.key) {
