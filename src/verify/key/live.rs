@@ -107,7 +107,10 @@ pub struct LiveChange {
 
 /// The JSON of the document that was read last, since many secrets may be in one.
 #[derive(Default)]
-pub struct Parsed(RefCell<Option<(Rc<[u8]>, Option<Rc<Json>>)>>);
+pub struct Parsed(RefCell<Option<ParsedDocument>>);
+
+/// A document, and its JSON if it is JSON.
+type ParsedDocument = (Rc<[u8]>, Option<Rc<Json>>);
 
 impl Parsed {
     /// The JSON of a document; `None` if it is none, or has a member twice: nobody knows which one counts.
