@@ -9,7 +9,8 @@
 //! - guards: `shape.rs`, `transport.rs`, `addresses.rs`, `flood.rs`, `budget.rs`, `replay.rs`; their order: `order.rs`;
 //!   in mode `observe`: `observed.rs`;
 //! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
-//! - a VM that crashes: `recovery.rs`.
+//! - a VM that crashes: `recovery.rs`;
+//! - gauges through configuration pushes: `gauges.rs`.
 //!
 //! `tests/envoy/harness/` starts Envoy and what surrounds it.
 //!
@@ -41,6 +42,8 @@ mod fleet;
 mod flood;
 #[path = "envoy/framing.rs"]
 mod framing;
+#[path = "envoy/gauges.rs"]
+mod gauges;
 #[path = "envoy/handshakes.rs"]
 mod handshakes;
 #[path = "envoy/headers.rs"]

@@ -19,9 +19,7 @@ impl Meter for ProxyWasm {
         let _ = hostcalls::increment_metric(id, by);
     }
 
-    fn set(&self, name: &str, value: u64) {
-        if let Ok(id) = hostcalls::define_metric(MetricType::Gauge, name) {
-            let _ = hostcalls::record_metric(id, value);
-        }
+    fn set(&self, id: u32, value: u64) {
+        let _ = hostcalls::record_metric(id, value);
     }
 }

@@ -20,7 +20,14 @@ pub(super) struct Plugin {
     instance: Option<Rc<Instance>>,
 }
 
-impl Context for Plugin {}
+impl Context for Plugin {
+    fn on_done(&mut self) -> bool {
+        if let Some(instance) = &self.instance {
+            instance.on_done();
+        }
+        true
+    }
+}
 
 impl RootContext for Plugin {
     fn on_configure(&mut self, _size: usize) -> bool {

@@ -37,6 +37,7 @@ impl Session {
     /// The headers have arrived. `end`: the request has no body and no trailers.
     pub(super) fn on_headers(&self, headers: &[HeaderLine], end: bool) -> Action {
         let Some(now) = self.instance.host.clock() else { return self.on_failure(Denial::HostFailure) };
+        self.instance.on_request(now);
         let request = Request::new(headers);
         let step = self.exchange.borrow_mut().on_headers(request, end, &self.instance.context(now));
         if step == Step::Hold && self.instance.policy.policy().body_hold == BodyHold::Filter {

@@ -7,6 +7,7 @@
 mod check;
 #[cfg(not(target_family = "wasm"))]
 pub mod dialects;
+mod fingerprint;
 mod guards;
 mod handshake;
 pub mod nearest;
@@ -98,6 +99,10 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         Some(node) => node.whole(MAX_HELD_BYTES.0, MAX_HELD_BYTES.1, findings),
         None => Some(DEFAULT_MAX_HELD_BYTES),
     };
+    let log_paths = match members.take("log_paths") {
+        Some(node) => node.bool(findings),
+        None => Some(true),
+    };
     let hold = body_hold.unwrap_or(BodyHold::Filter);
     let sources =
         members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, findings));
@@ -108,8 +113,10 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         unmatched: unmatched?,
         stall_timeout: stall_timeout?,
         max_held_bytes: usize::try_from(max_held_bytes?).ok()?,
+        log_paths: log_paths?,
         routes,
         sources,
+        fingerprint: fingerprint::fingerprint(node.json),
     })
 }
 

@@ -48,8 +48,10 @@ impl Meter for Host {
         *self.values.borrow_mut().entry(name.clone()).or_default() += by;
     }
 
-    fn set(&self, name: &str, value: u64) {
-        self.values.borrow_mut().insert(name.to_owned(), i64::try_from(value).expect("few"));
+    fn set(&self, id: u32, value: u64) {
+        let defined = self.defined.borrow();
+        let (_, name) = &defined[usize::try_from(id).expect("an index") - 1];
+        self.values.borrow_mut().insert(name.clone(), i64::try_from(value).expect("few"));
     }
 }
 
@@ -144,6 +146,7 @@ fn a_secret_counts_as_expiring_in_its_last_week() {
     let week = 7 * 86_400;
     let end = NOW + week;
     for (now, expected) in [(end - week, 0), (end - week + 1, 1), (end, 1), (end + week, 1)] {
-        assert_eq!(report::secrets_expiring(&policy, UnixTime::from_secs(now)), expected, "{now}");
+        let standing = report::standing(&policy.sources[0], UnixTime::from_secs(now));
+        assert_eq!((standing.expiring, standing.is_closed), (expected, false), "{now}");
     }
 }

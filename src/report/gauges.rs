@@ -1,0 +1,153 @@
+//! The gauges of the live configuration. Only that one writes them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::current::{Current, Term, Totals};
+use super::metrics::{Meter, Metric};
+use crate::config::{Policy, Source};
+use crate::guard::elapsed;
+use crate::guard::memory::{self, Memory, NotWritten};
+use crate::verify::primitives::timestamp::UnixTime;
+
+/// The name of the gauge of sources that are closed because a secret is missing.
+pub const SOURCES_CLOSED: &str = "hookwarden.sources_closed";
+/// The name of the gauge of secrets whose `not_after` is within a week.
+pub const SECRETS_EXPIRING: &str = "hookwarden.secrets_expiring";
+
+/// A secret whose `not_after` is nearer than this counts as expiring.
+const EXPIRING: Duration = Duration::from_secs(7 * 86_400);
+/// How often the gauges are written again although the live configuration is the same: secrets expire meanwhile.
+const ROUND: Duration = Duration::from_secs(60);
+/// The longest name of a plugin in a metric's name.
+const MAX_PLUGIN_NAME: usize = 64;
+
+/// The gauges of one configuration in one VM.
+#[derive(Debug)]
+pub struct Gauges {
+    current: Current,
+    /// The name of the plugin in the names of metrics.
+    plugin: String,
+    /// The key under which the names of sources with a gauge above 0 are, for whoever takes over.
+    raised_key: String,
+    /// The term in which the gauges were last written, and when.
+    written: Cell<(u64, UnixTime)>,
+    /// The sources whose gauges this VM has set to 0 after its configuration took over. Another thread may have been writing
+    /// them for the former configuration at that time, so it is repeated.
+    lowered: RefCell<BTreeSet<String>>,
+    /// The gauges that the host knows, by their names.
+    known: RefCell<BTreeMap<String, u32>>,
+}
+
+/// What the gauges say about one source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether a secret is missing, so that it answers 503.
+    pub is_closed: bool,
+    /// How many of its secrets expire within a week.
+    pub expiring: u64,
+}
+
+impl Gauges {
+    /// The gauges of the configuration `text` of `plugin`, a name that the operator chose.
+    ///
+    /// # Errors
+    /// [`NotWritten`] if the host refuses shared memory.
+    pub fn open(plugin: &str, text: &[u8], memory: &dyn Memory) -> Result<Self, NotWritten> {
+        let plugin = plugin_name(plugin);
+        let raised_key = format!("hookwarden.raised.{plugin}");
+        // A key cannot be empty.
+        memory.create(&raised_key, b"\n")?;
+        Ok(Self {
+            current: Current::open(&plugin, text, memory)?,
+            plugin,
+            raised_key,
+            written: Cell::new((0, UnixTime::from_millis(0))),
+            lowered: RefCell::default(),
+            known: RefCell::default(),
+        })
+    }
+
+    /// Whether this configuration is live, and since when; and which connections have been seen.
+    #[must_use]
+    pub fn current(&self) -> &Current {
+        &self.current
+    }
+
+    /// Time has passed, or the configuration was read: writes the gauges if it is the live one and something may have
+    /// changed.
+    pub fn on_tick(&self, policy: &Policy, now: UnixTime, memory: &dyn Memory, meter: &dyn Meter) {
+        let Some(term) = self.current.on_tick(now, memory) else { return };
+        let (number, at) = self.written.get();
+        if number != term.number || elapsed(at, now) >= ROUND {
+            self.write(policy, term, now, memory, meter);
+            // With another term, once more by the next tick: until then, threads may still write for the former one.
+            let at = if number == term.number { now } else { UnixTime::from_millis(0) };
+            self.written.set((term.number, at));
+        }
+    }
+
+    fn write(&self, policy: &Policy, term: Term, now: UnixTime, memory: &dyn Memory, meter: &dyn Meter) {
+        let standings = policy.sources.iter().map(|source| (source.name.as_str(), standing(source, now)));
+        let raised: BTreeMap<&str, Standing> = standings.filter(|(_, at)| *at != Standing::default()).collect();
+        let total = raised.values().fold(Totals::default(), |sum, standing| Totals {
+            closed: sum.closed.saturating_add(u64::from(standing.is_closed)),
+            expiring: sum.expiring.saturating_add(standing.expiring),
+        });
+        let totals = self.current.count(total, memory);
+        self.set(SOURCES_CLOSED.to_owned(), totals.closed, meter);
+        self.set(SECRETS_EXPIRING.to_owned(), totals.expiring, meter);
+        for (gauge, value) in [("config_hash", policy.fingerprint), ("config_since", term.since().as_millis() / 1000)] {
+            self.set(format!("hookwarden.plugin.{}.{gauge}", self.plugin), value, meter);
+        }
+        let mut lowered = self.lowered.borrow_mut();
+        lowered.extend(self.exchange_raised(&raised, memory));
+        lowered.retain(|name| !raised.contains_key(name.as_str()));
+        let zero = lowered.iter().map(|name| (name.as_str(), Standing::default()));
+        for (name, standing) in zero.chain(raised.iter().map(|(name, standing)| (*name, *standing))) {
+            for (name, value) in gauges(name).into_iter().zip([u64::from(standing.is_closed), standing.expiring]) {
+                self.set(name, value, meter);
+            }
+        }
+    }
+
+    /// Leaves the names of the sources whose gauges are above 0, and returns the former ones.
+    fn exchange_raised(&self, raised: &BTreeMap<&str, Standing>, memory: &dyn Memory) -> Vec<String> {
+        let mut new = raised.keys().copied().collect::<Vec<_>>().join("\n").into_bytes();
+        new.push(b'\n');
+        let former = memory::update(memory, &self.raised_key, |former| {
+            let names = String::from_utf8_lossy(former).lines().map(str::to_owned).collect();
+            ((former != new).then(|| new.clone()), names)
+        });
+        let mut former: Vec<String> = former.unwrap_or_default();
+        former.retain(|name| !name.is_empty());
+        former
+    }
+
+    fn set(&self, name: String, value: u64, meter: &dyn Meter) {
+        let id = *self.known.borrow_mut().entry(name).or_insert_with_key(|name| meter.define(Metric::Gauge, name));
+        meter.set(id, value);
+    }
+}
+
+/// The names of a source's gauges: whether it is closed, and how many of its secrets expire.
+#[must_use]
+pub fn gauges(source: &str) -> [String; 2] {
+    ["closed", "expiring"].map(|gauge| format!("hookwarden.source.{source}.{gauge}"))
+}
+
+/// What the gauges say about a source.
+#[must_use]
+pub fn standing(source: &Source, now: UnixTime) -> Standing {
+    let secrets = source.requirement.iter().flat_map(|requirement| requirement.secrets());
+    let expiring = secrets.filter(|secret| secret.validity.not_after.is_some_and(|end| elapsed(now, end) < EXPIRING));
+    Standing { is_closed: source.requirement.is_none(), expiring: u64::try_from(expiring.count()).unwrap_or(u64::MAX) }
+}
+
+/// The name of a plugin, reduced to what a metric's name may contain; `_` if there is none.
+fn plugin_name(name: &str) -> String {
+    let safe = |char: char| if char.is_ascii_alphanumeric() || char == '-' { char } else { '_' };
+    let name: String = name.chars().take(MAX_PLUGIN_NAME).map(safe).collect();
+    if name.is_empty() { "_".to_owned() } else { name }
+}
