@@ -2,6 +2,7 @@
 
 pub mod current;
 mod gauges;
+pub mod initial;
 mod log_budget;
 mod metrics;
 

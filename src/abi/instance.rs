@@ -59,6 +59,7 @@ impl Instance {
         if gauges.current().take_over(began, host) {
             log_warnings(host, &findings);
             log_closed(host, config);
+            report::initial::define(config, host);
         }
         gauges.on_tick(config, began, host, host);
         let instance = Self {
