@@ -15,7 +15,7 @@ use crate::guard::replay::OnDuplicate;
 use crate::handshake::Response;
 use crate::step::{Outcome, Record, Refusal};
 use crate::verify::Denial;
-pub use gauges::{Gauges, SECRETS_EXPIRING, SOURCES_CLOSED, Standing, gauges, standing};
+pub use gauges::{CONFIG_HASH, CONFIG_SINCE, Gauges, SECRETS_EXPIRING, SOURCES_CLOSED, Standing, gauges, standing};
 pub use log_budget::LogBudget;
 pub use metrics::{BYTES_HASHED, Change, Counter, HashedBytes, Meter, Metric, SourceCounters, changes, counters};
 

@@ -71,8 +71,12 @@ impl Instance {
             gauges,
             address_warnings: RefCell::default(),
         };
+        let hash = instance.policy.policy().fingerprint;
         let took = elapsed(began, now(host)).as_millis();
-        host.log(Severity::Info, &format!("configuration accepted: {sources} sources in {took} ms"));
+        host.log(
+            Severity::Info,
+            &format!("configuration accepted: {sources} sources in {took} ms, config_hash {hash}"),
+        );
         Some(Rc::new(instance))
     }
 

@@ -16,7 +16,7 @@ const KEY: &str = "hookwarden.current";
 /// How many plugins of a process are told apart. Beyond that, the last one is replaced.
 const MAX_PLUGINS: usize = 32;
 /// The numbers of a term.
-const FIELDS: usize = 7;
+const FIELDS: usize = 8;
 /// Their size in bytes.
 const SIZE: usize = FIELDS * 8;
 
@@ -44,17 +44,27 @@ pub struct Term {
     connection: u64,
     /// When the configuration took over, in milliseconds.
     since: u64,
-    closed: u64,
-    expiring: u64,
+    sums: Sums,
 }
 
-/// Sums over the live configurations of all plugins.
+/// What is added up over the live configurations of all plugins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct Sums {
     /// Sources that are closed.
     pub closed: u64,
     /// Secrets that expire within a week.
     pub expiring: u64,
+    /// The configuration's number; that of several is their sum, which tells their combinations apart.
+    pub fingerprint: u64,
+}
+
+/// The live configurations of all plugins together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Their sums.
+    pub sums: Sums,
+    /// When the last of them took over.
+    pub since: UnixTime,
 }
 
 impl Current {
@@ -130,21 +140,24 @@ impl Current {
         self.change(memory, |term| (term.config == self.config).then(|| Term { config: 0, ..*term }));
     }
 
-    /// Takes note of this configuration's sources and secrets, if it is live, and returns the totals.
-    pub fn count(&self, own: Totals, memory: &dyn Memory) -> Totals {
+    /// Takes note of this configuration's numbers, if it is live, and returns those of all plugins.
+    pub fn count(&self, own: Sums, memory: &dyn Memory) -> Live {
         self.change(memory, |term| {
-            let is_news = (term.closed, term.expiring) != (own.closed, own.expiring);
-            (term.config == self.config && is_news).then_some(Term {
-                closed: own.closed,
-                expiring: own.expiring,
-                ..*term
-            })
+            (term.config == self.config && term.sums != own).then_some(Term { sums: own, ..*term })
         });
-        let Some(read) = memory.read(KEY) else { return own };
-        terms(&read.value).iter().fold(Totals::default(), |sum, term| Totals {
-            closed: sum.closed.saturating_add(term.closed),
-            expiring: sum.expiring.saturating_add(term.expiring),
-        })
+        let since = self.seen.get().since;
+        let alone = Live { sums: own, since: UnixTime::from_millis(since) };
+        let Some(read) = memory.read(KEY) else { return alone };
+        let terms = terms(&read.value);
+        let add = |of: fn(&Sums) -> u64| terms.iter().map(|term| of(&term.sums)).fold(0, u64::saturating_add);
+        Live {
+            sums: Sums {
+                closed: add(|sums| sums.closed),
+                expiring: add(|sums| sums.expiring),
+                fingerprint: add(|sums| sums.fingerprint),
+            },
+            since: UnixTime::from_millis(terms.iter().map(|term| term.since).max().unwrap_or(since)),
+        }
     }
 
     fn succeed(&self, former: &Term, connection: u64, now: UnixTime) -> Term {
@@ -192,14 +205,17 @@ impl Current {
 }
 
 impl Term {
-    /// When the configuration took over.
-    #[must_use]
-    pub fn since(&self) -> UnixTime {
-        UnixTime::from_millis(self.since)
-    }
-
     fn bytes(&self) -> [u8; SIZE] {
-        let fields = [self.plugin, self.config, self.number, self.connection, self.since, self.closed, self.expiring];
+        let fields = [
+            self.plugin,
+            self.config,
+            self.number,
+            self.connection,
+            self.since,
+            self.sums.closed,
+            self.sums.expiring,
+            self.sums.fingerprint,
+        ];
         let mut bytes = [0; SIZE];
         for (place, field) in bytes.chunks_exact_mut(8).zip(fields) {
             place.copy_from_slice(&field.to_le_bytes());
@@ -219,8 +235,7 @@ fn terms(bytes: &[u8]) -> Vec<Term> {
             number: next(),
             connection: next(),
             since: next(),
-            closed: next(),
-            expiring: next(),
+            sums: Sums { closed: next(), expiring: next(), fingerprint: next() },
         }
     };
     bytes.chunks_exact(SIZE).map(read).filter(|term| term.plugin != 0).collect()

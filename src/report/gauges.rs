@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::current::{Current, Term, Totals};
+use super::current::{Current, Sums};
 use super::metrics::{Meter, Metric};
 use crate::config::{Policy, Source};
 use crate::guard::elapsed;
@@ -15,20 +15,20 @@ use crate::verify::primitives::timestamp::UnixTime;
 pub const SOURCES_CLOSED: &str = "hookwarden.sources_closed";
 /// The name of the gauge of secrets whose `not_after` is within a week.
 pub const SECRETS_EXPIRING: &str = "hookwarden.secrets_expiring";
+/// The name of the gauge with the fingerprint of the live configuration.
+pub const CONFIG_HASH: &str = "hookwarden.config_hash";
+/// The name of the gauge with the time when it took over, in seconds since 1970.
+pub const CONFIG_SINCE: &str = "hookwarden.config_since";
 
 /// A secret whose `not_after` is nearer than this counts as expiring.
 const EXPIRING: Duration = Duration::from_secs(7 * 86_400);
 /// How often the gauges are written again although the live configuration is the same: secrets expire meanwhile.
 const ROUND: Duration = Duration::from_secs(60);
-/// The longest name of a plugin in a metric's name.
-const MAX_PLUGIN_NAME: usize = 64;
 
 /// The gauges of one configuration in one VM.
 #[derive(Debug)]
 pub struct Gauges {
     current: Current,
-    /// The name of the plugin in the names of metrics.
-    plugin: String,
     /// The key under which the names of sources with a gauge above 0 are, for whoever takes over.
     raised_key: String,
     /// The term in which the gauges were last written, and when.
@@ -55,13 +55,11 @@ impl Gauges {
     /// # Errors
     /// [`NotWritten`] if the host refuses shared memory.
     pub fn open(plugin: &str, text: &[u8], memory: &dyn Memory) -> Result<Self, NotWritten> {
-        let plugin = plugin_name(plugin);
         let raised_key = format!("hookwarden.raised.{plugin}");
         // A key cannot be empty.
         memory.create(&raised_key, b"\n")?;
         Ok(Self {
-            current: Current::open(&plugin, text, memory)?,
-            plugin,
+            current: Current::open(plugin, text, memory)?,
             raised_key,
             written: Cell::new((0, UnixTime::from_millis(0))),
             lowered: RefCell::default(),
@@ -81,25 +79,29 @@ impl Gauges {
         let Some(term) = self.current.on_tick(now, memory) else { return };
         let (number, at) = self.written.get();
         if number != term.number || elapsed(at, now) >= ROUND {
-            self.write(policy, term, now, memory, meter);
+            self.write(policy, now, memory, meter);
             // With another term, once more by the next tick: until then, threads may still write for the former one.
             let at = if number == term.number { now } else { UnixTime::from_millis(0) };
             self.written.set((term.number, at));
         }
     }
 
-    fn write(&self, policy: &Policy, term: Term, now: UnixTime, memory: &dyn Memory, meter: &dyn Meter) {
+    fn write(&self, policy: &Policy, now: UnixTime, memory: &dyn Memory, meter: &dyn Meter) {
         let standings = policy.sources.iter().map(|source| (source.name.as_str(), standing(source, now)));
         let raised: BTreeMap<&str, Standing> = standings.filter(|(_, at)| *at != Standing::default()).collect();
-        let total = raised.values().fold(Totals::default(), |sum, standing| Totals {
-            closed: sum.closed.saturating_add(u64::from(standing.is_closed)),
-            expiring: sum.expiring.saturating_add(standing.expiring),
+        let sums = raised.values().fold(Sums { fingerprint: policy.fingerprint, ..Sums::default() }, |sums, at| Sums {
+            closed: sums.closed.saturating_add(u64::from(at.is_closed)),
+            expiring: sums.expiring.saturating_add(at.expiring),
+            ..sums
         });
-        let totals = self.current.count(total, memory);
-        self.set(SOURCES_CLOSED.to_owned(), totals.closed, meter);
-        self.set(SECRETS_EXPIRING.to_owned(), totals.expiring, meter);
-        for (gauge, value) in [("config_hash", policy.fingerprint), ("config_since", term.since().as_millis() / 1000)] {
-            self.set(format!("hookwarden.plugin.{}.{gauge}", self.plugin), value, meter);
+        let live = self.current.count(sums, memory);
+        for (name, value) in [
+            (SOURCES_CLOSED, live.sums.closed),
+            (SECRETS_EXPIRING, live.sums.expiring),
+            (CONFIG_HASH, live.sums.fingerprint),
+            (CONFIG_SINCE, live.since.as_millis() / 1000),
+        ] {
+            self.set(name.to_owned(), value, meter);
         }
         let mut lowered = self.lowered.borrow_mut();
         lowered.extend(self.exchange_raised(&raised, memory));
@@ -143,11 +145,4 @@ pub fn standing(source: &Source, now: UnixTime) -> Standing {
     let secrets = source.requirement.iter().flat_map(|requirement| requirement.secrets());
     let expiring = secrets.filter(|secret| secret.validity.not_after.is_some_and(|end| elapsed(now, end) < EXPIRING));
     Standing { is_closed: source.requirement.is_none(), expiring: u64::try_from(expiring.count()).unwrap_or(u64::MAX) }
-}
-
-/// The name of a plugin, reduced to what a metric's name may contain; `_` if there is none.
-fn plugin_name(name: &str) -> String {
-    let safe = |char: char| if char.is_ascii_alphanumeric() || char == '-' { char } else { '_' };
-    let name: String = name.chars().take(MAX_PLUGIN_NAME).map(safe).collect();
-    if name.is_empty() { "_".to_owned() } else { name }
 }

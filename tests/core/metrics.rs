@@ -181,8 +181,8 @@ fn the_gauges_are_those_of_the_live_configuration() {
     assert_eq!(raised(), ["a.closed", "b.expiring"]);
     assert_eq!(host.value("hookwarden.sources_closed"), Some(1));
     assert_eq!(host.value("hookwarden.secrets_expiring"), Some(1));
-    assert_eq!(host.value("hookwarden.plugin.hooks_plugin.config_since"), Some(NOW.cast_signed()));
-    let hash = host.value("hookwarden.plugin.hooks_plugin.config_hash").expect("there is one");
+    assert_eq!(host.value("hookwarden.config_since"), Some(NOW.cast_signed()));
+    let hash = host.value("hookwarden.config_hash").expect("there is one");
     assert_eq!(hash, first.0.fingerprint.cast_signed());
 
     let second = open(&sources(&[source("a", "/a", provider("github", &[SECRET]))]));
@@ -196,8 +196,8 @@ fn the_gauges_are_those_of_the_live_configuration() {
     }
     assert_eq!(host.value("hookwarden.sources_closed"), Some(0));
     assert_eq!(host.value("hookwarden.secrets_expiring"), Some(0));
-    assert_eq!(host.value("hookwarden.plugin.hooks_plugin.config_since"), Some((NOW + 5).cast_signed()));
-    assert_ne!(host.value("hookwarden.plugin.hooks_plugin.config_hash"), Some(hash));
+    assert_eq!(host.value("hookwarden.config_since"), Some((NOW + 5).cast_signed()));
+    assert_ne!(host.value("hookwarden.config_hash"), Some(hash));
 
     // A thread that was writing for the first one while the second took over is corrected by the next tick.
     let third = open(&troubled("c", "d"));

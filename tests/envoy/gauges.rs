@@ -50,7 +50,7 @@ fn settles(proxy: &Proxy, total: [u64; 2], raised: &[&str]) -> u64 {
     assert!(reached.is_some(), "the gauges are {:?}, not {expected:?}", gauges(proxy));
     let changed = wait_for(Duration::from_millis(1700), || (gauges(proxy) != expected).then(|| gauges(proxy)));
     assert_eq!(changed, None, "they were {expected:?}");
-    proxy.metric("plugin.hookwarden.config_hash")
+    proxy.metric("config_hash")
 }
 
 /// How many lines of the log contain this.
@@ -94,7 +94,7 @@ fn gauges_follow_three_pushes_and_a_roll_back() {
     assert_eq!(lines(&proxy, "configuration accepted: "), read, "Envoy read none of them again");
     assert_eq!(lines(&proxy, "configuration refused: "), 1, "a refusal is reported once, too");
 
-    let since = proxy.metric("plugin.hookwarden.config_since");
+    let since = proxy.metric("config_since");
     let now = crate::harness::senders::now();
     assert!((now - 60..=now).contains(&since), "{since} is not about {now}");
 }
