@@ -100,7 +100,7 @@ impl Instance {
     /// The host drops this configuration.
     pub(super) fn on_done(&self) {
         self.retire();
-        self.gauges.current().end(self.host);
+        self.gauges.on_done(self.host, self.host);
     }
 
     /// Another configuration takes over: no new requests arrive here.

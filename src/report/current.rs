@@ -134,10 +134,12 @@ impl Current {
         });
     }
 
-    /// The host has dropped the configuration in this thread.
-    pub fn end(&self, memory: &dyn Memory) {
+    /// The host has dropped the configuration in this thread. Returns whether it was the live one.
+    pub fn end(&self, memory: &dyn Memory) -> bool {
         self.has_ended.set(true);
-        self.change(memory, |term| (term.config == self.config).then(|| Term { config: 0, ..*term }));
+        let end =
+            |term: &Term| (term.config == self.config).then(|| Term { config: 0, sums: Sums::default(), ..*term });
+        self.change(memory, end).unwrap_or(false)
     }
 
     /// Takes note of this configuration's numbers, if it is live, and returns those of all plugins.

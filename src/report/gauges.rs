@@ -86,6 +86,13 @@ impl Gauges {
         }
     }
 
+    /// The host has dropped the configuration in this thread. Unless another one takes over, nothing is closed any more.
+    pub fn on_done(&self, memory: &dyn Memory, meter: &dyn Meter) {
+        if self.current.end(memory) {
+            self.put(&BTreeMap::new(), Sums::default(), memory, meter);
+        }
+    }
+
     fn write(&self, policy: &Policy, now: UnixTime, memory: &dyn Memory, meter: &dyn Meter) {
         let standings = policy.sources.iter().map(|source| (source.name.as_str(), standing(source, now)));
         let raised: BTreeMap<&str, Standing> = standings.filter(|(_, at)| *at != Standing::default()).collect();
@@ -94,6 +101,11 @@ impl Gauges {
             expiring: sums.expiring.saturating_add(at.expiring),
             ..sums
         });
+        self.put(&raised, sums, memory, meter);
+    }
+
+    /// Sets every gauge. `raised`: the sources with a gauge above 0.
+    fn put(&self, raised: &BTreeMap<&str, Standing>, sums: Sums, memory: &dyn Memory, meter: &dyn Meter) {
         let live = self.current.count(sums, memory);
         for (name, value) in [
             (SOURCES_CLOSED, live.sums.closed),
@@ -104,7 +116,7 @@ impl Gauges {
             self.set(name.to_owned(), value, meter);
         }
         let mut lowered = self.lowered.borrow_mut();
-        lowered.extend(self.exchange_raised(&raised, memory));
+        lowered.extend(self.exchange_raised(raised, memory));
         lowered.retain(|name| !raised.contains_key(name.as_str()));
         let zero = lowered.iter().map(|name| (name.as_str(), Standing::default()));
         for (name, standing) in zero.chain(raised.iter().map(|(name, standing)| (*name, *standing))) {

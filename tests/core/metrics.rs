@@ -211,6 +211,21 @@ fn the_gauges_are_those_of_the_live_configuration() {
 }
 
 #[test]
+fn a_plugin_that_is_removed_leaves_no_gauge_raised() {
+    let (memory, host) = (Shared::default(), Host::default());
+    let config = troubled("a", "b");
+    let gauges = Gauges::open("plugin", config.to_string().as_bytes(), &memory).expect("there is memory");
+    let (policy, now) = (policy(&config), UnixTime::from_secs(NOW));
+    gauges.current().take_over(now, &memory);
+    gauges.on_tick(&policy, now, &memory, &host);
+    let names = ["hookwarden.sources_closed", "hookwarden.source.a.closed", "hookwarden.source.b.expiring"];
+    assert_eq!(names.map(|name| host.value(name)), [Some(1); 3]);
+    gauges.on_done(&memory, &host);
+    gauges.on_tick(&policy, UnixTime::from_secs(NOW + 100), &memory, &host);
+    assert_eq!(names.map(|name| host.value(name)), [Some(0); 3]);
+}
+
+#[test]
 fn the_fingerprint_tells_configurations_apart_but_not_secrets() {
     let one =
         |secret: &str, name: &str| policy(&sources(&[source(name, "/a", provider("github", &[secret]))])).fingerprint;
@@ -245,4 +260,14 @@ fn what_rules_name_is_there_from_the_start() {
          replay.dropped replay.given_back replay.remembered replay.stuck requests.denied requests.passed"
     );
     assert_eq!(of("hookwarden.source._none."), "denials.ambiguous_path denials.unmatched requests.denied");
+}
+
+#[test]
+fn what_is_there_from_the_start_is_bounded() {
+    let many = (0..1100)
+        .map(|number| source(&format!("source-{number}"), &format!("/{number}"), provider("github", &[SECRET])));
+    let policy = policy(&sources(&many.collect::<Vec<_>>()));
+    let host = Host::default();
+    report::initial::define(&policy, &host);
+    assert_eq!(host.definitions(), 1 + 3 + 11 * 1000);
 }
