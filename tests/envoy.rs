@@ -10,12 +10,13 @@
 //!   in mode `observe`: `observed.rs`;
 //! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
 //! - a VM that crashes: `recovery.rs`;
-//! - gauges through configuration pushes: `gauges.rs`.
+//! - gauges through configuration pushes: `gauges.rs`; the shipped rules and dashboard: `monitoring.rs`.
 //!
 //! `tests/envoy/harness/` starts Envoy and what surrounds it.
 //!
 //! `HOOKWARDEN_ENVOY` and `HOOKWARDEN_WASM` name the programs; with `HOOKWARDEN_REQUIRE_ENVOY=1` a missing one is a
-//! failure. `HOOKWARDEN_REDIS` names the folder of Redis and Webdis, which `HOOKWARDEN_REQUIRE_REDIS=1` requires.
+//! failure. `HOOKWARDEN_REDIS` names the folder of Redis and Webdis, which `HOOKWARDEN_REQUIRE_REDIS=1` requires;
+//! `HOOKWARDEN_PROMETHEUS` that of Prometheus, which `HOOKWARDEN_REQUIRE_PROMETHEUS=1` requires.
 
 #![allow(
     clippy::disallowed_methods,
@@ -56,6 +57,8 @@ mod hold;
 mod identity;
 #[path = "envoy/many_events.rs"]
 mod many_events;
+#[path = "envoy/monitoring.rs"]
+mod monitoring;
 #[path = "envoy/observed.rs"]
 mod observed;
 #[path = "envoy/order.rs"]

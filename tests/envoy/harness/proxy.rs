@@ -70,6 +70,11 @@ impl Proxy {
         &self.process.folder
     }
 
+    /// The address of the admin port.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     #[allow(dead_code, reason = "for the benchmarks")]
     pub fn pid(&self) -> u32 {
         self.process.envoy.id()
