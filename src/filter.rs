@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! | --- | --- |
 //! | `context`, `body` | what a decision depends on; the body in the host's buffer |
+//! | `live_values` | where a request's live secrets come from |
 //! | `forwarded` | how much of a request the upstream may have |
 //! | `active_source`, `active_policy` | the configuration at work, and what its guards remember |
 //! | `event_claim` | the claim on an event |
@@ -24,6 +25,7 @@ mod event_claim;
 mod exchange;
 mod forwarded;
 mod handshake;
+mod live_values;
 mod state;
 mod verification;
 mod verified_request;

@@ -34,6 +34,7 @@
 //! | `private_key` | private keys, which only the command uses; native only |
 //! | [`guard`] | what is not authentication |
 //! | [`handshake`] | how a sender checks an endpoint, and what it is answered |
+//! | [`live`] | what changes while the filter runs, fetched through the host's clusters |
 //! | [`config`] | reads the plugin's JSON into a valid [`config::Policy`] |
 //! | [`step`] | what the adapter has to do next, as plain data |
 //! | [`report`] | the response, log line and metrics of a decision |
@@ -58,6 +59,7 @@ pub mod config;
 pub mod filter;
 pub mod guard;
 pub mod handshake;
+pub mod live;
 #[cfg(not(target_family = "wasm"))]
 pub mod private_key;
 pub mod report;

@@ -3,6 +3,7 @@
 pub mod current;
 mod gauges;
 pub mod initial;
+mod live;
 mod log_budget;
 mod metrics;
 
@@ -16,6 +17,7 @@ use crate::handshake::Response;
 use crate::step::{Outcome, Record, Refusal};
 use crate::verify::Denial;
 pub use gauges::{CONFIG_HASH, CONFIG_SINCE, Gauges, SECRETS_EXPIRING, SOURCES_CLOSED, Standing, gauges, standing};
+pub use live::{Weight, fetch_failed, live_age, live_available, live_change, live_failures, live_unavailable};
 pub use log_budget::LogBudget;
 pub use metrics::{BYTES_HASHED, Change, Counter, HashedBytes, Meter, Metric, SourceCounters, changes, counters};
 
@@ -79,6 +81,7 @@ pub fn reply(refusal: impl Into<Refusal>, source: Option<&Source>) -> Reply {
         Denial::BodyTimeout => 408,
         Denial::SourceDisabled
         | Denial::SourceClosed
+        | Denial::SecretUnavailable
         | Denial::HoldUnsupported
         | Denial::HostFailure
         | Denial::MemoryExhausted
@@ -213,6 +216,10 @@ fn hint(denial: Denial) -> Option<&'static str> {
         Denial::SourceClosed => {
             Some("a secret is not in the VM's environment: see vm_config.environment_variables.host_env_keys")
         }
+        Denial::SecretUnavailable => Some(
+            "a live secret is absent, unusable or could not be fetched: earlier lines of this log say which; is the filter that \
+             puts it into filter state in front of this one?",
+        ),
         Denial::ReplayUnavailable => Some(
             "the shared store did not answer in time, or gave an invalid answer: check its cluster's health and the \
              timeout",

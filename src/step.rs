@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::guard::address::AddressWarning;
-use crate::guard::fleet::Call;
+use crate::guard::call::Call;
 use crate::handshake::Response;
 use crate::verify::check::Match;
+use crate::verify::key::live::LiveChange;
 use crate::verify::{Denial, HeaderLine, Request, Verified};
 
 /// The headers that tell the upstream what was verified. Requests may not carry them, nor any other name that begins with
@@ -58,7 +59,7 @@ pub struct Answer {
 }
 
 /// What happened in the guards' memories, for the metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// By how much the number of remembered events changed.
     pub remembered: i64,
@@ -74,6 +75,8 @@ pub struct Tally {
     pub duplicates_passed: u64,
     /// Why the client's address may be wrong.
     pub address_warning: Option<AddressWarning>,
+    /// The live secrets that are not what they were.
+    pub live_changes: Vec<LiveChange>,
 }
 
 /// Permission to forward something, with its header changes and record. It can be obtained only through the functions

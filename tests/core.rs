@@ -5,7 +5,7 @@
 //! verifiers get wrong `mistakes.rs`; attacks `attacks.rs`; `any`, lists and modes `decision.rs`; lengths, limits and a
 //! host that fails `body.rs`; when a refusal is answered `answers.rs`; handshakes `handshakes.rs`; memory of held requests `held.rs`; consequences
 //! of a verdict `steps.rs`; paths and hosts `routes.rs`; when a claim is kept `claims.rs`; budgets `limits.rs`;
-//! identities of events `events.rs`; the guards on their own `guards/`; the shared store `fleet.rs`; the plugin's
+//! identities of events `events.rs`; the guards on their own `guards/`; the shared store `fleet.rs`; documents that are fetched `live.rs`; the plugin's
 //! configuration a pair of files in `config/`, and its guards `configured.rs`; secrets in output `hygiene.rs`; metrics
 //! `metrics.rs`; the number of log lines `log_budget.rs`; dependencies between modules `arrows.rs`; external vectors
 //! `shared.rs` and `wycheproof.rs`.
@@ -71,6 +71,8 @@ mod identity;
 mod limits;
 #[path = "core/listening.rs"]
 mod listening;
+#[path = "core/live.rs"]
+mod live;
 #[path = "core/log_budget.rs"]
 mod log_budget;
 #[path = "core/metrics.rs"]

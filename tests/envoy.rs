@@ -5,7 +5,7 @@
 //! - holding requests: `hold.rs`; limits of what is held: `held.rs`; when a denial is answered: `answers.rs`;
 //! - hostile input: `proofs.rs`, `headers.rs`, `paths.rs`, `framing.rs`;
 //! - what a denial looks like: `denials.rs`; what the upstream gets: `identity.rs`;
-//! - senders: `providers.rs`; secrets and modes: `sources.rs`; the plugin's configuration: `config.rs`;
+//! - senders: `providers.rs`; secrets and modes: `sources.rs`; live secrets: `live_secrets.rs`; the plugin's configuration: `config.rs`;
 //! - guards: `shape.rs`, `transport.rs`, `addresses.rs`, `flood.rs`, `budget.rs`, `replay.rs`; their order: `order.rs`;
 //!   in mode `observe`: `observed.rs`;
 //! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
@@ -55,6 +55,8 @@ mod held;
 mod hold;
 #[path = "envoy/identity.rs"]
 mod identity;
+#[path = "envoy/live_secrets.rs"]
+mod live_secrets;
 #[path = "envoy/many_events.rs"]
 mod many_events;
 #[path = "envoy/monitoring.rs"]

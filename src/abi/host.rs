@@ -1,6 +1,6 @@
 //! What the adapter asks of a host, whichever it is.
 
-use crate::guard::fleet::Call;
+use crate::guard::call::Call;
 use crate::guard::memory::Memory;
 use crate::guard::peer::Peer;
 use crate::report::{Meter, Reply};
@@ -25,8 +25,9 @@ pub(super) trait Host: Peer + Memory + Meter {
     /// refusal.
     fn reply(&self, reply: &Reply);
 
-    /// Makes this call. The host delivers the answer to the stream that made it.
-    fn call(&self, call: &Call) -> Result<(), Refused>;
+    /// Makes this call. The host delivers the answer, with the number that this returns, to the stream or the plugin whose
+    /// callback runs.
+    fn call(&self, call: &Call) -> Result<u32, Refused>;
 
     /// The status of the response, if the host reports it.
     fn response_status(&self) -> Option<u16>;

@@ -9,13 +9,17 @@ use super::host::{Host, Refused, Severity};
 use super::proxy::ProxyWasm;
 use super::{log, peer};
 use crate::filter::BodyBuffer;
-use crate::guard::fleet::{Call, Response};
+use crate::guard::call::{Call, Response};
+use crate::live::place::{Place, Taken};
 use crate::report::Reply;
 use crate::step::{self, Edits};
 use crate::verify::primitives::timestamp::UnixTime;
 
 /// How much of the answer to a call is read, in bytes. A good one has 20.
 const MAX_ANSWER: usize = 4096;
+
+/// The SDK cannot read maps of more headers than this.
+pub(super) const MAX_HEADERS: usize = 1000;
 
 /// The request's body in the host's buffer.
 pub(super) struct RequestBody {
@@ -61,11 +65,10 @@ impl Host for ProxyWasm {
         let _ = hostcalls::send_http_response(reply.status.into(), headers, body);
     }
 
-    fn call(&self, call: &Call) -> Result<(), Refused> {
+    fn call(&self, call: &Call) -> Result<u32, Refused> {
         let texts = call.headers.iter().map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value).ok()?)));
         let headers = texts.collect::<Option<Vec<_>>>().ok_or(Refused)?;
-        hostcalls::dispatch_http_call(&call.cluster, headers, None, Vec::new(), call.timeout)?;
-        Ok(())
+        Ok(hostcalls::dispatch_http_call(&call.cluster, headers, None, Vec::new(), call.timeout)?)
     }
 
     fn response_status(&self) -> Option<u16> {
@@ -119,6 +122,27 @@ pub(super) fn call_answer(size: usize) -> Option<CallAnswer> {
     let body = match size.min(MAX_ANSWER) {
         0 => Vec::new(),
         size => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten()?,
+    };
+    Some(CallAnswer { status: status_of(MapType::HttpCallResponseHeaders)?, body })
+}
+
+/// The answer to a call for a document. `headers`: how many it has.
+pub(super) fn document_answer(place: &Place, headers: usize, size: usize) -> Option<CallAnswer> {
+    if headers == 0 || headers > MAX_HEADERS {
+        return None;
+    }
+    let body = match &place.taken {
+        // One byte more than there may be shows that it is too large.
+        Taken::Body => match size.min(place.max_bytes.saturating_add(1)) {
+            0 => Vec::new(),
+            size => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten()?,
+        },
+        Taken::Header(name) => {
+            let headers = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).ok()?;
+            let mut values =
+                headers.into_iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+            values.next().filter(|_| values.next().is_none()).unwrap_or_default()
+        }
     };
     Some(CallAnswer { status: status_of(MapType::HttpCallResponseHeaders)?, body })
 }

@@ -8,9 +8,12 @@ use crate::config::problem::Findings;
 use crate::config::{self, Policy};
 use crate::filter::{ActivePolicy, Context, Exchange};
 use crate::guard::address::AddressWarning;
+use crate::guard::call::{Call, Response};
 use crate::guard::elapsed;
 use crate::guard::stall::StallGuard;
-use crate::report::{self, Gauges, HashedBytes, LogBudget, Outside};
+use crate::live::fetcher::{Notice, Outcome};
+use crate::live::place::{Place, User};
+use crate::report::{self, Gauges, HashedBytes, LogBudget, Metric, Outside, Weight};
 use crate::step::Record;
 use crate::verify::primitives::timestamp::UnixTime;
 
@@ -85,6 +88,7 @@ impl Instance {
         let Some(now) = self.host.clock() else { return };
         self.hashed.count(self.host);
         self.gauges.on_tick(self.policy.policy(), now, self.host, self.host);
+        self.report_live(now);
     }
 
     /// A request arrived: its connection may show that the host has returned to this configuration.
@@ -101,6 +105,46 @@ impl Instance {
     pub(super) fn on_done(&self) {
         self.retire();
         self.gauges.on_done(self.host, self.host);
+    }
+
+    /// The calls that are due, each with the number of its place.
+    pub(super) fn fetches(&self) -> Vec<(usize, Call)> {
+        let Some(now) = self.host.clock() else { return Vec::new() };
+        self.policy.fetchers().on_tick(now, self.host)
+    }
+
+    /// The answer to a call for a place; `None` if there was none, or the host refused to make it.
+    pub(super) fn on_fetched(&self, number: usize, response: Option<Response<'_>>) {
+        let fetchers = self.policy.fetchers();
+        let outcome = fetchers.on_answer(number, response, &|body| self.policy.accepts(number, body), self.host);
+        let (Outcome::Failed(failure), Some((place, user))) = (outcome, self.place(number)) else { return };
+        self.host.add(self.host.define(Metric::Counter, &report::live_failures(user)), 1);
+        if fetchers.failures(number) == 1 {
+            let has_document = fetchers.document(number, now(self.host)).is_some();
+            let line = report::fetch_failed(user, &place.cluster, failure, has_document);
+            self.host.log(Severity::Warning, &line);
+        }
+    }
+
+    fn place(&self, number: usize) -> Option<(&Place, &User)> {
+        self.policy.policy().places.all().get(number).map(|(place, user)| (&**place, user))
+    }
+
+    /// Reports how old what was fetched is, and what is missing.
+    fn report_live(&self, now: UnixTime) {
+        let fetchers = self.policy.fetchers();
+        for (number, age) in fetchers.ages(now) {
+            if let Some((_, user)) = self.place(number) {
+                self.gauges.set_if_live(report::live_age(user), age, self.host);
+            }
+        }
+        for (number, notice) in fetchers.notices(now, self.host) {
+            let Some((_, user)) = self.place(number) else { continue };
+            match notice {
+                Notice::Unavailable => self.host.log(Severity::Error, &report::live_unavailable(user)),
+                Notice::Available => self.host.log(Severity::Info, &report::live_available(user)),
+            }
+        }
     }
 
     /// Another configuration takes over: no new requests arrive here.
@@ -138,6 +182,15 @@ impl Instance {
     pub(super) fn count_tally(&self, exchange: &mut Exchange) {
         let Some(tally) = exchange.take_tally() else { return };
         exchange.counters().count_tally(&tally, self.host);
+        let source = exchange.source().map_or("", |source| source.name.as_str());
+        for (weight, line) in tally.live_changes.iter().filter_map(|change| report::live_change(source, change)) {
+            let severity = match weight {
+                Weight::Good => Severity::Info,
+                Weight::Bearable => Severity::Warning,
+                Weight::Closed => Severity::Error,
+            };
+            self.host.log(severity, &line);
+        }
         if let Some(warning) = tally.address_warning
             && !self.address_warnings.borrow().contains(&warning)
         {

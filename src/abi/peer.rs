@@ -17,6 +17,10 @@ impl Peer for ProxyWasm {
     fn has_client_certificate(&self) -> bool {
         property(&["connection", "mtls"]) == [1]
     }
+
+    fn filter_state(&self, key: &str) -> Option<Vec<u8>> {
+        Some(property(&["filter_state", key])).filter(|value| !value.is_empty())
+    }
 }
 
 /// A property; empty if the host does not report it. Every caller treats that as the case that refuses (no address, no TLS,

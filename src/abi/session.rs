@@ -7,7 +7,7 @@ use super::host::{Action, Refused};
 use super::instance::Instance;
 use crate::config::BodyHold;
 use crate::filter::{BodyBuffer, Context, Exchange, Pending};
-use crate::guard::fleet::Response;
+use crate::guard::call::Response;
 use crate::guard::pool::Pool;
 use crate::report;
 use crate::step::Step;

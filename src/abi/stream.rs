@@ -7,15 +7,12 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{self, MapType};
 
 use super::host::{Action, Host as _};
-use super::http::{self, RequestBody};
+use super::http::{self, MAX_HEADERS, RequestBody};
 use super::instance::Instance;
 use super::proxy::ProxyWasm;
 use super::session::Session;
 use crate::report;
 use crate::verify::Denial;
-
-/// The SDK cannot read maps of more headers than this.
-const MAX_HEADERS: usize = 1000;
 
 /// One stream.
 pub(super) struct Stream {

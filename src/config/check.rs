@@ -4,19 +4,20 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::handshake::{self, HandshakeOption};
+use super::live::Outside;
 use super::nearest::nearest;
 use super::problem::{self, Diagnosis, Findings, Path};
 use super::providers::{self, Refusal};
 use super::reader::{Members, Node};
 use super::scheme::{self, Context, Dialect};
-use super::secret::{self, Environment, Found, Kind, Written};
+use super::secret::{self, Found, Kind, Written};
 use super::weakness;
 use super::with::With;
 use crate::handshake::{Handshake, Response};
 use crate::verify::Dialects;
 use crate::verify::bytes::json::Json;
 use crate::verify::check::Check;
-use crate::verify::key::keyring::{Keyring, Secrets, Selector};
+use crate::verify::key::keyring::{Entry, Keyring, Secrets, Selector};
 use crate::verify::key::secret::{Secret, Validity};
 use crate::verify::request::is_header_name;
 use crate::verify::scheme::Scheme;
@@ -48,8 +49,8 @@ enum WrittenKeyring {
 /// The context in which checks are read.
 #[derive(Clone, Copy)]
 pub(super) struct CheckContext<'a, 'b> {
-    /// The variables of the VM.
-    pub(super) environment: Environment<'a>,
+    /// Where its secrets come from.
+    pub(super) outside: Outside<'a>,
     /// Whether the source remembers events.
     pub(super) remembers: bool,
     /// What the source says of its senders' handshakes, if it takes part in them.
@@ -61,7 +62,7 @@ pub(super) struct CheckContext<'a, 'b> {
 /// Reads one check. `None` if there was a problem.
 pub(super) fn read(
     node: &Node<'_>,
-    CheckContext { environment, remembers, handshake, acknowledges }: CheckContext<'_, '_>,
+    CheckContext { outside, remembers, handshake, acknowledges }: CheckContext<'_, '_>,
     findings: &mut Findings,
 ) -> Option<(Dialects, Sender)> {
     let mut members = node.object(findings)?;
@@ -102,10 +103,10 @@ pub(super) fn read(
     let by_path = by.as_ref().map(|node| node.path.clone());
     let shape = provider.as_ref().and_then(|provider| provider.shape.as_ref());
     let keyring = match (secrets, keys, by, keys_by) {
-        (Some(node), None, None, None) => read_list(&node, Kind::Secret(shape), environment, findings),
-        (None, Some(node), None, None) => read_list(&node, Kind::PublicKey, environment, findings),
-        (None, None, Some(node), None) => read_chosen(&node, "secrets", Kind::Secret(shape), environment, findings),
-        (None, None, None, Some(node)) => read_chosen(&node, "keys", Kind::PublicKey, environment, findings),
+        (Some(node), None, None, None) => read_list(&node, Kind::Secret(shape), outside, findings),
+        (None, Some(node), None, None) => read_list(&node, Kind::PublicKey, outside, findings),
+        (None, None, Some(node), None) => read_chosen(&node, "secrets", Kind::Secret(shape), outside, findings),
+        (None, None, None, Some(node)) => read_chosen(&node, "keys", Kind::PublicKey, outside, findings),
         _ => {
             findings.problem_of(
                 problem::Kind::MissingKey,
@@ -262,13 +263,8 @@ fn unknown_provider(name: &str) -> Diagnosis {
     }
 }
 
-fn read_list(
-    node: &Node<'_>,
-    kind: Kind<'_>,
-    environment: Environment<'_>,
-    findings: &mut Findings,
-) -> Option<WrittenKeyring> {
-    let found = secret::read_list(node, kind, environment, findings)?;
+fn read_list(node: &Node<'_>, kind: Kind<'_>, outside: Outside<'_>, findings: &mut Findings) -> Option<WrittenKeyring> {
+    let found = secret::read_list(node, kind, outside, findings)?;
     Some(written(found).map_or(WrittenKeyring::Closed, WrittenKeyring::One))
 }
 
@@ -276,7 +272,7 @@ fn read_chosen(
     node: &Node<'_>,
     of: &'static str,
     kind: Kind<'_>,
-    environment: Environment<'_>,
+    outside: Outside<'_>,
     findings: &mut Findings,
 ) -> Option<WrittenKeyring> {
     let mut members = node.object(findings)?;
@@ -306,7 +302,7 @@ fn read_chosen(
         let lists: Vec<_> = members
             .rest()
             .into_iter()
-            .map(|(name, node)| Some((name.to_owned(), secret::read_list(&node, kind, environment, findings)?)))
+            .map(|(name, node)| Some((name.to_owned(), secret::read_list(&node, kind, outside, findings)?)))
             .collect();
         if lists.is_empty() {
             findings.problem(&node.path, ("is empty", format!("list the {of} of at least one name")));
@@ -343,13 +339,21 @@ fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, findings: &mut Findi
         let keyring = match keyring {
             // There is no list of secrets, but problems that do not depend on them can still be reported.
             WrittenKeyring::Closed => Keyring::chosen(Selector::PathSegment(0), Vec::new()),
-            WrittenKeyring::One(list) => Keyring::one(prepare_list(list, &[], &scheme, findings)?),
+            WrittenKeyring::One(list) => {
+                let entries = prepare_list(list, &[], &scheme, findings)?;
+                Keyring::one(Secrets::of(&entries)).with_entries(0, entries)
+            }
             WrittenKeyring::Chosen(selector, lists) => {
-                let lists: Vec<_> = lists
-                    .iter()
-                    .map(|(name, list)| Some((name.clone(), prepare_list(list, lists, &scheme, findings)?)))
-                    .collect();
-                Keyring::chosen(selector.clone(), lists.into_iter().collect::<Option<_>>()?)
+                let prepared: Vec<_> =
+                    lists.iter().map(|(_, list)| prepare_list(list, lists, &scheme, findings)).collect();
+                let prepared: Vec<Vec<Entry>> = prepared.into_iter().collect::<Option<_>>()?;
+                let names = lists.iter().map(|(name, _)| name.clone());
+                let fixed = names.zip(&prepared).map(|(name, entries)| (name, Secrets::of(entries))).collect();
+                let keyring = Keyring::chosen(selector.clone(), fixed);
+                prepared
+                    .into_iter()
+                    .enumerate()
+                    .fold(keyring, |keyring, (at, entries)| keyring.with_entries(at, entries))
             }
         };
         checks.push(Check::new(scheme, when, keyring));
@@ -363,13 +367,10 @@ fn prepare_list(
     all: &[(String, Vec<Written>)],
     scheme: &Scheme,
     findings: &mut Findings,
-) -> Option<Secrets> {
-    let prepare = |written: &Written| {
-        let secret = written.prepare(scheme, findings)?;
-        Some(Rc::new(Secret { events_of: events_of(written, all, scheme), ..secret }))
-    };
-    let secrets: Vec<_> = list.iter().map(prepare).collect();
-    secrets.into_iter().collect::<Option<Vec<_>>>().map(Secrets::new)
+) -> Option<Vec<Entry>> {
+    let prepare = |written: &Written| written.prepare(scheme, events_of(written, all, scheme), findings);
+    let entries: Vec<_> = list.iter().map(prepare).collect();
+    entries.into_iter().collect()
 }
 
 /// If several lists hold this secret, the name that stands for all of them: the alphabetically first, so that their

@@ -10,6 +10,7 @@ pub mod dialects;
 mod fingerprint;
 mod guards;
 mod handshake;
+mod live;
 pub mod nearest;
 pub mod policy;
 pub mod problem;
@@ -17,14 +18,17 @@ pub mod providers;
 mod reader;
 mod scheme;
 mod secret;
+mod service;
 mod source;
 mod weakness;
 mod with;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::guard::route::{Routes, Taken};
+use crate::live::place::Places;
 use crate::verify::bytes::json::Json;
 pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
 use problem::{Diagnosis, Findings, Kind, Path, Problem};
@@ -104,8 +108,9 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         None => Some(true),
     };
     let hold = body_hold.unwrap_or(BodyHold::Filter);
+    let places = RefCell::new(Places::default());
     let sources =
-        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, findings));
+        members.require("sources", findings).and_then(|node| read_sources(&node, hold, environment, &places, findings));
     members.finish(findings);
     let (routes, sources) = sources?;
     Some(Policy {
@@ -117,6 +122,7 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         routes,
         sources,
         fingerprint: fingerprint::fingerprint(node.json),
+        places: places.into_inner(),
     })
 }
 
@@ -124,6 +130,7 @@ fn read_sources(
     node: &Node<'_>,
     body_hold: BodyHold,
     environment: Environment<'_>,
+    places: &RefCell<Places>,
     findings: &mut Findings,
 ) -> Option<(Routes, Vec<Rc<Source>>)> {
     let list = node.list(findings)?;
@@ -141,7 +148,7 @@ fn read_sources(
                 ("is the name of an earlier source", "each needs its own"),
             );
         }
-        let Some((pattern, source)) = source::read(node, body_hold, environment, findings) else {
+        let Some((pattern, source)) = source::read(node, body_hold, environment, places, findings) else {
             complete = false;
             continue;
         };

@@ -11,6 +11,7 @@ use crate::guard::route::Routes;
 use crate::guard::shape::ShapeRule;
 use crate::guard::transport::TransportRule;
 use crate::handshake::{Handshakes, Response};
+use crate::live::place::Places;
 use crate::verify::Requirement;
 
 /// The whole configuration.
@@ -32,6 +33,8 @@ pub struct Policy {
     pub sources: Vec<Rc<Source>>,
     /// A number of 48 bits that tells this configuration from another; secrets in it do not count.
     pub fingerprint: u64,
+    /// What is fetched while the filter runs, by number.
+    pub places: Places,
 }
 
 /// What holds the headers of a request until its body is verified.

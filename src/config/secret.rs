@@ -1,19 +1,20 @@
-//! Reads secrets: from the environment or literal, with names and periods of validity.
+//! Reads secrets: from the environment, literal or live, with names and periods of validity.
 
 use std::rc::Rc;
 
+use super::live::{self, Outside};
 use super::problem::{self, Findings, Path};
 use super::providers::Shape;
 use super::reader::{Members, Node};
-use crate::verify::key::key_form::KeyError;
+use crate::verify::key::keyring::Entry;
+use crate::verify::key::live::{LiveSecret, Origin};
 use crate::verify::key::secret::{Key, Secret, SecretText, Validity};
+use crate::verify::key::text_rule::{MIN_BYTES, TextFault, TextRule, is_placeholder, is_variable_name};
 use crate::verify::primitives::timestamp::{UnixTime, parse_rfc3339};
 use crate::verify::scheme::Scheme;
 
 /// The longest name of a source or a secret, in bytes.
 pub(super) const MAX_NAME: usize = 64;
-/// Shorter secrets can be guessed. They are an error without `insecure_short_secret`.
-const MIN_BYTES: usize = 8;
 /// Shorter secrets are a warning.
 const GOOD_BYTES: usize = 16;
 
@@ -24,9 +25,18 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub(super) struct Written {
     path: Path,
     id: Rc<str>,
-    text: String,
+    content: Content,
     validity: Validity,
-    allows_short: bool,
+    rule: TextRule,
+}
+
+/// Where the text of a secret is.
+#[derive(PartialEq, Eq)]
+enum Content {
+    /// Here.
+    Fixed(String),
+    /// Elsewhere, while the filter runs.
+    Live(Origin),
 }
 
 /// What a list holds.
@@ -70,7 +80,7 @@ fn placeholder_key(scheme: &Scheme) -> Option<Key> {
 pub(super) fn read_list(
     node: &Node<'_>,
     kind: Kind<'_>,
-    environment: Environment<'_>,
+    outside: Outside<'_>,
     findings: &mut Findings,
 ) -> Option<Vec<Found>> {
     let list = node.list(findings)?;
@@ -94,7 +104,7 @@ pub(super) fn read_list(
                 }
                 ids.push(id.clone());
             }
-            read_one(members, id, kind, environment, findings)
+            read_one(members, id, kind, outside, findings)
         })
         .collect();
     found.into_iter().collect()
@@ -104,18 +114,38 @@ fn read_one(
     mut members: Members<'_>,
     id: Option<Rc<str>>,
     kind: Kind<'_>,
-    environment: Environment<'_>,
+    outside: Outside<'_>,
     findings: &mut Findings,
 ) -> Option<Found> {
     let allows_short = members.take("insecure_short_secret").and_then(|node| node.bool(findings)).unwrap_or(false);
     let not_before = read_time(members.take("not_before"), findings);
     let not_after = read_time(members.take("not_after"), findings);
     let (env, value) = (members.take("env"), members.take("value"));
+    let (filter_state, http) = (members.take("filter_state"), members.take("http"));
     let path = members.path.clone();
     members.finish(findings);
-    let (path, text) = match read_text(env, value, &path, "source", environment, findings)? {
-        Some(found) => found,
-        None => return Some(Found::MissingInEnvironment),
+    let (path, content) = match (env, value, filter_state, http) {
+        (None, None, Some(node), None) => {
+            let origin = live::read_filter_state(&node, findings)?;
+            (node.path, Content::Live(origin))
+        }
+        (None, None, None, Some(node)) => {
+            let origin = live::read_http(&node, id.as_deref().unwrap_or_default(), outside, findings)?;
+            (node.path, Content::Live(origin))
+        }
+        (env, value, None, None) if env.is_some() != value.is_some() => {
+            match read_text(env, value, &path, "source", outside.environment, findings)? {
+                Some((path, text)) => (path, Content::Fixed(text)),
+                None => return Some(Found::MissingInEnvironment),
+            }
+        }
+        _ => {
+            return findings.refuse_of(
+                problem::Kind::MissingKey,
+                &path,
+                "needs exactly one of \"env\", \"value\", \"filter_state\" and \"http\"",
+            );
+        }
     };
     if let (Some(Some(start)), Some(Some(end))) = (not_before, not_after)
         && start > end
@@ -126,14 +156,25 @@ fn read_one(
             "has \"not_before\" later than \"not_after\", so that it is never valid",
         );
     }
-    let usable = match kind {
-        _ if is_unseen(&text) => true,
-        Kind::Secret(shape) => is_usable(&text, allows_short, &path, findings) && fits(&text, shape, &path, findings),
-        Kind::PublicKey => true,
+    let shape = match kind {
+        Kind::Secret(shape) => shape,
+        Kind::PublicKey => None,
+    };
+    let not = shape.map(|shape| shape.not.clone()).unwrap_or_default();
+    let rule = TextRule { allows_short, not, is_public: matches!(kind, Kind::PublicKey) };
+    let usable = match &content {
+        Content::Fixed(text) if !is_unseen(text) && !rule.is_public => {
+            let is_usable = is_usable(text, &rule, &path, findings);
+            if is_usable {
+                warn_of_prefix(text, shape, &path, findings);
+            }
+            is_usable
+        }
+        Content::Fixed(_) | Content::Live(_) => true,
     };
     usable.then_some(())?;
     let validity = Validity { not_before: not_before?, not_after: not_after? };
-    Some(Found::Written(Written { path, id: id?, text, validity, allows_short }))
+    Some(Found::Written(Written { path, id: id?, content, validity, rule }))
 }
 
 /// The text of a secret and its path; none if its environment variable is not set, which closes what `closes` names.
@@ -204,11 +245,13 @@ pub(super) fn read_header_value(
             "cannot be a header's value: it has a line break or non-ASCII characters",
         );
     }
-    if text.rsplit_once(' ').is_some_and(|(_, credential)| looks_unexpanded(credential)) {
-        return findings.refuse_of(problem::Kind::SecretUnusable, &path, UNEXPANDED);
+    if text.rsplit_once(' ').is_some_and(|(_, credential)| is_placeholder(credential)) {
+        let fault = TextFault::Placeholder;
+        return findings.refuse_of(problem::Kind::SecretUnusable, &path, (fault.wrong(), fault.right()));
     }
     // Its length is up to the store.
-    is_usable(&text, true, &path, findings).then(|| HeaderValue::Written(SecretText::new(text.as_bytes())))
+    let rule = TextRule { allows_short: true, ..TextRule::default() };
+    is_usable(&text, &rule, &path, findings).then(|| HeaderValue::Written(SecretText::new(text.as_bytes())))
 }
 
 /// Reads one value of a handshake, `{"env": …}` or `{"value": …}`; `None` inside if its environment variable is not set.
@@ -223,60 +266,36 @@ pub(super) fn read_value(
     let Some((path, text)) = read_text(env, value, &node.path, "handshake", environment, findings)? else {
         return Some(None);
     };
-    if looks_unexpanded(&text) {
-        return findings.refuse_of(problem::Kind::SecretUnusable, &path, UNEXPANDED);
+    if is_placeholder(&text) {
+        let fault = TextFault::Placeholder;
+        return findings.refuse_of(problem::Kind::SecretUnusable, &path, (fault.wrong(), fault.right()));
     }
     Some(Some(text))
 }
 
-/// The message for a secret that [`looks_unexpanded`].
-const UNEXPANDED: (&str, &str) =
-    ("looks like a placeholder or an unexpanded reference", "use \"env\" to read an environment variable");
-
 /// Whether a text can be a secret. Its messages never contain the text.
-fn is_usable(text: &str, allows_short: bool, path: &Path, findings: &mut Findings) -> bool {
-    let problem = if text.is_empty() {
-        ("is empty", "an empty secret protects nothing")
-    } else if text.trim() != text || text.contains(['\n', '\r']) {
-        ("begins or ends with white space, or contains a line break", "paste it again without")
-    } else if is_quoted(text) {
-        ("is enclosed in quotation marks, or begins or ends with one", "paste it again without them")
-    } else if looks_unexpanded(text) || text.rsplit_once(':').is_some_and(|(_, password)| looks_unexpanded(password)) {
-        UNEXPANDED
-    } else if text.len() < MIN_BYTES && !allows_short {
-        ("is shorter than 8 bytes and can be guessed", "use a longer one, or set \"insecure_short_secret\": true")
-    } else {
-        if text.len() < GOOD_BYTES {
-            findings.warning_of(
-                problem::Kind::SecretShort,
-                path,
-                ("is shorter than 16 bytes", "longer secrets cannot be guessed"),
-            );
-        }
-        return true;
-    };
-    findings.problem_of(problem::Kind::SecretUnusable, path, problem);
-    false
-}
-
-/// Whether quotation marks of a shell or a word processor were pasted too.
-fn is_quoted(text: &str) -> bool {
-    let curly = ['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
-    let within = |mark: char| text.len() > 1 && text.starts_with(mark) && text.ends_with(mark);
-    text.starts_with(curly) || text.ends_with(curly) || within('"') || within('\'')
-}
-
-/// Whether a text has the form of the sender's secrets, if that form is known.
-fn fits(text: &str, shape: Option<&Shape>, path: &Path, findings: &mut Findings) -> bool {
-    let Some(shape) = shape else { return true };
-    if let Some(wrong) = shape.not.iter().find(|wrong| text.starts_with(*wrong)) {
-        findings.problem_of(
-            problem::Kind::SecretForm,
-            path,
-            (format!("begins with \"{wrong}\" and is another kind of key of this sender"), "use its webhook secret"),
-        );
+fn is_usable(text: &str, rule: &TextRule, path: &Path, findings: &mut Findings) -> bool {
+    if let Err(fault) = rule.check(text) {
+        let kind = match fault {
+            TextFault::OtherKind(_) => problem::Kind::SecretForm,
+            _ => problem::Kind::SecretUnusable,
+        };
+        findings.problem_of(kind, path, (fault.wrong(), fault.right()));
         return false;
     }
+    if text.len() < GOOD_BYTES {
+        findings.warning_of(
+            problem::Kind::SecretShort,
+            path,
+            ("is shorter than 16 bytes", "longer secrets cannot be guessed"),
+        );
+    }
+    true
+}
+
+/// Warns unless a text has a prefix of the sender's secrets, if those are known.
+fn warn_of_prefix(text: &str, shape: Option<&Shape>, path: &Path, findings: &mut Findings) {
+    let Some(shape) = shape else { return };
     if !shape.prefixes.is_empty() && !shape.prefixes.iter().any(|prefix| text.starts_with(prefix)) {
         let prefixes: Vec<_> = shape.prefixes.iter().map(|prefix| format!("\"{prefix}\"")).collect();
         findings.warning_of(
@@ -285,26 +304,6 @@ fn fits(text: &str, shape: Option<&Shape>, path: &Path, findings: &mut Findings)
             format!("does not begin with {} as this sender's webhook secrets do", prefixes.join(" or ")),
         );
     }
-    true
-}
-
-fn looks_unexpanded(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let placeholders = ["changeme", "change-me", "change_me", "none", "null", "nil", "undefined"];
-    let variable = |name: &str| is_variable_name(name);
-    text.is_empty()
-        || placeholders.contains(&lower.as_str())
-        || text.strip_prefix("env:").is_some_and(variable)
-        || text.strip_prefix('$').is_some_and(variable)
-        || (text.starts_with("${") && text.ends_with('}'))
-        || (text.starts_with("{{") && text.ends_with("}}"))
-        || (text.starts_with('<') && text.ends_with('>'))
-}
-
-fn is_variable_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|char: char| char.is_ascii_digit())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Reads a name that is used in metrics and headers.
@@ -335,51 +334,49 @@ fn read_time(node: Option<Node<'_>>, findings: &mut Findings) -> Option<Option<U
 }
 
 impl Written {
-    /// Whether both have the same text.
+    /// Whether both have the same text, as far as that is known: the texts of live secrets are not.
     pub(super) fn is_alike(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.content == other.content
     }
 
     /// Whether both are the same key under `scheme`, though they may be pasted differently.
     pub(super) fn is_same_key(&self, other: &Self, scheme: &Scheme) -> bool {
-        self.is_alike(other) || scheme.is_same_key(&self.text, &other.text)
+        self.is_alike(other)
+            || matches!((&self.content, &other.content), (Content::Fixed(one), Content::Fixed(other)) if scheme.is_same_key(one, other))
     }
 
-    /// The secret, prepared for `scheme`.
-    pub(super) fn prepare(&self, scheme: &Scheme, findings: &mut Findings) -> Option<Secret> {
-        if is_unseen(&self.text)
+    /// The secret for `scheme`: prepared, if its text is here. `events_of`: the list under whose name its events are
+    /// remembered, if not its own.
+    pub(super) fn prepare(
+        &self,
+        scheme: &Scheme,
+        events_of: Option<Rc<str>>,
+        findings: &mut Findings,
+    ) -> Option<Entry> {
+        let text = match &self.content {
+            Content::Fixed(text) => text,
+            Content::Live(origin) => {
+                let (id, origin, rule) = (self.id.clone(), origin.clone(), self.rule.clone());
+                return Some(Entry::Live(LiveSecret::new(id, self.validity, origin, rule, events_of)));
+            }
+        };
+        let fixed =
+            |key| Entry::Fixed(Rc::new(Secret { id: self.id.clone(), key, validity: self.validity, events_of }));
+        if is_unseen(text)
             && let Some(key) = placeholder_key(scheme)
         {
-            return Some(Secret { id: self.id.clone(), key, validity: self.validity, events_of: None });
+            return Some(fixed(key));
         }
-        if !self.allows_short && scheme.key_len(&self.text).is_some_and(|len| len < MIN_BYTES) {
+        if !self.rule.allows_short && scheme.key_len(text).is_some_and(|len| len < MIN_BYTES) {
             return findings.refuse_of(
                 problem::Kind::SecretUnusable,
                 &self.path,
                 ("decodes to fewer than 8 bytes and can be guessed", "paste the sender's own"),
             );
         }
-        match scheme.key(&self.text) {
-            Ok(key) => Some(Secret { id: self.id.clone(), key, validity: self.validity, events_of: None }),
-            Err(error) => {
-                let diagnosis = match error {
-                    KeyError::NotBase64 => {
-                        ("is not base64, as this sender's secrets are", "paste the secret as it is shown")
-                    }
-                    KeyError::NotHex => {
-                        ("is not hexadecimal, as this sender's secrets are", "paste the secret as it is shown")
-                    }
-                    KeyError::Empty => ("has nothing after its prefix", ""),
-                    KeyError::Composed => (
-                        "has non-ASCII letters, which this sender decomposes (NFKD) before it signs",
-                        "paste it \
-                         decomposed",
-                    ),
-                    KeyError::Public(error) => (error.wrong(), error.right()),
-                    KeyError::NotUserAndPassword => ("has no colon", "basic authentication needs user:password"),
-                };
-                findings.refuse_of(problem::Kind::SecretForm, &self.path, diagnosis)
-            }
+        match scheme.key(text) {
+            Ok(key) => Some(fixed(key)),
+            Err(error) => findings.refuse_of(problem::Kind::SecretForm, &self.path, (error.wrong(), error.right())),
         }
     }
 }

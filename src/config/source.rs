@@ -1,10 +1,12 @@
 //! Reads one source.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::check::{self, CheckContext, Sender};
 use super::guards;
 use super::handshake::HandshakeOption;
+use super::live::Outside;
 use super::policy::{BodyHold, Mode, Source};
 use super::problem::Findings;
 use super::providers::Refusal;
@@ -13,6 +15,7 @@ use super::secret::{self, Environment};
 use crate::guard::route::{HostPattern, PathPattern, Pattern};
 use crate::guard::{host, path};
 use crate::handshake::{Handshake, Handshakes};
+use crate::live::place::Places;
 use crate::verify::bytes::inflate::Coding;
 use crate::verify::bytes::json::Json;
 use crate::verify::check::Check;
@@ -27,6 +30,7 @@ pub(super) fn read(
     node: &Node<'_>,
     body_hold: BodyHold,
     environment: Environment<'_>,
+    places: &RefCell<Places>,
     findings: &mut Findings,
 ) -> Option<(Pattern, Source)> {
     let modes = [("enforce", Mode::Enforce), ("observe", Mode::Observe), ("disabled", Mode::Disabled)];
@@ -42,7 +46,7 @@ pub(super) fn read(
         None => Some(false),
     };
     let check_context = CheckContext {
-        environment,
+        outside: Outside { environment, places, source: name.unwrap_or_default() },
         remembers: guards.remembers(),
         handshake: handshake.as_ref().and_then(Option::as_ref),
         acknowledges: acknowledges == Some(true),

@@ -7,6 +7,7 @@ use crate::config::Policy;
 use crate::guard::flood::Flood;
 use crate::guard::memory::{Memory, NotWritten};
 use crate::guard::route::Unrouted;
+use crate::live::fetchers::Fetchers;
 use crate::report::SourceCounters;
 use crate::verify::Request;
 
@@ -18,6 +19,7 @@ pub struct ActivePolicy {
     sources: Vec<Rc<ActiveSource>>,
     /// The metrics of requests without a source.
     unmatched: SourceCounters,
+    fetchers: Rc<Fetchers>,
 }
 
 impl ActivePolicy {
@@ -27,18 +29,32 @@ impl ActivePolicy {
     /// # Errors
     /// [`NotWritten`] if the host refuses shared memory.
     pub fn open(policy: Rc<Policy>, memory: &dyn Memory) -> Result<Self, NotWritten> {
+        let fetchers = Rc::new(Fetchers::open(&policy.places, memory)?);
         let has_flood_limit = policy.sources.iter().any(|source| source.flood.is_some());
         let flood = if has_flood_limit { Some(Rc::new(Flood::open(memory)?)) } else { None };
-        let sources =
-            policy.sources.iter().map(|source| ActiveSource::open(source, flood.as_ref(), memory).map(Rc::new));
+        let open = |source| ActiveSource::open(source, flood.as_ref(), &fetchers, memory).map(Rc::new);
+        let sources = policy.sources.iter().map(open);
         let sources = sources.collect::<Result<_, _>>()?;
-        Ok(Self { policy, sources, unmatched: SourceCounters::default() })
+        Ok(Self { policy, sources, unmatched: SourceCounters::default(), fetchers })
     }
 
     /// The configuration.
     #[must_use]
     pub fn policy(&self) -> &Rc<Policy> {
         &self.policy
+    }
+
+    /// What is fetched while the configuration is at work.
+    #[must_use]
+    pub fn fetchers(&self) -> &Fetchers {
+        &self.fetchers
+    }
+
+    /// Whether anybody can use this as the document with this number.
+    #[must_use]
+    pub fn accepts(&self, number: usize, body: &[u8]) -> bool {
+        let requirements = self.policy.sources.iter().filter_map(|source| source.requirement.as_ref());
+        requirements.flat_map(|requirement| requirement.checks()).any(|check| check.finds_a_secret_in(number, body))
     }
 
     /// The metrics of requests without a source.

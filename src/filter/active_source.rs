@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::context::Context;
+use super::live_values::RequestValues;
 use crate::config::{Mode, Source};
 use crate::guard::address::{self, AddressRule, AddressWarning};
 use crate::guard::body_size::BodySize;
@@ -11,8 +12,9 @@ use crate::guard::flood::{Caller, Flood};
 use crate::guard::memory::{Memory, NotWritten};
 use crate::guard::replay::Replay;
 use crate::guard::transport::TransportRule;
+use crate::live::fetchers::Fetchers;
 use crate::report::SourceCounters;
-use crate::step::Refusal;
+use crate::step::{Refusal, Tally};
 use crate::verify::{Denial, Request, Requirement, Verified};
 
 /// A source at work.
@@ -24,6 +26,8 @@ pub(super) struct ActiveSource {
     flood: Option<Rc<Flood>>,
     budget: Option<Budget>,
     replay: Option<Rc<Replay>>,
+    /// Where its live secrets are fetched, if it has any.
+    fetchers: Option<Rc<Fetchers>>,
 }
 
 /// What the host says about the client's address.
@@ -37,7 +41,12 @@ pub(super) struct ClientAddress {
 
 impl ActiveSource {
     /// Makes room in `memory` for everything that the source's guards remember. `flood` is the table of all sources.
-    pub fn open(config: &Rc<Source>, flood: Option<&Rc<Flood>>, memory: &dyn Memory) -> Result<Self, NotWritten> {
+    pub fn open(
+        config: &Rc<Source>,
+        flood: Option<&Rc<Flood>>,
+        fetchers: &Rc<Fetchers>,
+        memory: &dyn Memory,
+    ) -> Result<Self, NotWritten> {
         let name = &config.name;
         let checks = config.requirement.iter().flat_map(|requirement| requirement.checks());
         let keys = checks.flat_map(|check| check.keyring().names()).map(|(list, id)| key_name(&list, &id));
@@ -50,6 +59,7 @@ impl ActiveSource {
             flood: flood.filter(|_| config.flood.is_some()).cloned(),
             budget,
             replay,
+            fetchers: config.requirement.as_ref().filter(|own| own.is_live()).map(|_| Rc::clone(fetchers)),
             config: Rc::clone(config),
         })
     }
@@ -111,6 +121,18 @@ impl ActiveSource {
         self.config.address.iter().try_for_each(|rule: &AddressRule| rule.check_address(address))?;
         self.check_flood_limit(caller, context)?;
         Ok(size)
+    }
+
+    /// Reads the live secrets for this request again.
+    pub fn refresh_secrets(
+        &self,
+        request: Request<'_>,
+        context: &Context<'_>,
+        tally: &mut Tally,
+    ) -> Result<(), Denial> {
+        let (Some(fetchers), Some(requirement)) = (&self.fetchers, &self.config.requirement) else { return Ok(()) };
+        let values = RequestValues { fetchers, context };
+        requirement.refresh(request, context.now, &values, &mut |change| tally.live_changes.push(change))
     }
 
     /// Whether the caller is within the flood limit. Checked before anything is hashed, and again before more is.

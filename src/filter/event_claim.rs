@@ -7,7 +7,8 @@
 use std::rc::Rc;
 
 use super::context::Context;
-use crate::guard::fleet::{Answer, Call, Response, WhenUnavailable};
+use crate::guard::call::{Call, Response};
+use crate::guard::fleet::{Answer, WhenUnavailable};
 use crate::guard::replay::{Claim, Claimed, EventKey, Refused, Replay};
 use crate::step::Tally;
 use crate::verify::Denial;

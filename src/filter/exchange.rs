@@ -14,7 +14,7 @@ use super::state::{EarlyResponse, Pending, State};
 use super::verification::{Begun, Failed, Head, Verdict, Verification};
 use super::verified_request::VerifiedRequest;
 use crate::config::{Source, Unmatched};
-use crate::guard::fleet::Response as CallResponse;
+use crate::guard::call::Response as CallResponse;
 use crate::guard::pool::Pool;
 use crate::guard::route::Unrouted;
 use crate::handshake::{Decision, Response};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::active_source::ActiveSource;
 use super::context::Context;
 use super::verified_request::{Client, Holding, edits};
-use crate::guard::fleet::Call;
+use crate::guard::call::Call;
 use crate::handshake::{Begun, Confirmation, Decision, MAX_PROBE_BODY, Probe};
 use crate::step::{self, Edits, Record, Refusal};
 use crate::verify::primitives::timestamp::UnixTime;

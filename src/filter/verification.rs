@@ -100,6 +100,7 @@ impl Verification {
             config.shape.check_line(request)?;
         }
         let size = source.admit(request, end, address.caller, context)?;
+        let available = source.refresh_secrets(request, context, tally);
         // Behind the flood limit, because the answer to a handshake may have to be computed.
         let watch =
             if watches { Watch::begin(source, request, requirement, context.now, end)? } else { Ok(Watch::default()) };
@@ -121,6 +122,8 @@ impl Verification {
             Ok(watch) => watch,
             Err(decision) => return Ok(decided(Conclusion::Handshake(decision, None), client)),
         };
+        // Not counted as a failure of the caller, and not held back until the body is whole: it is ours.
+        available?;
         let caller = address.caller;
         let failed = |denial| {
             source.count_failure(denial, caller, context);

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use super::call::Call;
 use crate::verify::bytes::json::Json;
 use crate::verify::key::secret::SecretText;
 
@@ -50,26 +51,6 @@ pub enum WhenUnavailable {
     Refuse,
     /// The proxy's own memory decides.
     Local,
-}
-
-/// A request to the store, for the host to send. It has no body.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Call {
-    /// The host's name of the cluster.
-    pub cluster: String,
-    /// Pseudo headers and headers. `Debug` shows their names only: `authorization` may be among them.
-    pub headers: Vec<(String, Vec<u8>)>,
-    /// How long an answer may take.
-    pub timeout: Duration,
-}
-
-/// What came back from a call.
-#[derive(Clone, Copy)]
-pub struct Response<'a> {
-    /// The status.
-    pub status: u16,
-    /// The body, perhaps cut off.
-    pub body: &'a [u8],
 }
 
 /// The store's answer to a claim.
@@ -147,17 +128,6 @@ impl Store {
         let Ok(Json::Object(members)) = Json::parse(text) else { return None };
         let [(name, value)] = <[(String, Json); 1]>::try_from(members).ok()?;
         (name == member).then_some(value)
-    }
-}
-
-impl std::fmt::Debug for Call {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Call")
-            .field("cluster", &self.cluster)
-            .field("headers", &names)
-            .field("timeout", &self.timeout)
-            .finish()
     }
 }
 

@@ -5,6 +5,7 @@ pub mod address;
 pub mod body_size;
 mod buckets;
 pub mod budget;
+pub mod call;
 pub mod fleet;
 pub mod flood;
 pub mod host;

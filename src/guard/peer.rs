@@ -13,6 +13,12 @@ pub trait Peer {
 
     /// Whether the client presented a certificate that the host verified.
     fn has_client_certificate(&self) -> bool;
+
+    /// What another filter has put into the request's filter state under this key; `None` if there is nothing, or the host
+    /// has no filter state.
+    fn filter_state(&self, _key: &str) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// The sender of a request.

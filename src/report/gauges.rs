@@ -139,6 +139,13 @@ impl Gauges {
         former
     }
 
+    /// Sets a gauge of the live configuration; nothing if this is not the live one.
+    pub fn set_if_live(&self, name: String, value: u64, meter: &dyn Meter) {
+        if self.current.is_live() {
+            self.set(name, value, meter);
+        }
+    }
+
     fn set(&self, name: String, value: u64, meter: &dyn Meter) {
         let id = *self.known.borrow_mut().entry(name).or_insert_with_key(|name| meter.define(Metric::Gauge, name));
         meter.set(id, value);

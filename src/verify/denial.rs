@@ -150,6 +150,8 @@ denials! {
     HandshakeMismatch = "handshake_mismatch",
     /// The request is verified, but has no event id although one is configured.
     EventIdMissing = "event_id_missing",
+    /// A live secret is absent, unusable or too old: none of a check is there, or the request matches none of those that are.
+    SecretUnavailable = "secret_unavailable",
     /// The request is verified, but the source's budget is spent.
     RateLimited = "rate_limited",
     /// The request is verified, but its event was seen before.

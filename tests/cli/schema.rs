@@ -37,6 +37,8 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ("is verified with \"secrets\"", "the kind of key depends on the provider or the scheme"),
     ("is not a public key:", "it needs a parser for keys"),
     ("has \"not_before\" later than", "values in different places are compared"),
+    ("lets a secret grow too old", "durations are compared"),
+    ("fetches the same as an earlier one at other times", "values in different places are compared"),
     (
         "has no effect: this sender signs no timestamp",
         "whether the time is signed depends on the provider or the scheme",

@@ -10,12 +10,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("private_key", &["verify"]),
     ("guard", &["verify"]),
     ("handshake", &["verify"]),
-    ("config", &["guard", "handshake", "verify"]),
+    ("live", &["guard", "verify"]),
+    ("config", &["guard", "handshake", "live", "verify"]),
     ("step", &["guard", "handshake", "verify"]),
-    ("report", &["config", "guard", "handshake", "step", "verify"]),
-    ("filter", &["config", "guard", "handshake", "report", "step", "verify"]),
-    ("abi", &["config", "filter", "guard", "handshake", "report", "step", "verify"]),
-    ("cli", &["config", "filter", "guard", "handshake", "private_key", "report", "step", "verify"]),
+    ("report", &["config", "guard", "handshake", "live", "step", "verify"]),
+    ("filter", &["config", "guard", "handshake", "live", "report", "step", "verify"]),
+    ("abi", &["config", "filter", "guard", "handshake", "live", "report", "step", "verify"]),
+    ("cli", &["config", "filter", "guard", "handshake", "live", "private_key", "report", "step", "verify"]),
 ];
 
 /// Every module of `verify`, from the ground up, and which others it may use: none that comes later in this table.
@@ -38,7 +39,7 @@ const SHARED_BY_KINDS: &[&str] = &["http", "kind", "native", "whole_body"];
 const MAX_MODULES_OF_VERIFY: usize = 10;
 
 /// The modules in which no two files use each other, directly or through others.
-const WITHOUT_CYCLES: &[&str] = &["abi", "filter", "guard", "private_key", "verify"];
+const WITHOUT_CYCLES: &[&str] = &["abi", "filter", "guard", "live", "private_key", "verify"];
 
 /// Every dependency, and the files or modules that own it: one file of the library, and the command if it needs the
 /// crate itself. A new dependency needs a line here.

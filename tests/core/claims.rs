@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hookwarden::filter::Pending;
-use hookwarden::guard::fleet::{Call, Response};
+use hookwarden::guard::call::{Call, Response};
 use hookwarden::step::{Outcome, Step, Tally};
 use hookwarden::verify::Denial;
 use serde_json::{Value, json};

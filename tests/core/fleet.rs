@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use hookwarden::guard::fleet::{Answer, Call, Kind, Store, WhenUnavailable};
+use hookwarden::guard::call::Call;
+use hookwarden::guard::fleet::{Answer, Kind, Store, WhenUnavailable};
 use hookwarden::verify::key::secret::SecretText;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";

@@ -190,7 +190,8 @@ fn every_denial_has_the_status_of_the_table() {
             "address_missing" | "address_denied" => 403,
             "flood_limited" | "rate_limited" => 429,
             "duplicate" => 409,
-            "source_disabled" | "source_closed" | "host_failure" | "hold_unsupported" | "memory_exhausted" => 503,
+            "source_disabled" | "source_closed" | "secret_unavailable" | "host_failure" | "hold_unsupported"
+            | "memory_exhausted" => 503,
             "replay_full" | "replay_unavailable" | "handshake_unconfirmed" => 503,
             _ => 401,
         };

@@ -177,5 +177,8 @@ fn every_query_of_the_dashboard_and_of_the_rules_has_an_answer_under_traffic() {
 fn sides(expression: &str) -> Vec<String> {
     let text = expression.split_whitespace().collect::<Vec<_>>().join(" ");
     let sides = text.split(" > ").flat_map(|side| side.split(" or ")).map(str::to_owned);
-    sides.filter(|side| side.parse::<f64>().is_err() && side.contains('(')).map(|side| side.replacen("0 or ", "", 1)).collect()
+    sides
+        .filter(|side| side.parse::<f64>().is_err() && side.contains('('))
+        .map(|side| side.replacen("0 or ", "", 1))
+        .collect()
 }

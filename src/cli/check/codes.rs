@@ -159,10 +159,13 @@ codes! {
     // The environment.
     VARIABLE_NOT_PASSED Error "variable-not-passed" "docs/configuration.md#secrets" "A secret names a variable that does not reach the plugin."
     VARIABLE_UNSET Error "variable-unset" "docs/configuration.md#secrets" "A variable is not set, so that its source is closed."
+    LIVE_SECRET_UNSET Error "live-secret-unset" "docs/live-secrets.md#from-a-file-or-a-kubernetes-secret" "No filter before the plugin puts a live secret into filter state."
+    LIVE_SECRET_LOGGED Error "live-secret-logged" "docs/live-secrets.md#what-is-trusted" "An access log prints a live secret."
     VARIABLE_UNUSED Note "variable-unused" "docs/configuration.md#secrets" "A variable reaches the plugin that no secret names."
 
     // The rest of the proxy.
     STORE_CLUSTER Error "store-cluster" "docs/configuration.md#every-key" "The cluster of a replay store is not among the clusters."
+    LIVE_CLUSTER Error "live-cluster" "docs/live-secrets.md#fetched-from-a-service" "The cluster from which a live secret is fetched is not among the clusters."
     HEAP_UNBOUNDED Warning "heap-unbounded" "docs/operations.md#memory" "Nothing refuses requests before memory runs out."
     ADMIN_PUBLIC Warning "admin-public" "docs/envoy.md#plain-envoy" "The admin port can be reached from outside."
     STATS_TAGS Note "stats-tags" "docs/operations.md#metrics" "Metrics will have no labels."

@@ -139,7 +139,7 @@ pub fn refusals(document: &Document, configuration: &Value) -> String {
 }
 
 /// What a check finds wrong with these files, as text; empty if nothing but notes.
-pub fn remarks(files: impl Iterator<Item = (&'static str, String)>) -> String {
+pub fn remarks<'a>(files: impl Iterator<Item = (&'a str, String)>) -> String {
     let files = files.map(|(name, text)| File::of_text(name, text)).collect();
     let Checked { mut findings, plugins, files } = check(files, &Values::default(), clock::now());
     findings.retain(|finding| finding.severity != Severity::Note);

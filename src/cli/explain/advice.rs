@@ -28,6 +28,13 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
             ),
             "Set the variable for Envoy's process and name it in vm_config.environment_variables.host_env_keys; here, give --env-file or set it.",
         ),
+        Denial::SecretUnavailable => (
+            "secret_not_given",
+            "The secrets of this source are live: Envoy or a service holds them, and nothing here knows them."
+                .to_owned(),
+            "Give them with --secret-env NAME or --secret-file FILE, once for all or once for each live secret of the \
+             configuration in its order. In the filter this denial means that none was there: its log says which, and why.",
+        ),
         Denial::MethodNotAllowed => (
             "method_not_allowed",
             meaning,

@@ -123,7 +123,7 @@ fn findings(
             .filter_map(|(_, secret)| secret.env.clone())
             .collect();
         findings.extend(advice::of(denial, missing));
-        if matches!(denial, Denial::SourceClosed) {
+        if matches!(denial, Denial::SourceClosed | Denial::SecretUnavailable) {
             return findings;
         }
     }

@@ -8,6 +8,7 @@ mod decision;
 mod differences;
 mod expected;
 mod explanation;
+mod live;
 mod peer;
 mod report;
 mod secret_material;
@@ -60,6 +61,12 @@ pub struct Arguments {
     /// A file of NAME=value lines that secrets are read from, instead of the environment
     #[arg(long, value_name = "FILE")]
     env_file: Option<String>,
+    /// The environment variable that holds a live secret: once for all, or once for each in their order
+    #[arg(long, value_name = "NAME", conflicts_with = "batch")]
+    secret_env: Vec<String>,
+    /// The file that holds a live secret; those of variables come first
+    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
+    secret_file: Vec<PathBuf>,
     /// The client's address as the proxy tells it, for sources with allow_from or deny_from
     #[arg(long, value_name = "ADDRESS")]
     client_address: Option<String>,
@@ -126,7 +133,11 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     }
     let (configuration_path, request_path) = paths(arguments)?;
     let unjudged = Unjudged { transport: peer.tls.is_none(), address: peer.address.is_none() };
-    let configuration = match Configuration::load(&input::read(configuration_path)?, &environment, unjudged) {
+    let text = live::with_secrets(
+        input::read(configuration_path)?,
+        &live::given(&arguments.secret_env, &arguments.secret_file, &environment)?,
+    )?;
+    let configuration = match Configuration::load(&text, &environment, unjudged) {
         Ok(configuration) => configuration,
         Err(problems) => {
             let list: Vec<_> = problems.iter().map(|problem| format!("  {problem}")).collect();

@@ -61,7 +61,7 @@ pub const STEPS: [&str; 10] =
 pub fn step_of(denial: Denial) -> &'static str {
     match denial {
         Denial::Unmatched | Denial::AmbiguousPath => "match",
-        Denial::SourceDisabled | Denial::SourceClosed => "switch",
+        Denial::SourceDisabled | Denial::SourceClosed | Denial::SecretUnavailable => "switch",
         Denial::TooManyHeaders
         | Denial::MethodNotAllowed
         | Denial::QueryNotAllowed

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::plan::Plan;
 use super::template::fill;
-use super::{Address, Arguments, Output, pretty};
+use super::{Address, Arguments, Output, live, pretty};
 use crate::cli::terminal::Failure;
 
 const BOOTSTRAP: &str = include_str!("templates/envoy.yaml");
@@ -14,11 +14,13 @@ pub const STATS: &str = include_str!("templates/stats.yaml");
 const MODULE: &str = "/etc/envoy/hookwarden.wasm";
 const TLS_FOLDER: &str = "/etc/envoy/tls";
 
-/// The bootstrap.
-pub fn bootstrap(arguments: &Arguments, plan: &Plan) -> Result<Output, Failure> {
+/// The bootstrap, and a file for each live secret.
+pub fn bootstrap(arguments: &Arguments, plan: &Plan) -> Result<Vec<Output>, Failure> {
     let listen = arguments.listen.as_deref().unwrap_or("127.0.0.1:10000");
     let upstream = arguments.upstream.as_deref().unwrap_or("127.0.0.1:10001");
-    make(arguments, plan, listen, upstream)
+    let mut outputs = vec![make(arguments, plan, listen, upstream)?];
+    outputs.extend(live::files(&plan.live_keys));
+    Ok(outputs)
 }
 
 /// The compose file, and the bootstrap of its Envoy.
@@ -49,7 +51,7 @@ pub fn compose(arguments: &Arguments, plan: &Plan) -> Result<Vec<Output>, Failur
             ("STORE_SERVICES", stores(arguments, plan)?),
         ],
     );
-    Ok(vec![Output { name: "docker-compose.yaml", text }, make(arguments, plan, listen, upstream)?])
+    Ok(vec![Output { name: "docker-compose.yaml".to_owned(), text }, make(arguments, plan, listen, upstream)?])
 }
 
 fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Result<Output, Failure> {
@@ -92,9 +94,12 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
             ("UPSTREAM_CLUSTER", cluster("receiver", &receiver)),
             ("STORE_CLUSTERS", store_clusters(arguments, plan)?),
             ("STATS", STATS.to_owned()),
+            ("NODE", live::node(&plan.live_keys)),
+            ("LIVE_SECRETS", live::filter(&plan.live_keys)),
+            ("SERVICE_CLUSTERS", service_clusters(plan)),
         ],
     );
-    Ok(Output { name: "envoy.yaml", text })
+    Ok(Output { name: "envoy.yaml".to_owned(), text })
 }
 
 fn module(arguments: &Arguments) -> &str {
@@ -155,6 +160,20 @@ fn store_clusters(arguments: &Arguments, plan: &Plan) -> Result<String, Failure>
         }
     }
     Ok(text)
+}
+
+/// The clusters that live secrets are fetched from.
+fn service_clusters(plan: &Plan) -> String {
+    let mut text = String::new();
+    for name in &plan.services {
+        text.push_str("# Holds live secrets. Put its address here, TLS that checks its name, and its token\n");
+        text.push_str("# (credential_injector): docs/live-secrets.md.\n");
+        text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
+        for line in cluster(name, &Address { host: name.clone(), port: 8200 }).lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+    }
+    text
 }
 
 /// The services of the stores, unless they are elsewhere.

@@ -35,7 +35,7 @@ pub fn istio(arguments: &Arguments, plan: &Plan) -> Result<Output, Failure> {
         ("WITH_CA", if plan.wants_client_certificate { ", and ca.crt" } else { "" }.to_owned()),
     ]);
     let template = if is_gateway { GATEWAY_OF_ISTIO } else { SIDECAR };
-    Ok(Output { name: "hookwarden.yaml", text: fill(template, &values) })
+    Ok(Output { name: "hookwarden.yaml".to_owned(), text: fill(template, &values) })
 }
 
 /// Resources for Envoy Gateway.
@@ -83,7 +83,7 @@ pub fn gateway(arguments: &Arguments, plan: &Plan) -> Result<Output, Failure> {
         ("CLIENT_CERTIFICATE", certificate),
         ("LIMIT_QUANTITY", format!("{}Mi", plan.limit >> 20)),
     ]);
-    Ok(Output { name: "hookwarden.yaml", text: fill(ENVOY_GATEWAY, &values) })
+    Ok(Output { name: "hookwarden.yaml".to_owned(), text: fill(ENVOY_GATEWAY, &values) })
 }
 
 /// What both kinds of resources have.

@@ -2,6 +2,7 @@
 
 mod envoy;
 mod kubernetes;
+mod live;
 mod plan;
 mod pretty;
 mod template;
@@ -60,6 +61,10 @@ pub struct Arguments {
     /// A label of the workload; may be repeated (Istio) [default: that of the name].
     #[arg(long, value_name = "NAME=VALUE")]
     selector: Vec<String>,
+    /// Takes every secret of an environment variable from a file instead, and uses a changed file without a restart
+    /// (envoy; Envoy 1.38 or newer).
+    #[arg(long)]
+    live_secrets: bool,
     /// The Kubernetes Secret with the variables (Istio, Envoy Gateway).
     #[arg(long, default_value = "webhook-secrets")]
     secret: String,
@@ -68,6 +73,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   hookwarden manifest envoy plugin.json --upstream 127.0.0.1:8080 > envoy.yaml
+  hookwarden manifest envoy plugin.json --live-secrets --out deploy
   hookwarden manifest compose plugin.json --out deploy
   hookwarden manifest istio-gateway plugin.json --upstream receiver.hooks.svc.cluster.local:8080
   hookwarden manifest envoy-gateway plugin.json --upstream receiver:8080 | kubectl apply -f -";
@@ -89,7 +95,7 @@ enum Target {
 
 /// A file to be written.
 struct Output {
-    name: &'static str,
+    name: String,
     text: String,
 }
 
@@ -123,6 +129,15 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
             return Ok(Verdict::Bad);
         }
     };
+    if arguments.live_secrets && arguments.target != Target::Envoy {
+        return Err(Failure::Message(
+            "--live-secrets is for the target envoy; for the others see docs/live-secrets.md".to_owned(),
+        ));
+    }
+    let mut document = document;
+    if arguments.live_secrets {
+        live::with_live_secrets(&mut document.root);
+    }
     let plan = Plan::new(&document, hold);
     let refused = check::refusals(&document, &plan.configuration);
     if !refused.is_empty() {
@@ -130,7 +145,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         return Ok(Verdict::Bad);
     }
     let outputs = match arguments.target {
-        Target::Envoy => vec![envoy::bootstrap(arguments, &plan)?],
+        Target::Envoy => envoy::bootstrap(arguments, &plan)?,
         Target::Compose => envoy::compose(arguments, &plan)?,
         Target::IstioGateway | Target::IstioSidecar => vec![kubernetes::istio(arguments, &plan)?],
         Target::EnvoyGateway => vec![kubernetes::gateway(arguments, &plan)?],
@@ -139,7 +154,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         Some(folder) => write(Path::new(folder), &outputs, terminal)?,
         None => terminal.print(&join(&outputs))?,
     }
-    let remarks = check::remarks(outputs.into_iter().map(|output| (output.name, output.text)));
+    let remarks = check::remarks(outputs.iter().map(|output| (output.name.as_str(), output.text.clone())));
     if !remarks.is_empty() {
         terminal.note(&remarks);
     }
@@ -157,7 +172,7 @@ fn join(outputs: &[Output]) -> String {
 fn write(folder: &Path, outputs: &[Output], terminal: &mut Terminal) -> Result<(), Failure> {
     let failure = |path: &Path, why: &dyn std::fmt::Display| Failure::Message(format!("{}: {why}", path.display()));
     fs::create_dir_all(folder).map_err(|error| failure(folder, &error))?;
-    let paths: Vec<_> = outputs.iter().map(|output| folder.join(output.name)).collect();
+    let paths: Vec<_> = outputs.iter().map(|output| folder.join(&output.name)).collect();
     if let Some(path) = paths.iter().find(|path| path.exists()) {
         return Err(failure(path, &"is there already; name another folder, or move it away"));
     }

@@ -1,5 +1,6 @@
 //! What a manifest must provide for a configuration.
 
+use super::live;
 use crate::cli::check::sources::sources;
 use crate::cli::check::surroundings::variables;
 use crate::cli::document::Document;
@@ -32,6 +33,10 @@ pub struct Plan {
     pub hosts: Vec<String>,
     /// The clusters of replay stores.
     pub stores: Vec<String>,
+    /// The keys of filter state that hold live secrets.
+    pub live_keys: Vec<String>,
+    /// The clusters that live secrets are fetched from.
+    pub services: Vec<String>,
     /// Whether a sender signs `x-request-id`, which Envoy must then leave as it is.
     pub signs_request_id: bool,
     /// Whether a source wants TLS on this hop.
@@ -55,6 +60,9 @@ impl Plan {
             false => unique(sources.iter().flat_map(|source| source.hosts.clone())),
         };
         let stores = sources.iter().filter_map(|source| source.at.at(&["replay", "store", "cluster"])?.text());
+        let (mut live_keys, mut services) = (Vec::new(), Vec::new());
+        live::keys(&document.root, &mut live_keys);
+        live::clusters(&document.root, &mut services);
         let transports: Vec<_> = sources.iter().filter_map(|source| source.at.get("transport")).collect();
         let wants = |name| transports.iter().any(|transport| transport.get(name).is_some_and(|at| at.value.is_true()));
         let trusts = |transport: &Cursor<'_>| transport.get("insecure_trust_forwarded_proto").is_some();
@@ -62,6 +70,8 @@ impl Plan {
             variables: unique(names.iter().map(|(name, _)| (*name).to_owned())),
             limit: (largest.max().unwrap_or(DEFAULT_BODY) + MARGIN).div_ceil(1 << 20) << 20,
             hosts,
+            live_keys,
+            services,
             stores: unique(stores.map(str::to_owned)),
             signs_request_id: sources.iter().any(|source| source.signs_request_id()),
             wants_tls: transports.iter().any(|transport| !trusts(transport)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::config::problem::Findings;
 use crate::config::reader::Node;
 use crate::config::secret::{self, Environment, HeaderValue};
+use crate::config::service::{is_plain, read_authority, read_cluster};
 use crate::guard::fleet::{Kind, Store, WhenUnavailable};
 
 /// How long a store may take by default.
@@ -41,22 +42,6 @@ pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut
     Some(Some(Store { kind, cluster, authority, path, authorization, timeout, when_unavailable }))
 }
 
-fn read_cluster(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
-    let name = node.text(findings)?;
-    if !is_plain(name) {
-        return findings.refuse(&node.path, "must be the name of a cluster of Envoy, such as \"webdis\"");
-    }
-    Some(name.to_owned())
-}
-
-fn read_authority(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
-    let text = node.text(findings)?;
-    if !is_plain(text) || text.contains(['/', '?', '#', '@']) {
-        return findings.refuse(&node.path, "must be a host, optionally with a port: \"store.example.com\"");
-    }
-    Some(text.to_owned())
-}
-
 fn read_path(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
     let path = node.text(findings)?;
     let fits = is_plain(path) && path.starts_with('/') && !path.ends_with('/') && !path.contains(['?', '#']);
@@ -70,9 +55,4 @@ fn read_path(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
         );
     }
     Some(path.to_owned())
-}
-
-/// Whether a text is one or more visible ASCII characters.
-fn is_plain(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -168,6 +168,20 @@ impl JsonPath {
         steps.iter().all(|step| !step.is_empty()).then_some(Self(steps))
     }
 
+    /// Reads a JSON Pointer (RFC 6901), such as `/a/b/0`; `None` if it is not one.
+    #[must_use]
+    pub fn of_pointer(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self(Vec::new()));
+        }
+        let unescaped = |step: &str| {
+            let escapes = step.split('~').skip(1);
+            let is_valid = escapes.into_iter().all(|rest| rest.starts_with(['0', '1']));
+            is_valid.then(|| step.replace("~1", "/").replace("~0", "~"))
+        };
+        text.strip_prefix('/')?.split('/').map(unescaped).collect::<Option<_>>().map(Self)
+    }
+
     /// Whether it goes through every element of a list.
     #[must_use]
     pub fn has_wildcard(&self) -> bool {

@@ -6,6 +6,7 @@ use crate::verify::check::single::{Check, Match, Progress, Running};
 use crate::verify::denial::Denial;
 use crate::verify::expression::Expression;
 use crate::verify::identity::{Identity, Unidentified};
+use crate::verify::key::live::{LiveChange, LiveValues};
 use crate::verify::key::secret::Secret;
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::request::{HeldBody, Request, Rereading};
@@ -91,6 +92,40 @@ impl Requirement {
     pub fn secrets(&self) -> impl Iterator<Item = Rc<Secret>> {
         let first_dialects = self.groups.iter().flat_map(|group| &group.any).filter_map(|any| any.checks.first());
         first_dialects.flat_map(|check| check.keyring().all())
+    }
+
+    /// Whether any secret is live.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.checks().any(|check| check.keyring().is_live())
+    }
+
+    /// Reads the live secrets for this request again, before [`begin`](Self::begin). `report` gets every change.
+    ///
+    /// # Errors
+    /// [`Denial::SecretUnavailable`], if some group cannot be verified because live secrets are not there.
+    pub fn refresh(
+        &self,
+        request: Request<'_>,
+        now: UnixTime,
+        values: &dyn LiveValues,
+        report: &mut dyn FnMut(LiveChange),
+    ) -> Result<(), Denial> {
+        let mut is_unavailable = false;
+        for group in &self.groups {
+            let mut closed = 0_usize;
+            for dialects in &group.any {
+                let Ok((position, check)) = dialects.select(request) else { continue };
+                let is_closed = check.refresh(request, now, values, report);
+                // The answer to a handshake is computed with the first dialect.
+                if let (Some(first), 1..) = (dialects.checks.first(), position) {
+                    first.refresh(request, now, values, &mut |_| ());
+                }
+                closed = if is_closed { closed.saturating_add(1) } else { closed };
+            }
+            is_unavailable |= closed == group.any.len();
+        }
+        if is_unavailable { Err(Denial::SecretUnavailable) } else { Ok(()) }
     }
 
     /// Makes every [`Verified`] carry the identity of its event: `id` if there is one and the proof covers it,

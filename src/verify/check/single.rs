@@ -7,7 +7,9 @@ use crate::verify::expression::message::Message;
 use crate::verify::expression::{Expression, Facts};
 use crate::verify::identity::{Found, Identity, IdentityBasis, Unidentified};
 use crate::verify::key::keyring::{Keyring, Secrets};
+use crate::verify::key::live::{LiveChange, LiveFault, LiveValues, Origin};
 use crate::verify::key::secret::Key;
+use crate::verify::key::text_rule::{self, TextRule};
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::request::{HeadersRead, HeldBody, Request, Rereading};
 use crate::verify::scheme::{Begun, Context, Head, Pending, Scheme};
@@ -145,6 +147,33 @@ impl Check {
         &self.keyring
     }
 
+    /// Reads the live secrets for this request again. Returns whether nothing can be verified because they are not there.
+    pub(super) fn refresh(
+        &self,
+        request: Request<'_>,
+        now: UnixTime,
+        values: &dyn LiveValues,
+        report: &mut dyn FnMut(LiveChange),
+    ) -> bool {
+        self.keyring.refresh(request, now, values, &|text, rule| self.key(text, rule), report)
+    }
+
+    /// Whether any of its live secrets would be there if this were the document with this number.
+    #[must_use]
+    pub fn finds_a_secret_in(&self, number: usize, body: &[u8]) -> bool {
+        let is_of_it = |origin: &Origin| matches!(origin, Origin::Document(own, _) if *own == number);
+        let mut live = self.keyring.live().filter(|(_, live)| is_of_it(&live.origin));
+        live.any(|(_, live)| live.is_in(body, &|text, rule| self.key(text, rule)))
+    }
+
+    /// The key that the text of a live secret is.
+    fn key(&self, text: &str, rule: &TextRule) -> Result<Key, LiveFault> {
+        if !rule.allows_short && self.scheme.key_len(text).is_some_and(|len| len < text_rule::MIN_BYTES) {
+            return Err(LiveFault::ShortKey);
+        }
+        self.scheme.key(text).map_err(LiveFault::Key)
+    }
+
     /// The MAC of a handshake's `text` under the first secret of a list that is valid at `now`, which the sender then
     /// compares with its own. It is sent to a caller that may be a stranger, so `text` must be one that no event can be.
     ///
@@ -159,6 +188,7 @@ impl Check {
                 mac.update(text);
                 Ok(mac.tag())
             }
+            _ if secrets.is_unavailable(now) => Err(Denial::SecretUnavailable),
             _ => Err(Denial::SecretInactive),
         }
     }
@@ -193,7 +223,7 @@ impl Check {
             (Ok(Begun::Found(found)), None) => self.matched(list, &secrets, found).map(Progress::Matched),
             (Ok(Begun::Found(_)), Some(denied)) => Err(denied),
             (Err(denial), Some(denied)) if denial.is_lack_of_proof() => Err(denied),
-            (Err(denial), _) => Err(denial),
+            (Err(denial), _) => Err(for_lack_of_secrets(denial, &secrets)),
         }
     }
 
@@ -225,9 +255,19 @@ impl Check {
         match (self.scheme.finish(pending, body, self.context(&secrets, now)), denied) {
             (Ok(found), None) => self.matched(list, &secrets, found),
             (Err(denial), Some(denied)) if denial.is_lack_of_proof() => Err(denied),
-            (Err(denial), _) => Err(denial),
+            (Err(denial), _) => Err(for_lack_of_secrets(denial, &secrets)),
             (Ok(_), Some(denied)) => Err(denied),
         }
+    }
+}
+
+/// The denial of a request that matches none of these secrets: if one is missing by our fault, the sender should try again.
+fn for_lack_of_secrets(denial: Denial, secrets: &Secrets) -> Denial {
+    match denial {
+        Denial::SignatureMismatch | Denial::CredentialMismatch | Denial::SecretInactive if secrets.is_incomplete() => {
+            Denial::SecretUnavailable
+        }
+        denial => denial,
     }
 }
 

@@ -54,6 +54,33 @@ pub enum KeyError {
     Public(PublicKeyError),
 }
 
+impl KeyError {
+    /// What is wrong with the text.
+    #[must_use]
+    pub fn wrong(&self) -> &'static str {
+        match self {
+            KeyError::NotBase64 => "is not base64, as this sender's secrets are",
+            KeyError::NotHex => "is not hexadecimal, as this sender's secrets are",
+            KeyError::Empty => "has nothing after its prefix",
+            KeyError::Composed => "has non-ASCII letters, which this sender decomposes (NFKD) before it signs",
+            KeyError::NotUserAndPassword => "has no colon",
+            KeyError::Public(error) => error.wrong(),
+        }
+    }
+
+    /// What would be right; may be empty.
+    #[must_use]
+    pub fn right(&self) -> &'static str {
+        match self {
+            KeyError::NotBase64 | KeyError::NotHex => "paste the secret as it is shown",
+            KeyError::Empty => "",
+            KeyError::Composed => "paste it decomposed",
+            KeyError::NotUserAndPassword => "basic authentication needs user:password",
+            KeyError::Public(error) => error.right(),
+        }
+    }
+}
+
 impl KeyForm {
     /// The text itself is the key.
     #[must_use]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::verify::denial::Denial;
+use crate::verify::key::live::{LiveChange, LiveSecret, LiveValues, Prepare};
 use crate::verify::key::secret::Secret;
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::request::{Occurrence, Request};
@@ -15,10 +16,27 @@ use crate::verify::request::{Occurrence, Request};
 /// list stay valid.
 #[derive(Debug)]
 pub struct Keyring {
-    lists: Vec<RefCell<Rc<Secrets>>>,
+    lists: Vec<List>,
     /// The name of each list in requests; empty if there is only one.
     names: Vec<Rc<str>>,
     choice: Option<Choice>,
+}
+
+/// One list.
+#[derive(Debug)]
+struct List {
+    secrets: RefCell<Rc<Secrets>>,
+    /// Its entries, if any of them is live.
+    entries: Vec<Entry>,
+}
+
+/// A secret of a list.
+#[derive(Debug)]
+pub enum Entry {
+    /// It stays as it is.
+    Fixed(Rc<Secret>),
+    /// It may change.
+    Live(LiveSecret),
 }
 
 /// Where the request names its list, and the position of each list.
@@ -44,13 +62,56 @@ pub struct Secrets {
     list: Vec<Rc<Secret>>,
     /// The position that matched last. It is tried first: after a rotation the new secret stays in front.
     last_match: Cell<usize>,
+    /// Whether secrets that are listed are not there.
+    lacks: Lacks,
+}
+
+/// What a list lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Lacks {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Live secrets that are absent.
+    Absent,
+    /// Live secrets that should be there: they are unusable, or could not be fetched.
+    Faulty,
 }
 
 impl Secrets {
     /// A list of secrets.
     #[must_use]
     pub fn new(list: Vec<Rc<Secret>>) -> Self {
-        Self { list, last_match: Cell::new(0) }
+        Self { list, last_match: Cell::new(0), lacks: Lacks::Nothing }
+    }
+
+    /// What is there of these: a live secret is not before it was read.
+    #[must_use]
+    pub fn of(entries: &[Entry]) -> Self {
+        let mut lacks = Lacks::Nothing;
+        let mut list = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match entry {
+                Entry::Fixed(secret) => list.push(Rc::clone(secret)),
+                Entry::Live(live) => match live.found() {
+                    Ok(secret) => list.push(secret),
+                    Err(fault) => lacks = lacks.max(if fault.is_ours() { Lacks::Faulty } else { Lacks::Absent }),
+                },
+            }
+        }
+        Self { list, last_match: Cell::new(0), lacks }
+    }
+
+    /// Whether nothing can be verified at `now` because live secrets are not there.
+    #[must_use]
+    pub fn is_unavailable(&self, now: UnixTime) -> bool {
+        self.lacks != Lacks::Nothing && !self.is_active(now)
+    }
+
+    /// Whether a secret that is missing by our fault may be the one that a request was made with.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.lacks == Lacks::Faulty
     }
 
     /// All secrets, in order.
@@ -96,7 +157,7 @@ impl Keyring {
     /// One list of secrets for every request.
     #[must_use]
     pub fn one(secrets: Secrets) -> Self {
-        Self { lists: vec![RefCell::new(Rc::new(secrets))], names: Vec::new(), choice: None }
+        Self { lists: vec![List::fixed(secrets)], names: Vec::new(), choice: None }
     }
 
     /// Lists of secrets, of which the request names one.
@@ -105,8 +166,65 @@ impl Keyring {
         let (names, lists): (Vec<_>, Vec<_>) = lists.into_iter().unzip();
         let shared = names.iter().map(|name| Rc::from(name.as_str())).collect();
         let positions = names.into_iter().zip(0..).collect();
-        let lists = lists.into_iter().map(|secrets| RefCell::new(Rc::new(secrets))).collect();
+        let lists = lists.into_iter().map(List::fixed).collect();
         Self { lists, names: shared, choice: Some(Choice { by, positions }) }
+    }
+
+    /// The same with these entries as the list at a position.
+    #[must_use]
+    pub fn with_entries(mut self, position: usize, entries: Vec<Entry>) -> Self {
+        if let Some(list) = self.lists.get_mut(position)
+            && entries.iter().any(|entry| matches!(entry, Entry::Live(_)))
+        {
+            *list = List { secrets: RefCell::new(Rc::new(Secrets::of(&entries))), entries };
+        }
+        self
+    }
+
+    /// Whether any secret is live.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.lists.iter().any(|list| !list.entries.is_empty())
+    }
+
+    /// The live secrets, with the name of each one's list.
+    pub fn live(&self) -> impl Iterator<Item = (Rc<str>, &LiveSecret)> {
+        self.lists.iter().enumerate().flat_map(move |(position, list)| {
+            let live = list.entries.iter().filter_map(|entry| match entry {
+                Entry::Live(live) => Some(live),
+                Entry::Fixed(_) => None,
+            });
+            live.map(move |live| (self.name(position), live))
+        })
+    }
+
+    /// Reads the live secrets of the list for this request again; if the request names none, those of the first list, which is
+    /// checked in its place. Returns whether nothing can be verified at `now` because they are not there.
+    pub fn refresh(
+        &self,
+        request: Request<'_>,
+        now: UnixTime,
+        values: &dyn LiveValues,
+        prepare: Prepare<'_>,
+        report: &mut dyn FnMut(LiveChange),
+    ) -> bool {
+        let selected = self.select(request);
+        let position = selected.unwrap_or(0);
+        let Some(list) = self.lists.get(position).filter(|list| !list.entries.is_empty()) else { return false };
+        let mut has_changed = false;
+        for entry in &list.entries {
+            let Entry::Live(live) = entry else { continue };
+            let (was_there, is_first) = (live.found().is_ok(), !live.was_read());
+            if live.refresh(values, prepare) {
+                has_changed = true;
+                let (id, list) = (Rc::clone(&live.id), self.name(position));
+                report(LiveChange { id, list, fault: live.found().err(), was_there, is_first });
+            }
+        }
+        if has_changed {
+            self.replace(position, Secrets::of(&list.entries));
+        }
+        selected.is_ok() && list.secrets.borrow().is_unavailable(now)
     }
 
     /// The position of the list for this request.
@@ -127,16 +245,21 @@ impl Keyring {
     /// As [`select`](Self::select), and checks that the list has a secret that is valid at `now`.
     ///
     /// # Errors
-    /// [`Denial::SecretUnknown`] or [`Denial::SecretInactive`].
+    /// [`Denial::SecretUnknown`], [`Denial::SecretInactive`] or [`Denial::SecretUnavailable`].
     pub fn select_active(&self, request: Request<'_>, now: UnixTime) -> Result<usize, Denial> {
         let position = self.select(request)?;
-        if self.list(position)?.is_active(now) { Ok(position) } else { Err(Denial::SecretInactive) }
+        let list = self.list(position)?;
+        match list.is_active(now) {
+            true => Ok(position),
+            false if list.is_unavailable(now) => Err(Denial::SecretUnavailable),
+            false => Err(Denial::SecretInactive),
+        }
     }
 
     /// The list to try in place of a missing one: the first with a secret that is valid at `now`.
     #[must_use]
     pub fn fallback(&self, now: UnixTime) -> usize {
-        self.lists.iter().position(|list| list.borrow().is_active(now)).unwrap_or(0)
+        self.lists.iter().position(|list| list.secrets.borrow().is_active(now)).unwrap_or(0)
     }
 
     /// The list at a position that [`select`](Self::select) gave, as it is now.
@@ -144,14 +267,14 @@ impl Keyring {
     /// # Errors
     /// [`Denial::SecretUnknown`] if there is none.
     pub fn list(&self, position: usize) -> Result<Rc<Secrets>, Denial> {
-        self.lists.get(position).map(|list| Rc::clone(&list.borrow())).ok_or(Denial::SecretUnknown)
+        self.lists.get(position).map(|list| Rc::clone(&list.secrets.borrow())).ok_or(Denial::SecretUnknown)
     }
 
     /// Replaces the list at a position. Requests that began before keep the former one.
     pub fn replace(&self, position: usize, secrets: Secrets) {
         if let Some(list) = self.lists.get(position) {
-            secrets.succeed(&list.borrow());
-            list.replace(Rc::new(secrets));
+            secrets.succeed(&list.secrets.borrow());
+            list.secrets.replace(Rc::new(secrets));
         }
     }
 
@@ -164,14 +287,34 @@ impl Keyring {
     /// The name of each secret: its list's name and its id.
     pub fn names(&self) -> impl Iterator<Item = (Rc<str>, Rc<str>)> {
         self.lists.iter().enumerate().flat_map(move |(position, list)| {
-            let ids: Vec<_> = list.borrow().all().iter().map(|secret| Rc::clone(&secret.id)).collect();
+            let ids: Vec<_> = match list.entries.as_slice() {
+                [] => list.secrets.borrow().all().iter().map(|secret| Rc::clone(&secret.id)).collect(),
+                entries => entries.iter().map(|entry| Rc::clone(entry.id())).collect(),
+            };
             ids.into_iter().map(move |id| (self.name(position), id))
         })
     }
 
     /// Every secret of every list, as it is now.
     pub fn all(&self) -> impl Iterator<Item = Rc<Secret>> {
-        self.lists.iter().flat_map(|list| list.borrow().all().to_vec())
+        self.lists.iter().flat_map(|list| list.secrets.borrow().all().to_vec())
+    }
+}
+
+impl List {
+    fn fixed(secrets: Secrets) -> Self {
+        Self { secrets: RefCell::new(Rc::new(secrets)), entries: Vec::new() }
+    }
+}
+
+impl Entry {
+    /// The operator's name for the secret.
+    #[must_use]
+    pub fn id(&self) -> &Rc<str> {
+        match self {
+            Entry::Fixed(secret) => &secret.id,
+            Entry::Live(live) => &live.id,
+        }
     }
 }
 

@@ -5,4 +5,6 @@
 pub mod algorithm;
 pub mod key_form;
 pub mod keyring;
+pub mod live;
 pub mod secret;
+pub mod text_rule;

@@ -117,7 +117,7 @@ fn change_filters(filters: &mut Value, changes: &Changes<'_>) {
     *at(config, "/vm_config/code/local/filename") = json!(changes.wasm);
     if let Some((plugin, environment)) = changes.plugin {
         *at(config, "/configuration/value") = json!(plugin.to_string());
-        *at(config, "/vm_config/environment_variables/host_env_keys") = json!(environment);
+        at(config, "/vm_config")["environment_variables"] = json!({"host_env_keys": environment});
     }
 }
 

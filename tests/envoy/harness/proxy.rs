@@ -361,8 +361,8 @@ pub fn status_of(code: &str) -> u16 {
         "method_not_allowed" => 405,
         "content_encoding" => 415,
         "flood_limited" | "rate_limited" => 429,
-        "source_disabled" | "source_closed" | "host_failure" | "hold_unsupported" | "memory_exhausted"
-        | "replay_full" | "replay_unavailable" => 503,
+        "source_disabled" | "source_closed" | "secret_unavailable" | "host_failure" | "hold_unsupported"
+        | "memory_exhausted" | "replay_full" | "replay_unavailable" => 503,
         // The sources that deny duplicates use 409.
         "duplicate" => 409,
         "too_many_headers" => 431,

@@ -8,6 +8,7 @@ mod environment;
 mod expiry;
 mod handshake;
 mod hold;
+mod live;
 mod path;
 mod proxy;
 mod recovery;
@@ -57,6 +58,7 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut 
     address::check(setup, surroundings, &sources, findings);
     transport::check(setup, &sources, findings);
     routing::check(setup, &sources, findings);
+    live::check(setup, surroundings, &sources, findings);
     proxy::check(setup, surroundings, &sources, findings);
 }
 

@@ -1,0 +1,62 @@
+//! Live secrets, which the configuration does not hold: they are given on the side.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use crate::cli::environment::Environment;
+use crate::cli::input;
+use crate::cli::terminal::Failure;
+
+/// The secrets that the arguments name: those of variables first.
+pub fn given(names: &[String], files: &[PathBuf], environment: &Environment) -> Result<Vec<String>, Failure> {
+    let mut given = Vec::new();
+    for name in names {
+        let text = environment.value(name).ok_or_else(|| {
+            Failure::Message("the environment variable of --secret-env is not set: export it first".to_owned())
+        })?;
+        given.push(text);
+    }
+    for path in files {
+        let text = input::read_text(path)?;
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        given.push(text.strip_suffix('\r').unwrap_or(text).to_owned());
+    }
+    Ok(given)
+}
+
+/// The configuration with these in place of its live secrets: one for all, or one for each in their order. Without any, as
+/// it is.
+pub fn with_secrets(text: Vec<u8>, given: &[String]) -> Result<Vec<u8>, Failure> {
+    let Ok(mut configuration) = serde_json::from_slice::<Value>(&text) else { return Ok(text) };
+    if given.is_empty() {
+        return Ok(text);
+    }
+    let mut places = Vec::new();
+    collect(&mut configuration, &mut places);
+    if places.is_empty() || (given.len() > 1 && given.len() != places.len()) {
+        let count = places.len();
+        let (one, many) = ("--secret-env and --secret-file give live secrets", "give one for all, or one for each");
+        return Err(Failure::Message(format!("{one}, and the configuration has {count} of them: {many}")));
+    }
+    for (place, secret) in places.into_iter().zip(given.iter().cycle()) {
+        place.remove("filter_state");
+        place.remove("http");
+        place.insert("value".to_owned(), Value::from(secret.as_str()));
+    }
+    Ok(configuration.to_string().into_bytes())
+}
+
+/// The live secrets of a configuration.
+fn collect<'a>(value: &'a mut Value, places: &mut Vec<&'a mut Map<String, Value>>) {
+    let is_live = value.get("filter_state").is_some() || value.pointer("/http/cluster").is_some();
+    if is_live {
+        places.extend(value.as_object_mut());
+        return;
+    }
+    match value {
+        Value::Object(members) => members.values_mut().for_each(|member| collect(member, places)),
+        Value::Array(list) => list.iter_mut().for_each(|element| collect(element, places)),
+        _ => {}
+    }
+}
