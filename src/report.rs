@@ -2,6 +2,7 @@
 
 pub mod current;
 mod gauges;
+pub mod histograms;
 pub mod initial;
 mod live;
 mod log_budget;

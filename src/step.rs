@@ -126,6 +126,19 @@ pub enum Outcome {
     Unmatched,
 }
 
+impl Step {
+    /// Whether the request's check has ended with it. What follows depends on nothing that the request has.
+    #[must_use]
+    pub fn is_verdict(&self) -> bool {
+        match self {
+            Step::Hold => false,
+            Step::Continue(passage) => passage.record.is_some(),
+            Step::Answer(answer) => answer.record.is_some(),
+            Step::Deny(_) | Step::Call(_) => true,
+        }
+    }
+}
+
 impl Passage {
     /// For a verified request. `edits` are those that the headers still need.
     pub(crate) fn verified(verified: &Verified, hashed: u64, edits: Edits) -> Self {

@@ -12,6 +12,9 @@ pub(super) trait Host: Peer + Memory + Meter {
     /// The time. Without it nothing is verified, or expired secrets would be valid.
     fn clock(&self) -> Option<UnixTime>;
 
+    /// A clock with microseconds, for measuring; nothing is decided by it.
+    fn micros(&self) -> Option<u64>;
+
     /// The name that the operator gave the plugin; empty if the host reports none.
     fn plugin_name(&self) -> String;
 

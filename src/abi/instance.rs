@@ -13,6 +13,7 @@ use crate::guard::elapsed;
 use crate::guard::stall::StallGuard;
 use crate::live::fetcher::{Notice, Outcome};
 use crate::live::place::{Place, User};
+use crate::report::histograms::Histograms;
 use crate::report::{self, Gauges, HashedBytes, LogBudget, Metric, Outside, Weight};
 use crate::step::Record;
 use crate::verify::primitives::timestamp::UnixTime;
@@ -27,6 +28,7 @@ pub(super) struct Instance {
     /// The lines of all sources.
     log_budget: RefCell<LogBudget>,
     gauges: Gauges,
+    pub(super) histograms: Histograms,
     /// The warnings about client addresses that were logged, each once.
     address_warnings: RefCell<Vec<AddressWarning>>,
 }
@@ -72,6 +74,7 @@ impl Instance {
             hashed: HashedBytes::default(),
             log_budget: RefCell::new(LogBudget::of_all()),
             gauges,
+            histograms: Histograms::default(),
             address_warnings: RefCell::default(),
         };
         let hash = instance.policy.policy().fingerprint;
@@ -87,6 +90,7 @@ impl Instance {
     pub(super) fn on_tick(&self) {
         let Some(now) = self.host.clock() else { return };
         self.hashed.count(self.host);
+        self.histograms.on_tick();
         self.gauges.on_tick(self.policy.policy(), now, self.host, self.host);
         self.report_live(now);
     }
@@ -166,6 +170,7 @@ impl Instance {
     pub(super) fn report(&self, record: &Record, exchange: &Exchange) {
         let source = exchange.source().map(Rc::as_ref);
         exchange.counters().count_record(record, self.host);
+        self.histograms.observe_skew(record, source, self.host);
         self.hashed.add(record.hashed);
         self.host.set_filter_state(&report::filter_state(record, source));
         if record.denial().is_some()

@@ -11,6 +11,7 @@ impl Meter for ProxyWasm {
         let metric = match metric {
             Metric::Counter => MetricType::Counter,
             Metric::Gauge => MetricType::Gauge,
+            Metric::Histogram => MetricType::Histogram,
         };
         hostcalls::define_metric(metric, name).unwrap_or_default()
     }

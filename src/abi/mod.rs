@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`host`] | what an adapter needs from its host |
 //! | [`instance`] | one configuration at work in one VM |
+//! | [`stopwatch`] | how long one request waits and is worked on |
 //! | [`session`] | one request, and how its steps are performed |
 //! | [`proxy`], [`log`], [`memory`], [`metrics`], [`peer`], [`http`] | the host behind proxy-wasm, as [`Host`] |
 //! | [`stream`], [`plugin`] | the callbacks of proxy-wasm: of a request, of the plugin (configure, tick) |
@@ -14,7 +15,7 @@
 //!
 //! # Another adapter
 //!
-//! The first three know no SDK. An adapter for another host implements [`Host`], creates an [`instance::Instance`] for each
+//! The first four know no SDK. An adapter for another host implements [`Host`], creates an [`instance::Instance`] for each
 //! configuration and a [`session::Session`] for each request, and passes the host's callbacks on to them; whenever time has
 //! passed, it calls [`session::refuse_stalled`] and then [`instance::Instance::on_tick`]. What is forwarded, counted and
 //! logged, and in which order, is the same with every adapter.
@@ -40,4 +41,5 @@ mod peer;
 mod plugin;
 mod proxy;
 mod session;
+mod stopwatch;
 mod stream;

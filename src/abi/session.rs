@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::host::{Action, Refused};
 use super::instance::Instance;
+use super::stopwatch::Stopwatch;
 use crate::config::BodyHold;
 use crate::filter::{BodyBuffer, Context, Exchange, Pending};
 use crate::guard::call::Response;
@@ -24,6 +25,7 @@ pub(super) struct Session {
     instance: Rc<Instance>,
     /// Shared with the instance while the headers are held, since the tick may have to answer the request.
     exchange: Rc<RefCell<Exchange>>,
+    watch: Stopwatch,
 }
 
 impl Session {
@@ -31,7 +33,12 @@ impl Session {
     pub(super) fn new(id: u32, instance: &Rc<Instance>) -> Self {
         let pool = POOL.with(Pool::clone);
         let exchange = Exchange::new(Rc::clone(&instance.policy), pool);
-        Self { id, instance: Rc::clone(instance), exchange: Rc::new(RefCell::new(exchange)) }
+        Self {
+            id,
+            instance: Rc::clone(instance),
+            exchange: Rc::new(RefCell::new(exchange)),
+            watch: Stopwatch::default(),
+        }
     }
 
     /// The headers have arrived. `end`: the request has no body and no trailers.
@@ -39,7 +46,11 @@ impl Session {
         let Some(now) = self.instance.host.clock() else { return self.on_failure(Denial::HostFailure) };
         self.instance.on_request(now);
         let request = Request::new(headers);
-        let step = self.exchange.borrow_mut().on_headers(request, end, &self.instance.context(now));
+        self.watch.begin(now, &self.instance);
+        let step = self.watch.measure(&self.instance, || {
+            self.exchange.borrow_mut().on_headers(request, end, &self.instance.context(now))
+        });
+        self.watch.on_step(&step, false, self.exchange.borrow().awaits_store(), now, &self.instance);
         if step == Step::Hold && self.instance.policy.policy().body_hold == BodyHold::Filter {
             self.instance.held.borrow_mut().hold(self.id, Rc::clone(&self.exchange), now);
         }
@@ -70,7 +81,9 @@ impl Session {
     pub(super) fn on_call_response(&self, response: Option<Response<'_>>) {
         let instance = &self.instance;
         let pending = self.exchange.borrow().pending();
-        let step = self.exchange.borrow_mut().on_call(response, &instance.context_now());
+        let context = instance.context_now();
+        self.watch.on_answer(context.now, instance);
+        let step = self.exchange.borrow_mut().on_call(response, &context);
         if self.perform(step) == Action::Continue {
             match pending {
                 Some(Pending::Request) if instance.host.resume_request().is_err() => {
@@ -120,7 +133,12 @@ impl Session {
     fn on_more(&self, event: impl FnOnce(&mut Exchange, &Context<'_>) -> Step) -> Action {
         self.instance.held.borrow_mut().delivered(self.id);
         let step = match self.instance.host.clock() {
-            Some(now) => event(&mut self.exchange.borrow_mut(), &self.instance.context(now)),
+            Some(now) => {
+                let part = || event(&mut self.exchange.borrow_mut(), &self.instance.context(now));
+                let step = self.watch.measure(&self.instance, part);
+                self.watch.on_step(&step, true, self.exchange.borrow().awaits_store(), now, &self.instance);
+                step
+            }
             None => self.exchange.borrow_mut().on_failure(Denial::HostFailure),
         };
         self.carry_out(step)

@@ -235,6 +235,12 @@ impl Exchange {
         self.state.pending()
     }
 
+    /// Whether the shared store is being asked for a claim.
+    #[must_use]
+    pub fn awaits_store(&self) -> bool {
+        self.state.awaits_store()
+    }
+
     /// Whether the response is being held.
     #[must_use]
     pub fn holds_response(&self) -> bool {

@@ -10,11 +10,12 @@ use crate::guard::replay::OnDuplicate;
 use crate::verify::Denial;
 
 /// The denials that a shipped alert rule or the dashboard names. Others appear with their first request.
-pub const NAMED_DENIALS: [Denial; 15] = [
+pub const NAMED_DENIALS: [Denial; 16] = [
     Denial::HoldUnsupported,
     Denial::MemoryExhausted,
     Denial::HostFailure,
     Denial::SourceClosed,
+    Denial::SecretUnavailable,
     Denial::TimestampStale,
     Denial::TimestampFuture,
     Denial::SourceDisabled,
@@ -96,6 +97,10 @@ fn is_possible(denial: Denial, source: &Source, hold: BodyHold) -> bool {
         Denial::Duplicate => source.replay.as_ref().is_some_and(|rule| rule.duplicate != OnDuplicate::Pass),
         Denial::ReplayFull => source.replay.is_some(),
         Denial::ReplayUnavailable => source.replay.is_some(),
+        Denial::SecretUnavailable => {
+            let mut checks = source.requirement.iter().flat_map(|requirement| requirement.checks());
+            checks.any(|check| check.keyring().live().next().is_some())
+        }
         _ => true,
     }
 }

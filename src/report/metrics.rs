@@ -18,6 +18,8 @@ pub enum Metric {
     Counter,
     /// It grows and shrinks.
     Gauge,
+    /// A distribution of values.
+    Histogram,
 }
 
 /// A metric of a source.
@@ -53,7 +55,7 @@ pub trait Meter {
     /// Adds to a metric.
     fn add(&self, id: u32, by: i64);
 
-    /// Sets a gauge.
+    /// Sets a gauge, or adds a value to a histogram.
     fn set(&self, id: u32, value: u64);
 }
 

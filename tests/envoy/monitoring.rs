@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::client::{Protocol, Request};
-use crate::harness::launch::Setup;
+use crate::fleet::{CLUSTER, with_store};
+use crate::harness::client::{Protocol, Request, TIMEOUT};
 use crate::harness::prometheus::{self, Prometheus};
 use crate::harness::senders::{self, GITHUB};
-use crate::harness::setups::guarded;
+use crate::harness::setups::{guarded, unused_address};
 use crate::harness::upstream::BEHAVIOUR;
 use crate::harness::xds::{self, Pushed};
 use crate::harness::{Proxy, bootstrap, honest, wait_for};
@@ -86,7 +86,7 @@ fn plugin() -> Value {
         guarded("full", replay(json!({"entries": 1}))),
         guarded("ring", replay(json!({"entries": 1, "when_full": "drop_oldest"}))),
         guarded("marked", replay(json!({"duplicate": "pass"}))),
-        guarded("stored", replay(json!({"store": {"kind": "rest", "cluster": "no-such-cluster"}}))),
+        guarded("stored", replay(json!({"store": {"kind": "rest", "cluster": CLUSTER}}))),
         closed, expiring, stripe, meta,
     ]})
 }
@@ -124,14 +124,14 @@ fn send_everything(proxy: &Proxy) {
     let stripe = |time: u64| senders::stripe_at(&time.to_string(), "/hooks/stripe", GITHUB.secret, b"{}");
     assert_eq!([send(stripe(now - 2)), send(stripe(now - 3600))], [200, 401]);
     let handshake = format!("/hooks/meta?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={VERIFY_TOKEN}");
-    assert_eq!(send(Request::new("GET", &handshake)), 200);
+    assert_eq!(send(Request { method: "GET", ..Request::post(handshake, "") }), 200);
     assert_eq!(send(Request::post("/nowhere", "{}")), 404);
     assert_eq!(send(Request::post("/hooks/../x", "{}")), 400);
 }
 
 #[test]
 fn every_query_of_the_dashboard_and_of_the_rules_has_an_answer_under_traffic() {
-    let mut setup = Setup::new(plugin());
+    let mut setup = with_store(plugin(), unused_address());
     setup.absent = vec![ABSENT.to_owned()];
     let Some(proxy) = Proxy::start(&xds::with_dynamic_listeners(setup)) else { return };
     // Everything that a rule needs is there before the first request.
@@ -139,9 +139,7 @@ fn every_query_of_the_dashboard_and_of_the_rules_has_an_answer_under_traffic() {
     let rules = shipped("alerts.yaml");
     for (name, expression) in alerts(&rules) {
         for side in sides(&expression) {
-            let answered = wait_for(crate::harness::client::TIMEOUT, || {
-                prometheus.try_query(&side).ok().filter(|series| !series.is_empty())
-            });
+            let answered = wait_for(TIMEOUT, || prometheus.try_query(&side).ok().filter(|series| !series.is_empty()));
             // A rate needs two samples; a histogram, observations.
             assert!(answered.is_some(), "{name}: nothing answers {side} before the first request");
         }
@@ -159,7 +157,7 @@ fn every_query_of_the_dashboard_and_of_the_rules_has_an_answer_under_traffic() {
         assert!(!query.contains('$'), "{query}: an unknown variable");
         let is_quiet = QUIET.iter().any(|metric| query.contains(metric));
         let mut last = Err(String::new());
-        let answered = wait_for(crate::harness::client::TIMEOUT, || {
+        let answered = wait_for(TIMEOUT, || {
             last = prometheus.try_query(&query);
             let series = last.as_ref().ok()?;
             let values: Vec<f64> =
@@ -169,7 +167,7 @@ fn every_query_of_the_dashboard_and_of_the_rules_has_an_answer_under_traffic() {
         });
         assert!(answered.is_some(), "{query}: {last:?}");
     }
-    let raised = wait_for(crate::harness::client::TIMEOUT, || (prometheus.alerts() == RAISED).then_some(()));
+    let raised = wait_for(TIMEOUT, || (prometheus.alerts() == RAISED).then_some(()));
     assert!(raised.is_some(), "raised are {:?}", prometheus.alerts());
 }
 
