@@ -19,7 +19,7 @@ const VERIFY_TOKEN: &str = "verify-token-of-the-test-77e0";
 const QUIET: [&str; 2] = ["_vm_reload", "_replay_stuck"];
 
 /// What fires, or is about to, after the traffic.
-const RAISED: [&str; 11] = [
+const RAISED: [&str; 12] = [
     "HookwardenClock",
     "HookwardenConfigurationRefused",
     "HookwardenDisabled",
@@ -28,6 +28,7 @@ const RAISED: [&str; 11] = [
     "HookwardenReplayFull",
     "HookwardenReplayUnavailable",
     "HookwardenSecretExpires",
+    "HookwardenSecretUnavailable",
     "HookwardenSenderRefused",
     "HookwardenSourceClosed",
     "HookwardenStoreFails",
@@ -70,6 +71,8 @@ fn plugin() -> Value {
     closed["verify"]["secrets"] = json!([{"env": ABSENT}]);
     let mut expiring = guarded("expiring", json!({}));
     expiring["verify"]["secrets"][0]["not_after"] = json!("2020-01-01T00:00:00Z");
+    let mut live = guarded("live", json!({}));
+    live["verify"]["secrets"] = json!([{"id": "live", "filter_state": "nothing.sets.this"}]);
     let mut stripe = guarded("stripe", json!({}));
     stripe["verify"] = json!({"provider": "stripe", "secrets": [{"value": GITHUB.secret}]});
     let mut meta = guarded("meta", json!({"handshake": {"verify_token": VERIFY_TOKEN}}));
@@ -87,7 +90,7 @@ fn plugin() -> Value {
         guarded("ring", replay(json!({"entries": 1, "when_full": "drop_oldest"}))),
         guarded("marked", replay(json!({"duplicate": "pass"}))),
         guarded("stored", replay(json!({"store": {"kind": "rest", "cluster": CLUSTER}}))),
-        closed, expiring, stripe, meta,
+        closed, expiring, live, stripe, meta,
     ]})
 }
 
@@ -103,6 +106,7 @@ fn send_everything(proxy: &Proxy) {
     assert_eq!(send(at("disabled")), 503);
     assert_eq!(send(at("closed")), 503);
     assert_eq!(send(at("expiring")), 401);
+    assert_eq!(send(at("live")), 503);
     assert_eq!(send(at("limited")), 200);
     assert_eq!(send(at("limited")), 429);
     let flooded = [send(forged("flooded")), send(forged("flooded"))];
@@ -126,7 +130,7 @@ fn send_everything(proxy: &Proxy) {
     let handshake = format!("/hooks/meta?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={VERIFY_TOKEN}");
     assert_eq!(send(Request { method: "GET", ..Request::post(handshake, "") }), 200);
     assert_eq!(send(Request::post("/nowhere", "{}")), 404);
-    assert_eq!(send(Request::post("/hooks/../x", "{}")), 400);
+    assert_eq!(send(Request::post("/x/../hooks/github", "{}")), 400);
 }
 
 #[test]

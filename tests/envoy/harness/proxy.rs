@@ -89,7 +89,9 @@ impl Proxy {
         let text = self.admin("/stats?filter=wasmcustom.hookwarden").text();
         text.lines()
             .filter_map(|line| line.strip_prefix("wasmcustom.hookwarden."))
-            .filter_map(|line| line.rsplit_once(": "))
+            .filter_map(|line| line.split_once(": "))
+            // Histograms are shown as percentiles.
+            .filter(|(_, value)| !value.starts_with(['P', 'N']))
             .map(|(name, value)| (name.to_owned(), value.parse().expect("a number")))
             .collect()
     }
