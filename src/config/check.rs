@@ -17,6 +17,7 @@ use crate::handshake::{Handshake, Response};
 use crate::verify::Dialects;
 use crate::verify::bytes::json::Json;
 use crate::verify::check::Check;
+use crate::verify::key::algorithm::SignatureAlgorithm;
 use crate::verify::key::keyring::{Entry, Keyring, Secrets, Selector};
 use crate::verify::key::secret::{Secret, Validity};
 use crate::verify::request::is_header_name;
@@ -136,6 +137,11 @@ pub(super) fn read(
         );
     }
     weakness::warn(schemes.iter().map(|(scheme, _)| scheme), remembers, &path, findings);
+    let challenges: Vec<_> = handshakes.iter().filter_map(Handshake::challenge_form).collect();
+    let has_mac = |(scheme, _): &Dialect| matches!(scheme, Scheme::Signature(scheme) if matches!(scheme.algorithm, SignatureAlgorithm::Hmac(_)));
+    if !challenges.is_empty() && !schemes.iter().all(has_mac) {
+        findings.problem(&path, "has a handshake with a \"mac\", and its scheme has no HMAC");
+    }
     let tolerances: Option<Vec<_>> = schemes.iter().map(|(scheme, _)| scheme.tolerance()).collect();
     let sender = Sender {
         refusal: provider.refusal,
@@ -145,7 +151,9 @@ pub(super) fn read(
         handshakes,
         acknowledgement,
     };
-    Some((prepare(schemes, &keyring, findings)?, sender))
+    let mut dialects = prepare(schemes, &keyring, findings)?;
+    dialects.checks.iter_mut().for_each(|check| check.refuse_challenges(&challenges));
+    Some((dialects, sender))
 }
 
 /// A sender: its scheme, and what its secrets look like.

@@ -4,6 +4,7 @@
 //! correction, and never with a configured value. A secret that is missing from the environment is no problem of the
 //! configuration: it closes its source only, so that one missing variable does not take down every source.
 
+mod challenges;
 mod check;
 #[cfg(not(target_family = "wasm"))]
 pub mod dialects;
@@ -135,7 +136,7 @@ fn read_sources(
 ) -> Option<(Routes, Vec<Rc<Source>>)> {
     let list = node.list(findings)?;
     let mut routes = Routes::default();
-    let mut sources = Vec::new();
+    let (mut sources, mut paths) = (Vec::new(), Vec::new());
     let mut names = std::collections::HashSet::new();
     let mut complete = true;
     for node in &list {
@@ -166,7 +167,9 @@ fn read_sources(
             findings.problem_of(Kind::SourceTaken, &node.path.member("match"), problem);
         }
         sources.push(Rc::new(source));
+        paths.push(node.path.clone());
     }
+    challenges::check(&paths.into_iter().zip(sources.iter().cloned()).collect::<Vec<_>>(), findings);
     complete.then_some((routes, sources))
 }
 

@@ -65,6 +65,11 @@ fn is_unseen(text: &str) -> bool {
     cfg!(not(target_family = "wasm")) && text == UNSEEN
 }
 
+/// The key that every secret has which is not visible, if there may be such secrets.
+pub(super) fn unseen_key(scheme: &Scheme) -> Option<Key> {
+    if cfg!(target_family = "wasm") { None } else { placeholder_key(scheme) }
+}
+
 /// A stand-in for a key that is not visible: text, base64 and hexadecimal; a user and a password; public keys of
 /// Ed25519 and P-256 (the generators of both groups), and of RSA.
 fn placeholder_key(scheme: &Scheme) -> Option<Key> {
@@ -266,11 +271,21 @@ pub(super) fn read_value(
     let Some((path, text)) = read_text(env, value, &node.path, "handshake", environment, findings)? else {
         return Some(None);
     };
-    if is_placeholder(&text) {
+    is_expanded(&text, &path, findings).then_some(Some(text))
+}
+
+/// Reads one value of a handshake that is written as text.
+pub(super) fn read_plain_value(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
+    let text = node.text(findings)?;
+    (text.is_empty() || is_expanded(text, &node.path, findings)).then(|| text.to_owned())
+}
+
+fn is_expanded(text: &str, path: &Path, findings: &mut Findings) -> bool {
+    if is_placeholder(text) {
         let fault = TextFault::Placeholder;
-        return findings.refuse_of(problem::Kind::SecretUnusable, &path, (fault.wrong(), fault.right()));
+        findings.problem_of(problem::Kind::SecretUnusable, path, (fault.wrong(), fault.right()));
     }
-    Some(Some(text))
+    !is_placeholder(text)
 }
 
 /// Whether a text can be a secret. Its messages never contain the text.

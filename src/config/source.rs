@@ -40,6 +40,7 @@ pub(super) fn read(
     let verify = members.require("verify", findings);
     let guards = guards::Written::take(&mut members);
     let handshake = HandshakeOption::read(members.take("handshake").as_ref(), environment, findings);
+    let handshake_path = members.path.member("handshake");
     let acknowledge = members.take("acknowledge");
     let acknowledges = match &acknowledge {
         Some(node) => node.bool(findings),
@@ -103,6 +104,11 @@ pub(super) fn read(
     let mut shape = guards.shape;
     if schemes().any(Scheme::is_signed_decoded) {
         shape.content_encodings.extend(Coding::NAMES.map(str::to_owned));
+    }
+    let accepts = |method: &String| shape.methods.as_ref().is_some_and(|methods| methods.contains(method));
+    if handshakes.0.iter().any(|rule| rule.is_whole_method() && rule.methods.iter().any(accepts)) {
+        let wrong = "takes every request of a method that events may have for a handshake";
+        findings.warning(&handshake_path, (wrong, "leave that method out of \"methods\": handshakes need it not"));
     }
     let source = Source {
         name: name?.to_owned(),

@@ -37,7 +37,8 @@ pub struct Exchange {
     forwarded: Forwarded,
     /// The upstream's response, if it arrived before the store's.
     early: Option<EarlyResponse>,
-    /// Whether an accepted event gets the response that its sender wants, and not the upstream's.
+    /// Whether an accepted event gets the response that its sender wants, and not the upstream's. Never where the source
+    /// observes.
     acknowledges: bool,
     /// The request's id, for the log.
     request_id: Vec<u8>,
@@ -428,7 +429,8 @@ impl Exchange {
 
     fn release(&mut self, passage: Passage, claim: Option<EventClaim>) -> Step {
         let is_event = passage.is_of_event();
-        self.acknowledges = is_event && self.source().is_some_and(|source| source.acknowledgement.is_some());
+        self.acknowledges =
+            is_event && !self.only_observes() && self.source().is_some_and(|source| source.acknowledgement.is_some());
         self.forwarded.release();
         self.state = State::Released(claim);
         Step::Continue(passage)

@@ -15,6 +15,8 @@ use crate::verify::{Denial, HeldBody, Request, Requirement, Verified};
 #[derive(Default)]
 pub(super) struct Watch {
     probe: Option<Probe>,
+    /// How much of the body was fed to the probe.
+    fed: usize,
     /// Why the request is refused if it is no handshake: its method, or its query.
     unless_handshake: Option<Denial>,
 }
@@ -60,7 +62,7 @@ impl Watch {
         let unless_handshake = config.shape.check_line(request).err();
         match (config.handshakes.begin(request, requirement, now, end), unless_handshake) {
             (Begun::Decided(decision), _) => Ok(Err(decision)),
-            (Begun::Waiting(probe), unless_handshake) => Ok(Ok(Self { probe: Some(probe), unless_handshake })),
+            (Begun::Waiting(probe), unless_handshake) => Ok(Ok(Self { probe: Some(probe), fed: 0, unless_handshake })),
             (Begun::Nothing, None) => Ok(Ok(Self::default())),
             (Begun::Nothing, Some(denial)) => Err(denial),
         }
@@ -71,8 +73,12 @@ impl Watch {
         self.probe.is_some()
     }
 
-    /// Feeds more of the body.
+    /// Feeds more of the body. One that is longer than any handshake's costs nothing more.
     pub fn update(&mut self, bytes: &[u8]) {
+        self.fed = self.fed.saturating_add(bytes.len());
+        if self.fed > MAX_PROBE_BODY {
+            self.probe = None;
+        }
         self.probe.iter_mut().for_each(|probe| probe.update(bytes));
     }
 
@@ -95,8 +101,9 @@ impl Watch {
         now: UnixTime,
     ) -> Result<Conclusion, Denial> {
         if let Some(probe) = self.probe
-            && let Some(body) = read(body, len)
-            && let Some(decision) = source.config().handshakes.finish(probe, &body, verified.is_ok(), requirement, now)
+            && let Some(body) = read(body, len)?
+            && let Some(decision) =
+                source.config().handshakes.finish(probe, &body, verified.as_ref().ok(), requirement, now)
         {
             return Ok(Conclusion::Handshake(decision, verified.ok()));
         }
@@ -108,13 +115,13 @@ impl Watch {
 }
 
 /// The whole body, unless it is longer than that of any handshake.
-fn read(body: &dyn HeldBody, len: usize) -> Option<Vec<u8>> {
+fn read(body: &dyn HeldBody, len: usize) -> Result<Option<Vec<u8>>, Denial> {
     if len > MAX_PROBE_BODY {
-        return None;
+        return Ok(None);
     }
     let mut whole = Vec::with_capacity(len);
-    body.replay(&mut |bytes| whole.extend_from_slice(bytes)).ok()?;
-    Some(whole)
+    body.replay(&mut |bytes| whole.extend_from_slice(bytes))?;
+    Ok(Some(whole))
 }
 
 impl Recognised {
@@ -144,6 +151,10 @@ impl Recognised {
             return Edits::default();
         }
         let mut edits = edits(self.source.config(), self.verified.as_ref(), self.forged);
+        if self.verified.is_none() {
+            // The identity headers tell the upstream that a request was verified.
+            edits.set.clear();
+        }
         edits.set.push(step::handshake_mark());
         edits
     }

@@ -66,6 +66,23 @@ impl Template {
         pieces.collect::<Vec<_>>().concat()
     }
 
+    /// The text before the token; `None` unless the token is there once, and last.
+    #[must_use]
+    pub fn before_token(&self) -> Option<Vec<u8>> {
+        match self.0.as_slice() {
+            [Piece::Token] => Some(Vec::new()),
+            [Piece::Text(text), Piece::Token] => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether its text can stand in a header (RFC 9110, section 5.5). Tokens and what is computed always can.
+    #[must_use]
+    pub fn is_field_value(&self) -> bool {
+        let is_printable = |byte: &u8| (b' '..=b'~').contains(byte);
+        self.0.iter().all(|piece| !matches!(piece, Piece::Text(text) if !text.iter().all(is_printable)))
+    }
+
     /// Whether no request changes it.
     #[must_use]
     pub fn is_fixed(&self) -> bool {
@@ -74,7 +91,9 @@ impl Template {
 }
 
 /// A response to a handshake. Its text comes from the rule, from the token's closed alphabet, or is a MAC or a hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` shows no value, since one may be a MAC.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     /// The status.
     pub status: u16,
@@ -82,6 +101,12 @@ pub struct Response {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Response({}, ..)", self.status)
+    }
 }
 
 impl AnswerRule {

@@ -10,7 +10,7 @@ use crate::verify::expression::content::Content;
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::primitives::token;
 use crate::verify::request::Rereading;
-use crate::verify::{Denial, Proof, Request, Requirement};
+use crate::verify::{Denial, Proof, Request, Requirement, Verified};
 
 /// The longest body of a handshake, in bytes. The longest of a sender is that of Amazon SNS, with some 2 KB.
 pub const MAX_PROBE_BODY: usize = 16 * 1024;
@@ -55,7 +55,7 @@ struct Candidate {
     token: Vec<u8>,
     fault: Option<Denial>,
     /// The position of the list of secrets that the request names.
-    list: Option<usize>,
+    list: Result<usize, Denial>,
     /// The verification under a key that everybody knows.
     proof: Option<Proof>,
 }
@@ -67,17 +67,17 @@ impl Handshakes {
         self.0.is_empty()
     }
 
-    /// Reads the head. `end`: the request has no body.
+    /// Reads the head. `end`: the request has no body and no trailers.
     #[must_use]
     pub fn begin(&self, request: Request<'_>, requirement: &Requirement, now: UnixTime, end: bool) -> Begun {
         let mut candidates = Vec::new();
         for (position, handshake) in self.0.iter().enumerate() {
             let Some(candidate) = handshake.begin(position, request, requirement, now) else { continue };
+            // What nobody signed is forwarded only if nothing can follow, and its head was not forwarded before.
+            if handshake.is_unsigned() && matches!(handshake.action, Action::Forward) && !end {
+                continue;
+            }
             if candidates.is_empty() && handshake.is_in_head() {
-                // What nobody signed may be forwarded only if no body can follow.
-                if matches!(handshake.action, Action::Forward) && !end {
-                    continue;
-                }
                 return Begun::Decided(handshake.decide(&candidate, None, requirement, now));
             }
             candidates.push(candidate);
@@ -88,25 +88,21 @@ impl Handshakes {
         Begun::Waiting(Probe { candidates, media_type: request.media_type().to_vec() })
     }
 
-    /// Decides once the body is complete. `is_verified`: the source's checks verified the request. `None` if it is no
-    /// handshake, so that it is treated as an event.
+    /// Decides once the body is complete. `verified`: the proof, if the source's checks verified the request. `None` if it
+    /// is no handshake, so that it is treated as an event.
     #[must_use]
     pub fn finish(
         &self,
         probe: Probe,
         body: &[u8],
-        is_verified: bool,
+        verified: Option<&Verified>,
         requirement: &Requirement,
         now: UnixTime,
     ) -> Option<Decision> {
         let content = Content::new(body, &probe.media_type);
         probe.candidates.into_iter().find_map(|candidate| {
             let handshake = self.0.get(candidate.position)?;
-            let has_unsigned_body = handshake.is_unsigned() && !body.is_empty();
-            if has_unsigned_body && matches!(handshake.action, Action::Forward) {
-                return None;
-            }
-            handshake.finish(candidate, &content, is_verified, requirement, now)
+            handshake.finish(candidate, &content, verified, requirement, now)
         })
     }
 }
@@ -142,9 +138,14 @@ impl Handshake {
             return None;
         }
         let facts = Facts { request: Some(request), ..Facts::default() };
-        let mut candidate = Candidate { position, token: Vec::new(), fault: None, list: None, proof: None };
+        let mut candidate =
+            Candidate { position, token: Vec::new(), fault: None, list: Err(Denial::SecretInactive), proof: None };
         candidate.read(self, false, &facts)?;
-        candidate.list = self.check(requirement).and_then(|check| check.keyring().select_active(request, now).ok());
+        candidate.list = match self.check(requirement).map(|check| check.keyring().select_active(request, now)) {
+            Some(Ok(list)) => Ok(list),
+            Some(Err(Denial::SecretUnavailable)) => Err(Denial::SecretUnavailable),
+            _ => Err(Denial::SecretInactive),
+        };
         if let ProofRule::PublicKey(requirement) = &self.proof {
             candidate.proof = Some(requirement.begin(request, now, Rereading::Possible));
         }
@@ -155,19 +156,25 @@ impl Handshake {
         &self,
         mut candidate: Candidate,
         content: &Content<'_>,
-        is_verified: bool,
+        verified: Option<&Verified>,
         requirement: &Requirement,
         now: UnixTime,
     ) -> Option<Decision> {
+        // Which method a request has, and most of its head, is not signed: an event with a changed head is no handshake.
+        let is_signed = matches!(self.proof, ProofRule::Signed);
+        if is_signed && !self.reads_body() && !content.body().is_empty() {
+            return None;
+        }
         let is_proved = match (&self.proof, candidate.proof.take()) {
             (ProofRule::Unsigned, _) => true,
-            (ProofRule::Signed, _) => is_verified,
+            // Of several senders, the one that signed it is the one whose handshake it may be.
+            (ProofRule::Signed, _) => verified.is_some_and(|verified| verified.is_by(self.check)),
             (ProofRule::PublicKey(own), Some(proof)) => proof.finish(own, &content.body(), now).is_ok(),
             (ProofRule::PublicKey(_), None) => false,
         };
         let facts = Facts { content: Some(content), ..Facts::default() };
         candidate.read(self, true, &facts).filter(|()| is_proved)?;
-        if candidate.fault.is_some() && is_verified {
+        if candidate.fault.is_some() && verified.is_some() {
             // A verified request that cannot be answered is an event like any other.
             return None;
         }
@@ -255,7 +262,7 @@ impl Computation {
         let bytes = match self.function {
             Function::Hash(algorithm) => algorithm.digest(&text),
             Function::Mac => {
-                let (check, list) = check.zip(candidate.list).ok_or(Denial::SecretInactive)?;
+                let (check, list) = (check.ok_or(Denial::SecretInactive)?, candidate.list?);
                 check.mac(list, &text, now)?
             }
         };

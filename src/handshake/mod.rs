@@ -7,7 +7,7 @@
 //! Most senders do not sign a handshake, so a stranger can make one. What a stranger can get out of it:
 //!
 //! - an echo of a short text without markup, as `text/plain` or `application/json`, with `nosniff`;
-//! - a MAC under the source's secret of a text that is no JSON, no form and no template of an event ([`Alphabet`]);
+//! - a MAC under the source's secret of a text that the source accepts as no event ([`ChallengeForm`]);
 //! - nothing at all where the sender knows a token that was configured on both sides.
 
 mod answer;
@@ -16,8 +16,9 @@ mod exchange;
 mod rule;
 mod token;
 
+pub use crate::verify::bytes::challenge::{Alphabet, ChallengeForm};
 pub use answer::{AnswerRule, ContentType, Piece, Response, Template};
 pub use confirmation::{Confirmation, ConfirmationRule};
 pub use exchange::{Begun, Decision, Handshakes, MAX_PROBE_BODY, Probe};
 pub use rule::{Action, Computation, Condition, Configured, Function, Handshake, ProofRule};
-pub use token::{Alphabet, MAX_TOKEN, TokenRule};
+pub use token::{MAX_TOKEN, TokenRule};

@@ -2,7 +2,8 @@
 
 use super::answer::{AnswerRule, Template};
 use super::confirmation::ConfirmationRule;
-use super::token::TokenRule;
+use super::token::{MAX_TOKEN, TokenRule};
+use crate::verify::bytes::challenge::ChallengeForm;
 use crate::verify::bytes::encoding::Encoding;
 use crate::verify::expression::message::Message;
 use crate::verify::primitives::mac::HashAlgorithm;
@@ -100,17 +101,39 @@ impl Handshake {
     /// Whether it can be told from the head alone.
     #[must_use]
     pub fn is_in_head(&self) -> bool {
-        let reads_body = self.when.iter().any(|condition| condition.value.needs_body())
-            || self.require.iter().any(|configured| configured.value.needs_body())
-            || self.token.as_ref().is_some_and(|token| token.at.needs_body());
         let confirms = matches!(self.action, Action::Confirm(_));
-        matches!(self.proof, ProofRule::Unsigned) && self.only.is_none() && !reads_body && !confirms
+        self.is_unsigned() && !self.reads_body() && !confirms
+    }
+
+    /// Whether anything in the body distinguishes it.
+    pub(super) fn reads_body(&self) -> bool {
+        self.only.is_some()
+            || self.when.iter().any(|condition| condition.value.needs_body())
+            || self.require.iter().any(|configured| configured.value.needs_body())
+            || self.token.as_ref().is_some_and(|token| token.at.needs_body())
+    }
+
+    /// Whether nothing but its method distinguishes it from an event, and its proof does not either.
+    #[must_use]
+    pub fn is_whole_method(&self) -> bool {
+        let has_own_key = matches!(self.proof, ProofRule::PublicKey(_));
+        self.when.is_empty() && self.only.is_none() && self.token.is_none() && self.require.is_empty() && !has_own_key
     }
 
     /// Whether strangers can make one.
     #[must_use]
     pub fn is_unsigned(&self) -> bool {
         matches!(self.proof, ProofRule::Unsigned)
+    }
+
+    /// The form of the texts of which it gives away MACs; `None` if it makes none.
+    #[must_use]
+    pub fn challenge_form(&self) -> Option<ChallengeForm> {
+        let computation = self.computation.as_ref().filter(|computation| computation.function == Function::Mac)?;
+        let token = self.token.as_ref()?;
+        let (alphabet, min, max) = (token.alphabet, token.min, token.max.min(MAX_TOKEN));
+        let prefix = computation.of.before_token()?;
+        alphabet.is_safe_to_sign().then_some(ChallengeForm { prefix, alphabet, min, max })
     }
 
     /// The denial for a handshake whose configured values do not agree.

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 
-use crate::guard::memory::{self, Memory, NotWritten};
+use crate::guard::memory::{self, Memory};
 use crate::guard::table;
 use crate::verify::primitives::timestamp::UnixTime;
 
@@ -68,20 +68,18 @@ pub struct Live {
 }
 
 impl Current {
-    /// The configuration `text` of `plugin`.
-    ///
-    /// # Errors
-    /// [`NotWritten`] if the host refuses shared memory.
-    pub fn open(plugin: &str, text: &[u8], memory: &dyn Memory) -> Result<Self, NotWritten> {
-        memory.create(KEY, &Term::default().bytes())?;
+    /// The configuration `text` of `plugin`. If the host refuses shared memory, every VM takes its own for the live one.
+    #[must_use]
+    pub fn open(plugin: &str, text: &[u8], memory: &dyn Memory) -> Self {
+        let _ = memory.create(KEY, &Term::default().bytes());
         let digest = |bytes: &[u8]| table::digest(&[bytes]).first_chunk().copied().map_or(0, u64::from_le_bytes).max(1);
-        Ok(Self {
+        Self {
             plugin: digest(plugin.as_bytes()),
             config: digest(text),
             seen: Cell::default(),
             is_sampled: Cell::new(true),
             has_ended: Cell::new(false),
-        })
+        }
     }
 
     /// The configuration was read: it is the live one. Returns whether another one was, so that it is the first thread's

@@ -8,7 +8,7 @@ use super::current::{Current, Sums};
 use super::metrics::{Meter, Metric};
 use crate::config::{Policy, Source};
 use crate::guard::elapsed;
-use crate::guard::memory::{self, Memory, NotWritten};
+use crate::guard::memory::{self, Memory};
 use crate::verify::primitives::timestamp::UnixTime;
 
 /// The name of the gauge of sources that are closed because a secret is missing.
@@ -51,20 +51,18 @@ pub struct Standing {
 
 impl Gauges {
     /// The gauges of the configuration `text` of `plugin`, a name that the operator chose.
-    ///
-    /// # Errors
-    /// [`NotWritten`] if the host refuses shared memory.
-    pub fn open(plugin: &str, text: &[u8], memory: &dyn Memory) -> Result<Self, NotWritten> {
+    #[must_use]
+    pub fn open(plugin: &str, text: &[u8], memory: &dyn Memory) -> Self {
         let raised_key = format!("hookwarden.raised.{plugin}");
         // A key cannot be empty.
-        memory.create(&raised_key, b"\n")?;
-        Ok(Self {
-            current: Current::open(plugin, text, memory)?,
+        let _ = memory.create(&raised_key, b"\n");
+        Self {
+            current: Current::open(plugin, text, memory),
             raised_key,
             written: Cell::new((0, UnixTime::from_millis(0))),
             lowered: RefCell::default(),
             known: RefCell::default(),
-        })
+        }
     }
 
     /// Whether this configuration is live, and since when; and which connections have been seen.

@@ -82,6 +82,33 @@ fn every_manifest_passes_the_check_without_a_warning() {
 }
 
 #[test]
+fn live_secrets_come_from_files_that_envoy_watches() {
+    let ran = manifest("envoy", PLAIN, &["--live-secrets"]);
+    assert_eq!(ran.err, "");
+    for variable in ["STRIPE_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET_OLD", "SLACK_SIGNING_SECRET"] {
+        for part in [
+            format!("\"filter_state\": \"hw.{variable}\""),
+            format!("object_key: hw.{variable}\n"),
+            format!("filename: /etc/hookwarden/secrets/{variable}\n"),
+        ] {
+            assert!(ran.out.contains(&part), "{part}\n{}", ran.out);
+        }
+    }
+    assert!(!ran.out.contains("host_env_keys"), "{}", ran.out);
+    let checked = hookwarden(&["check", "--deny-warnings", "-"], &ran.out);
+    assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
+    let fetched = r#"{"cluster": "vault", "path": "/v1/secret/data/slack", "pointer": "/data/data/current"}"#;
+    let configuration =
+        PLAIN.replace(r#"[{ "env": "SLACK_SIGNING_SECRET" }]"#, &format!(r#"[{{ "http": {fetched} }}]"#));
+    let ran = manifest("envoy", &configuration, &[]);
+    assert!(ran.out.contains("- name: vault\n"), "{}", ran.out);
+    let checked = hookwarden(&["check", "--deny-warnings", "-"], &ran.out);
+    assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
+    let refused = hookwarden(&["manifest", "compose", "-", "--live-secrets"], PLAIN);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+}
+
+#[test]
 fn every_manifest_sets_body_hold_whatever_the_configuration_has() {
     for target in TARGETS {
         for configuration in [PLAIN, &PLAIN.replacen('{', "{ \"body_hold\": \"chain\",", 1)] {

@@ -29,7 +29,7 @@ const MODULES_OF_VERIFY: &[(&str, &[&str])] = &[
     ("expression", &["bytes", "denial", "primitives", "request"]),
     ("key", &["bytes", "denial", "primitives", "request"]),
     ("scheme", &["bytes", "denial", "expression", "identity", "key", "primitives", "request"]),
-    ("check", &["denial", "expression", "identity", "key", "primitives", "request", "scheme"]),
+    ("check", &["bytes", "denial", "expression", "identity", "key", "primitives", "request", "scheme"]),
 ];
 
 /// What the kinds of proof share. Every other module in `verify/scheme` is a kind, and none may use another.

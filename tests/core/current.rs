@@ -11,7 +11,7 @@ fn now() -> UnixTime {
 }
 
 fn open(text: &str, memory: &Shared) -> Current {
-    Current::open("plugin", text.as_bytes(), memory).expect("there is memory")
+    Current::open("plugin", text.as_bytes(), memory)
 }
 
 /// Whether each is the live one, after a tick of all.
@@ -83,8 +83,8 @@ fn a_live_configuration_looks_at_one_connection_between_two_ticks() {
 #[test]
 fn each_plugin_has_a_live_configuration_and_the_totals_are_of_all() {
     let memory = Shared::default();
-    let one = Current::open("one", b"text", &memory).expect("there is memory");
-    let two = Current::open("two", b"another", &memory).expect("there is memory");
+    let one = Current::open("one", b"text", &memory);
+    let two = Current::open("two", b"another", &memory);
     assert!(one.take_over(now(), &memory));
     assert!(two.take_over(now(), &memory));
     assert!(live_both(&one, &two, &memory));
@@ -106,7 +106,7 @@ fn live_both(one: &Current, two: &Current, memory: &Shared) -> bool {
 fn a_hundred_plugins_fill_no_more_memory_than_thirty_two() {
     let memory = Shared::default();
     for number in 0..100 {
-        let plugin = Current::open(&format!("plugin-{number}"), b"text", &memory).expect("there is memory");
+        let plugin = Current::open(&format!("plugin-{number}"), b"text", &memory);
         assert!(plugin.take_over(now(), &memory));
         assert!(plugin.on_tick(now(), &memory).is_some());
     }

@@ -156,10 +156,13 @@ fn the_proxies_of_a_fleet_do_not_fetch_at_the_same_time() {
     assert!(seconds.len() > 15, "{seconds:?}");
 }
 
+/// An answer, and why it is bad.
+type Case<'a> = (Option<(u16, &'a [u8])>, Failure);
+
 #[test]
 fn every_bad_answer_leaves_the_last_good_document() {
     let long = [b'x'; 65];
-    let cases: [(Option<(u16, &[u8])>, Failure); 10] = [
+    let cases: [Case<'_>; 10] = [
         (None, Failure::NoAnswer),
         (Some((504, b"timeout")), Failure::Status(504)),
         (Some((204, b"")), Failure::Status(204)),
@@ -258,13 +261,13 @@ fn early_fetches_are_at_most_one_a_minute_for_all_workers() {
     fetch(&mut workers[0], &memory, at(0), SECRET);
     let mut calls = Vec::new();
     for second in 1..=130 {
-        for worker in 0..4 {
+        for worker in &mut workers {
             for _ in 0..100 {
-                workers[worker].ask_early(at(second), &memory);
+                worker.ask_early(at(second), &memory);
             }
-            if workers[worker].on_tick(at(second), &memory).is_some() {
+            if worker.on_tick(at(second), &memory).is_some() {
                 calls.push(second);
-                assert_eq!(answer(&mut workers[worker], &memory, 200, SECRET), Outcome::Fetched);
+                assert_eq!(answer(worker, &memory, 200, SECRET), Outcome::Fetched);
             }
         }
     }

@@ -164,7 +164,7 @@ fn troubled(closed: &str, expiring: &str) -> Value {
 fn the_gauges_are_those_of_the_live_configuration() {
     let (memory, host) = (Shared::default(), Host::default());
     let open = |config: &Value| {
-        let gauges = Gauges::open("hooks.plugin", config.to_string().as_bytes(), &memory).expect("there is memory");
+        let gauges = Gauges::open("hooks.plugin", config.to_string().as_bytes(), &memory);
         (policy(config), gauges)
     };
     let tick = |(policy, gauges): &(Rc<Policy>, Gauges), seconds: u64| {
@@ -214,7 +214,7 @@ fn the_gauges_are_those_of_the_live_configuration() {
 fn a_plugin_that_is_removed_leaves_no_gauge_raised() {
     let (memory, host) = (Shared::default(), Host::default());
     let config = troubled("a", "b");
-    let gauges = Gauges::open("plugin", config.to_string().as_bytes(), &memory).expect("there is memory");
+    let gauges = Gauges::open("plugin", config.to_string().as_bytes(), &memory);
     let (policy, now) = (policy(&config), UnixTime::from_secs(NOW));
     gauges.current().take_over(now, &memory);
     gauges.on_tick(&policy, now, &memory, &host);

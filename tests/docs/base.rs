@@ -23,6 +23,7 @@ pub const OBJECTS: &[(&str, &str)] = &[
     ("any", "/sources/0/verify/1"),
     ("check", "/sources/0/verify/0"),
     ("secret", "/sources/0/verify/0/secrets/0"),
+    ("http", "/sources/0/verify/0/secrets/1/http"),
     ("secrets_by", "/sources/0/verify/1/any/0/secrets_by"),
     ("keys_by", "/sources/0/verify/6/keys_by"),
     ("scheme", "/sources/0/verify/2/scheme"),
@@ -45,6 +46,7 @@ pub const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCA
 /// A valid configuration with every object in it.
 pub fn base() -> Value {
     let secrets = json!([{ "env": "SECRET" }]);
+    let http = json!({ "cluster": "vault", "path": "/v1/secret/data/stripe", "pointer": "/data/data/current" });
     json!({ "sources": [{
         "name": "base",
         "match": { "path": "/base" },
@@ -57,7 +59,7 @@ pub fn base() -> Value {
         "replay": { "window": "1h", "store": { "cluster": "webdis", "authorization": { "env": "SECRET" } } },
         "deny": { "status": 418 },
         "verify": [
-            { "provider": "stripe", "secrets": secrets },
+            { "provider": "stripe", "secrets": [{ "env": "SECRET" }, { "http": http }] },
             { "any": [{
                 "scheme": { "credential": { "header": "X-Token" } },
                 "secrets_by": { "header": "X-Event", "secrets": { "a": secrets } },

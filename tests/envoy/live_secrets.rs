@@ -92,6 +92,13 @@ fn wait_for_status(proxy: &Proxy, request: impl Fn() -> Request, expected: u16) 
     assert!(found.is_some(), "the last status was {last}, not {expected}");
 }
 
+/// Waits until both workers answer like this.
+#[track_caller]
+fn wait_for_all(proxy: &Proxy, secret: &str, expected: u16) {
+    wait_for_status(proxy, || github(secret), expected);
+    proxy.every_worker_answers(&github(secret), expected);
+}
+
 /// Refused with this status, without a byte for the upstream.
 #[track_caller]
 fn refused(proxy: &Proxy, request: &Request, expected: u16) {
@@ -280,7 +287,7 @@ impl Vaulted {
 #[test]
 fn current_and_previous_secret_come_from_one_answer() {
     let Some(Vaulted { vault, proxy }) = Vaulted::start("1h", || kv2(FIRST, None)) else { return };
-    wait_for_status(&proxy, || github(FIRST), 200);
+    wait_for_all(&proxy, FIRST, 200);
     let seen = proxy.passes(Protocol::Http2, &github(FIRST));
     assert_eq!(seen.header_text("x-hookwarden-key-id"), Some("current"));
     refused(&proxy, &github(SECOND), 401);
@@ -290,14 +297,12 @@ fn current_and_previous_secret_come_from_one_answer() {
     }
 
     vault.respond_with(|_| kv2(SECOND, Some(FIRST)));
-    wait_for_status(&proxy, || github(SECOND), 200);
-    proxy.every_worker_answers(&github(SECOND), 200);
+    wait_for_all(&proxy, SECOND, 200);
     let seen = proxy.passes(Protocol::Http1, &github(FIRST));
     assert_eq!(seen.header_text("x-hookwarden-key-id"), Some("previous"));
 
     vault.respond_with(|_| kv2(THIRD, Some(SECOND)));
-    wait_for_status(&proxy, || github(FIRST), 401);
-    proxy.every_worker_answers(&github(FIRST), 401);
+    wait_for_all(&proxy, FIRST, 401);
     refused(&proxy, &github(FIRST), 401);
     proxy.passes(Protocol::Http1, &github(SECOND));
     proxy.passes(Protocol::Http1, &github(THIRD));
@@ -311,7 +316,7 @@ fn current_and_previous_secret_come_from_one_answer() {
 #[test]
 fn one_worker_fetches_for_all() {
     let Some(Vaulted { vault, proxy }) = Vaulted::start("1h", || kv2(FIRST, None)) else { return };
-    wait_for_status(&proxy, || github(FIRST), 200);
+    wait_for_all(&proxy, FIRST, 200);
     vault.take_calls();
     let began = Instant::now();
     let mut calls = 0;
@@ -332,7 +337,7 @@ fn before_the_first_answer_the_source_is_closed() {
     proxy.wait_for_log(&["fetching current from the cluster vault failed: the status was 503"]);
     proxy.wait_for_log(&["source github: current is not there or too old"]);
     vault.respond_with(|_| kv2(FIRST, None));
-    wait_for_status(&proxy, || github(FIRST), 200);
+    wait_for_all(&proxy, FIRST, 200);
     proxy.wait_for_log(&["source github: current is there again"]);
     assert!(proxy.metric("source.github.live_failures.current") > 0);
 }
@@ -340,25 +345,25 @@ fn before_the_first_answer_the_source_is_closed() {
 #[test]
 fn an_outage_is_borne_up_to_max_age_and_then_the_source_closes() {
     let Some(Vaulted { vault, proxy }) = Vaulted::start("6s", || kv2(FIRST, None)) else { return };
-    wait_for_status(&proxy, || github(FIRST), 200);
+    wait_for_all(&proxy, FIRST, 200);
     vault.respond_with(|_| Response::Bytes(answer("500 Oops", "")));
     let began = Instant::now();
     proxy.wait_for_log(&["the last good one stays in use up to its max_age"]);
     proxy.passes(Protocol::Http1, &github(FIRST));
-    wait_for_status(&proxy, || github(FIRST), 503);
+    wait_for_all(&proxy, FIRST, 503);
     assert!(began.elapsed() >= Duration::from_secs(3), "closed after {:?}", began.elapsed());
     refused(&proxy, &github(FIRST), 503);
     refused(&proxy, &github(SECOND), 503);
     proxy.wait_for_log(&["source github: current is not there or too old"]);
     vault.respond_with(|_| kv2(SECOND, Some(FIRST)));
-    wait_for_status(&proxy, || github(FIRST), 200);
+    wait_for_all(&proxy, FIRST, 200);
 }
 
 #[test]
 fn no_answer_of_a_misbehaving_server_replaces_the_last_good_secret() {
     let Some(vaulted) = Vaulted::start("1h", || kv2(FIRST, None)) else { return };
     let Vaulted { vault, proxy } = &vaulted;
-    wait_for_status(proxy, || github(FIRST), 200);
+    wait_for_all(proxy, FIRST, 200);
     let elsewhere = FakeStore::start(|_| kv2(SECOND, None));
     let location = format!("http://{}/v1/secret/data/github", elsewhere.address);
     let whole = json!({"data": {"data": {"current": SECOND}}}).to_string();
@@ -422,7 +427,7 @@ fn a_configuration_push_in_flight_keeps_what_was_fetched() {
     let plugin = || json!({"body_hold": "filter", "sources": [source("github", fetched("1h"))]});
     let started = Vaulted::start_with(plugin(), || kv2(FIRST, None), xds::with_dynamic_listeners);
     let Some(Vaulted { vault, proxy }) = started else { return };
-    wait_for_status(&proxy, || github(FIRST), 200);
+    wait_for_all(&proxy, FIRST, 200);
     for round in 0..5 {
         vault.respond_with(|_| Response::Hang);
         vault.take_calls();
@@ -437,7 +442,7 @@ fn a_configuration_push_in_flight_keeps_what_was_fetched() {
         vault.respond_with(|_| kv2(FIRST, None));
     }
     vault.respond_with(|_| kv2(SECOND, None));
-    wait_for_status(&proxy, || github(SECOND), 200);
+    wait_for_all(&proxy, SECOND, 200);
     proxy.every_worker_answers(&github(FIRST), 401);
 }
 
@@ -499,7 +504,7 @@ fn every_use_of_a_secret_may_be_live() {
         Response::Bytes(answer("200 OK", &json!({"data": {"data": data}}).to_string()))
     };
     let Some(Vaulted { vault: _vault, proxy }) = Vaulted::start_with(plugin, respond, |setup| setup) else { return };
-    wait_for_status(&proxy, || github(FIRST), 200);
+    wait_for_all(&proxy, FIRST, 200);
     let body = b"{\"event\":1}";
     let sign = |path: &str, secret: &str| senders::github(path, secret, body);
     proxy.passes(Protocol::Http1, &sign("/hooks/any/x", FIRST));

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::bootstrap::at;
 use crate::harness::client::{BOTH, Connection, Protocol, Request};
-use crate::harness::launch::Setup;
+use crate::harness::launch::{Setup, has_one_limit};
 use crate::harness::senders::GITHUB;
 use crate::harness::setups::{guarded, guards};
 use crate::harness::{Proxy, SharedProxy};
@@ -110,11 +110,14 @@ fn a_declared_length_over_the_limit_is_denied_before_the_body_is_read() {
 }
 
 /// Envoy buffers a piece of the body before the module sees it, and a piece can be as large as Envoy's read buffer. With a
-/// limit that is larger by this much, the module always answers first.
+/// limit that is larger by this much, the module always answers first. Envoy 1.36 has no second limit, and may answer first.
 #[test]
 fn the_source_denies_a_body_that_grows_too_large_before_envoy_does() {
     const ONE_READ: usize = 131_072;
 
+    if has_one_limit() {
+        return;
+    }
     for ahead in [16_384, 1_048_576] {
         let margin = ahead + ONE_READ;
         let setup = guards([guarded("small", json!({"max_body_bytes": LIMIT}))]).edit(move |bootstrap, _| {

@@ -119,7 +119,7 @@ impl<'a> HandshakeOption<'a> {
             return;
         }
         for (name, path, _) in &self.values {
-            if !self.used.borrow().contains(name) && !self.forwards {
+            if !self.used.borrow().contains(name) {
                 findings.problem_of(Kind::SchemeValue, path, "is not a value that this sender's handshake uses");
             }
         }
@@ -144,7 +144,7 @@ fn read_values(node: &Node<'_>, environment: Environment<'_>, findings: &mut Fin
 fn read_value(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Option<String>> {
     let text = match node.json {
         Json::Object(_) => secret::read_value(node, environment, findings)?,
-        _ => Some(node.text(findings)?.to_owned()),
+        _ => Some(secret::read_plain_value(node, findings)?),
     };
     if text.as_ref().is_some_and(String::is_empty) {
         return findings.refuse_of(

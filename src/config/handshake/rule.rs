@@ -16,6 +16,18 @@ use crate::verify::{Dialects, Group, Requirement};
 
 /// The methods that a handshake may have.
 const METHODS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "POST"];
+/// The headers that say what the body is, how it is sent and whether it is stored. An answer cannot choose them.
+const FIXED_HEADERS: [&str; 9] = [
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "connection",
+    "trailer",
+    "upgrade",
+    "x-content-type-options",
+    "cache-control",
+];
 /// The default greatest length of a token, in bytes.
 const USUAL_TOKEN: u64 = 256;
 
@@ -92,19 +104,11 @@ fn read_one(
     let path = members.path.clone();
     members.finish(findings);
     let (token, computation, proof) = (token?, computation?, proof?);
-    if let (Some(Computation { function: Function::Mac, .. }), Some(token)) = (&computation, &token)
-        && !token.alphabet.is_safe_to_sign()
-    {
-        return findings.refuse(
-            &path,
-            ("makes a MAC of a token that could be an event", "use \"digits\", \"hex\" or \"token68\""),
-        );
-    }
     // A key that everybody knows proves nothing: such a request never goes to the upstream.
     let forwards = option.forwards && !matches!(proof, ProofRule::PublicKey(_));
     let action = match (confirm, answer?) {
-        _ if forwards => Action::Forward,
         _ if is_closed => Action::Closed,
+        _ if forwards => Action::Forward,
         (Some(node), None) => {
             node.keyword(&[("sns", ())], findings)?;
             Action::Confirm(option.confirmation(findings)?)
@@ -122,19 +126,41 @@ fn read_one(
         }
         (Some(node), Some(_)) => return findings.refuse(&node.path, "cannot be combined with \"answer\""),
     };
-    Some(Handshake {
+    let require = require?;
+    let has_requirement = !require.is_empty();
+    let handshake = Handshake {
         methods: methods?,
         proof,
         when: when?,
         only: only?,
         token,
-        // The upstream checks what it is sent.
-        require: if forwards { Vec::new() } else { require? },
+        // The upstream checks what is not configured here.
+        require: require.into_iter().flatten().collect(),
         refusal: refusal?,
         computation,
         action,
         check: (0, 0),
-    })
+    };
+    if handshake.is_whole_method() && !has_requirement && handshake.methods.iter().any(|method| method == "POST") {
+        return findings.refuse(
+            &path,
+            (
+                "takes every POST request for a handshake, so that no event arrives",
+                "add \"when\", \"only\" or \"token\"",
+            ),
+        );
+    }
+    let makes_mac = matches!(&handshake.computation, Some(Computation { function: Function::Mac, .. }));
+    if makes_mac && handshake.challenge_form().is_none() {
+        return findings.refuse(
+            &path,
+            (
+                "makes a MAC of what could be an event",
+                "make it \"of\" text and one {token} at its end, whose alphabet is \"digits\", \"hex\" or \"token68\"",
+            ),
+        );
+    }
+    Some(handshake)
 }
 
 fn read_all<T>(
@@ -189,13 +215,14 @@ fn read_condition(node: &Node<'_>, context: Context<'_>, findings: &mut Findings
     Some(Condition { value, texts: texts.into_iter().collect::<Option<_>>()? })
 }
 
-/// A pair whose right side is `{with:name}`, and whether a value of it is missing in the environment.
+/// A pair whose right side is `{with:name}`, and whether a value of it is missing in the environment. `None` inside if the
+/// value is known to the upstream alone.
 fn read_configured(
     node: &Node<'_>,
     context: Context<'_>,
     option: &HandshakeOption<'_>,
     findings: &mut Findings,
-) -> Option<(Configured, bool)> {
+) -> Option<(Option<Configured>, bool)> {
     let list = node.list(findings)?;
     let [value, right] = list.as_slice() else { return node.expected("a pair of templates", findings) };
     let value = read_message(value, context, findings)?;
@@ -207,8 +234,7 @@ fn read_configured(
         Some(texts) => texts.to_vec(),
         None => match context.with.value(name) {
             Some(text) => vec![Some(text)],
-            // The upstream knows it.
-            None if option.forwards => Vec::new(),
+            None if option.forwards => return Some((None, false)),
             None => {
                 option.missing(name, findings);
                 return None;
@@ -217,7 +243,7 @@ fn read_configured(
     };
     let is_closed = texts.iter().any(Option::is_none);
     let accepted = texts.iter().flatten().map(|text| TokenDigest::new(text.as_bytes())).collect();
-    Some((Configured { value, accepted }, is_closed))
+    Some((Some(Configured { value, accepted }), is_closed))
 }
 
 fn read_token(node: &Node<'_>, context: Context<'_>, findings: &mut Findings) -> Option<TokenRule> {
@@ -302,7 +328,20 @@ fn read_answer(
             if !is_header_name(name) || name.starts_with(':') {
                 return findings.refuse(&node.path, "must be the name of a header, such as \"X-Hook-Response\"");
             }
-            headers.push((name.to_ascii_lowercase(), read_template(&node, findings)?));
+            if FIXED_HEADERS.iter().any(|fixed| fixed.eq_ignore_ascii_case(name)) {
+                return findings.refuse(
+                    &node.path,
+                    (
+                        "is a header that an answer cannot choose",
+                        "use \"content_type\" for its type, and remove the rest",
+                    ),
+                );
+            }
+            let value = read_template(&node, findings)?;
+            if !value.is_field_value() {
+                return findings.refuse(&node.path, "must be printable ASCII: a header has no line breaks");
+            }
+            headers.push((name.to_ascii_lowercase(), value));
         }
     }
     members.finish(findings);

@@ -42,7 +42,7 @@ pub struct JsonError {
 }
 
 /// A way into a value: `a.b.0`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JsonPath(pub(super) Vec<String>);
 
 impl Json {

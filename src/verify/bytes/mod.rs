@@ -1,7 +1,8 @@
-//! Reading and writing bytes: encodings, forms, JSON, structured fields, compression.
+//! Reading and writing bytes: challenges, encodings, forms, JSON, structured fields, compression.
 //!
 //! Depends only on [`Denial`](crate::verify::Denial): it has no notion of requests, keys or schemes.
 
+pub mod challenge;
 pub mod checksum;
 pub mod encoding;
 pub mod form;

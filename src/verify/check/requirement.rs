@@ -38,6 +38,8 @@ pub struct Dialects {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     matches: Vec<Match>,
+    /// For each group, the place of the check that matched.
+    places: Vec<usize>,
     identifier: Option<usize>,
 }
 
@@ -46,6 +48,12 @@ impl Verified {
     #[must_use]
     pub fn matches(&self) -> &[Match] {
         &self.matches
+    }
+
+    /// Whether the check at a place in a group is one that matched.
+    #[must_use]
+    pub fn is_by(&self, (group, place): (usize, usize)) -> bool {
+        self.places.get(group) == Some(&place)
     }
 
     /// What identifies the event, and the list of secrets under whose name it is remembered. `None` unless the
@@ -63,9 +71,13 @@ pub struct Proof {
 }
 
 enum GroupProof {
-    Matched(Match),
+    /// By the check at this place.
+    Matched(usize, Match),
     Denied(Denial),
-    Running { checks: Vec<(usize, usize, Running)>, worst: Option<Denial> },
+    Running {
+        checks: Vec<(usize, usize, Running)>,
+        worst: Option<Denial>,
+    },
 }
 
 impl Requirement {
@@ -185,7 +197,7 @@ impl Group {
                 .select(request)
                 .and_then(|(dialect, check)| Ok((dialect, check.begin(request, now, rereading)?)));
             match begun {
-                Ok((_, Progress::Matched(found))) => return GroupProof::Matched(found),
+                Ok((_, Progress::Matched(found))) => return GroupProof::Matched(position, found),
                 Ok((dialect, Progress::Running(running))) => checks.push((position, dialect, running)),
                 Err(denial) => worst = worst.max(Some(denial)),
             }
@@ -202,11 +214,11 @@ impl Group {
         mut worst: Option<Denial>,
         body: &dyn HeldBody,
         now: UnixTime,
-    ) -> Result<Match, Denial> {
+    ) -> Result<(usize, Match), Denial> {
         for (position, dialect, running) in checks {
             let check = self.any.get(position).and_then(|dialects| dialects.checks.get(dialect));
             match check.ok_or(Denial::HostFailure)?.finish(running, body, now) {
-                Ok(found) => return Ok(found),
+                Ok(found) => return Ok((position, found)),
                 Err(denial) => worst = worst.max(Some(denial)),
             }
         }
@@ -228,7 +240,7 @@ impl GroupProof {
     /// Why it will be refused whatever the body is, if that is already known.
     fn denial(&self) -> Option<Denial> {
         match self {
-            GroupProof::Matched(_) => None,
+            GroupProof::Matched(..) => None,
             GroupProof::Denied(denial) => Some(*denial),
             GroupProof::Running { checks, worst } => {
                 let denials: Option<Vec<_>> = checks.iter().map(|(_, _, running)| running.denial()).collect();
@@ -249,7 +261,7 @@ impl Proof {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         let held = |group: &GroupProof| match group {
-            GroupProof::Matched(found) => found.held_bytes(),
+            GroupProof::Matched(_, found) => found.held_bytes(),
             GroupProof::Denied(_) => 0,
             GroupProof::Running { checks, .. } => checks
                 .iter()
@@ -286,21 +298,22 @@ impl Proof {
             return Err(Denial::HostFailure);
         }
         let finish = |(proof, group): (GroupProof, &Group)| match proof {
-            GroupProof::Matched(found) => Ok(found),
+            GroupProof::Matched(place, found) => Ok((place, found)),
             GroupProof::Denied(denial) => Err(denial),
             GroupProof::Running { checks, worst } => group.finish(checks, worst, body, now),
         };
         let known = self.denial();
         // Finish all of them even if one is refused: the timing must not reveal which one.
-        let results: Vec<Result<Match, Denial>> =
+        let results: Vec<Result<(usize, Match), Denial>> =
             self.groups.into_iter().zip(&requirement.groups).map(finish).collect();
         let denials = results.iter().filter_map(|result| result.as_ref().err().copied());
         match refusal(known.into_iter().chain(denials)) {
             Some(denial) => Err(denial),
-            None => results
-                .into_iter()
-                .collect::<Result<_, _>>()
-                .map(|matches| Verified { matches, identifier: requirement.identifier }),
+            None => {
+                let found: Vec<_> = results.into_iter().collect::<Result<_, _>>()?;
+                let (places, matches) = found.into_iter().unzip();
+                Ok(Verified { matches, places, identifier: requirement.identifier })
+            }
         }
     }
 }

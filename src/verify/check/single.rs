@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::verify::bytes::challenge::ChallengeForm;
 use crate::verify::denial::Denial;
 use crate::verify::expression::message::Message;
 use crate::verify::expression::{Expression, Facts};
@@ -26,6 +27,7 @@ pub struct Check {
     keyring: Keyring,
     basis: IdentityBasis,
     headers_read: HeadersRead,
+    challenges: Vec<ChallengeForm>,
 }
 
 /// When a dialect applies, if that does not depend on the presence of its proof.
@@ -125,7 +127,7 @@ impl Check {
     #[must_use]
     pub fn new(scheme: Scheme, when: Option<Condition>, keyring: Keyring) -> Self {
         let headers_read = scheme.headers_read();
-        Self { scheme, when, keyring, basis: IdentityBasis::Nothing, headers_read }
+        Self { scheme, when, keyring, basis: IdentityBasis::Nothing, headers_read, challenges: Vec::new() }
     }
 
     /// How an event can be identified, if it can.
@@ -141,6 +143,17 @@ impl Check {
         }
         self.headers_read = self.scheme.headers_read();
         Ok(())
+    }
+
+    /// Refuses signed content of these forms from now on, because their MACs are given to whoever sends a challenge.
+    pub fn refuse_challenges(&mut self, forms: &[ChallengeForm]) {
+        self.challenges.extend_from_slice(forms);
+    }
+
+    /// The forms of challenges that it refuses as signed content.
+    #[must_use]
+    pub fn challenges(&self) -> &[ChallengeForm] {
+        &self.challenges
     }
 
     /// The scheme.
@@ -183,11 +196,15 @@ impl Check {
     }
 
     /// The MAC of a handshake's `text` under the first secret of a list that is valid at `now`, which the sender then
-    /// compares with its own. It is sent to a caller that may be a stranger, so `text` must be one that no event can be.
+    /// compares with its own. It is sent to a caller that may be a stranger, so `text` must have a form that the check
+    /// [refuses](Self::refuse_challenges).
     ///
     /// # Errors
-    /// [`Denial::SecretInactive`] if no secret is valid, or the scheme is not one with a MAC.
+    /// [`Denial::SecretInactive`] if no secret is valid, the scheme is not one with a MAC, or the check would accept `text`.
     pub(crate) fn mac(&self, list: usize, text: &[u8], now: UnixTime) -> Result<Vec<u8>, Denial> {
+        if !self.challenges.iter().any(|form| form.admits(text)) {
+            return Err(Denial::SecretInactive);
+        }
         let secrets = self.keyring.list(list)?;
         let mut valid = secrets.all().iter().filter(|secret| secret.validity.contains(now));
         match valid.next().map(|secret| &secret.key) {
@@ -235,8 +252,8 @@ impl Check {
         }
     }
 
-    fn context<'a>(&self, secrets: &'a Secrets, now: UnixTime) -> Context<'a> {
-        Context { secrets, now, basis: self.basis }
+    fn context<'a>(&'a self, secrets: &'a Secrets, now: UnixTime) -> Context<'a> {
+        Context { secrets, now, basis: self.basis, challenges: &self.challenges }
     }
 
     fn matched(&self, list: usize, secrets: &Secrets, found: Found) -> Result<Match, Denial> {
@@ -253,7 +270,7 @@ impl Check {
         secrets.matched(position);
         let secret = secrets.all().get(position).ok_or(Denial::HostFailure)?;
         let name = self.keyring.name(list);
-        let events_of = secret.events_of.clone().unwrap_or_else(|| Rc::clone(&name));
+        let events_of = secrets.events_of(position).unwrap_or_else(|| Rc::clone(&name));
         Ok(Match { secret_id: Rc::clone(&secret.id), list: name, events_of, event_id, identity, skew })
     }
 

@@ -64,6 +64,8 @@ pub struct Secrets {
     last_match: Cell<usize>,
     /// Whether secrets that are listed are not there.
     lacks: Lacks,
+    /// For each secret, the list under whose name its events are remembered, if live secrets turned out to be the same.
+    events_of: Vec<Option<Rc<str>>>,
 }
 
 /// What a list lacks.
@@ -82,7 +84,7 @@ impl Secrets {
     /// A list of secrets.
     #[must_use]
     pub fn new(list: Vec<Rc<Secret>>) -> Self {
-        Self { list, last_match: Cell::new(0), lacks: Lacks::Nothing }
+        Self { list, last_match: Cell::new(0), lacks: Lacks::Nothing, events_of: Vec::new() }
     }
 
     /// What is there of these: a live secret is not before it was read.
@@ -99,7 +101,24 @@ impl Secrets {
                 },
             }
         }
-        Self { list, last_match: Cell::new(0), lacks }
+        Self { list, last_match: Cell::new(0), lacks, events_of: Vec::new() }
+    }
+
+    /// The same, where `shared_by` has, for each entry, the list under whose name its events are remembered.
+    fn shared_by(self, entries: &[Entry], shared_by: Vec<Option<Rc<str>>>) -> Self {
+        let is_there = |entry: &Entry| match entry {
+            Entry::Fixed(_) => true,
+            Entry::Live(live) => live.found().is_ok(),
+        };
+        let there = entries.iter().zip(shared_by).filter(|(entry, _)| is_there(entry));
+        Self { events_of: there.map(|(_, name)| name).collect(), ..self }
+    }
+
+    /// The list under whose name the events of the secret at a position are remembered, if not its own.
+    #[must_use]
+    pub fn events_of(&self, position: usize) -> Option<Rc<str>> {
+        let live = self.events_of.get(position).cloned().flatten();
+        live.or_else(|| self.list.get(position)?.events_of.clone())
     }
 
     /// Whether nothing can be verified at `now` because live secrets are not there.
@@ -198,6 +217,39 @@ impl Keyring {
         })
     }
 
+    /// Reads the live secrets of a list again. Returns whether any has changed.
+    fn refresh_list(
+        &self,
+        position: usize,
+        values: &dyn LiveValues,
+        prepare: Prepare<'_>,
+        report: &mut dyn FnMut(LiveChange),
+    ) -> bool {
+        let mut has_changed = false;
+        for entry in self.lists.get(position).iter().flat_map(|list| &list.entries) {
+            let Entry::Live(live) = entry else { continue };
+            let (was_there, is_first) = (live.found().is_ok(), !live.was_read());
+            if live.refresh(values, prepare) {
+                has_changed = true;
+                let (id, list) = (Rc::clone(&live.id), self.name(position));
+                report(LiveChange { id, list, fault: live.found().err(), was_there, is_first });
+            }
+        }
+        has_changed
+    }
+
+    /// If several lists hold this live secret, the name that stands for all of them: the alphabetically first.
+    fn events_of(&self, entry: &Entry) -> Option<Rc<str>> {
+        let Entry::Live(live) = entry else { return None };
+        let holds =
+            |list: &List| list.entries.iter().any(|other| matches!(other, Entry::Live(other) if live.is_alike(other)));
+        let holders = self.lists.iter().enumerate().filter(|(_, list)| holds(list));
+        let mut names: Vec<_> = holders.map(|(position, _)| self.name(position)).collect();
+        names.sort_unstable();
+        let is_shared = names.len() > 1;
+        names.into_iter().next().filter(|_| is_shared)
+    }
+
     /// Reads the live secrets of the list for this request again; if the request names none, those of the first list, which is
     /// checked in its place. Returns whether nothing can be verified at `now` because they are not there.
     pub fn refresh(
@@ -211,18 +263,16 @@ impl Keyring {
         let selected = self.select(request);
         let position = selected.unwrap_or(0);
         let Some(list) = self.lists.get(position).filter(|list| !list.entries.is_empty()) else { return false };
-        let mut has_changed = false;
-        for entry in &list.entries {
-            let Entry::Live(live) = entry else { continue };
-            let (was_there, is_first) = (live.found().is_ok(), !live.was_read());
-            if live.refresh(values, prepare) {
-                has_changed = true;
-                let (id, list) = (Rc::clone(&live.id), self.name(position));
-                report(LiveChange { id, list, fault: live.found().err(), was_there, is_first });
+        if self.refresh_list(position, values, prepare, report) {
+            // Which lists hold the same secret may have changed for all of them.
+            let others = (0..self.lists.len()).filter(|other| *other != position);
+            others.for_each(|other| {
+                self.refresh_list(other, values, prepare, report);
+            });
+            for (position, list) in self.lists.iter().enumerate().filter(|(_, list)| !list.entries.is_empty()) {
+                let shared_by = list.entries.iter().map(|entry| self.events_of(entry));
+                self.replace(position, Secrets::of(&list.entries).shared_by(&list.entries, shared_by.collect()));
             }
-        }
-        if has_changed {
-            self.replace(position, Secrets::of(&list.entries));
         }
         selected.is_ok() && list.secrets.borrow().is_unavailable(now)
     }

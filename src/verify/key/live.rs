@@ -22,7 +22,7 @@ pub trait LiveValues {
 }
 
 /// Where the text of one live secret comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// The request's filter state, under this key.
     FilterState(Rc<str>),
@@ -31,7 +31,7 @@ pub enum Origin {
 }
 
 /// The part of a document that is the secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// All of it.
     Whole,
@@ -59,6 +59,8 @@ pub struct LiveSecret {
 #[derive(Debug, Default)]
 struct Kept {
     read: Read,
+    /// The text, to see whether another secret has the same.
+    text: Option<SecretText>,
     found: Option<Result<Rc<Secret>, LiveFault>>,
 }
 
@@ -128,7 +130,7 @@ impl LiveSecret {
         let kept = self.kept.borrow();
         let (read, text) = match &self.origin {
             Origin::FilterState(key) => {
-                let text = values.filter_state(key).filter(|text| !text.is_empty() && text != NOTHING);
+                let text = values.filter_state(key).filter(|text| !text.is_empty());
                 match (&kept.read, text) {
                     (Read::Text(known), Some(text)) if known.bytes() == text => return false,
                     (_, Some(text)) => (Read::Text(SecretText::new(&text)), Ok(text)),
@@ -144,12 +146,19 @@ impl LiveSecret {
             },
         };
         drop(kept);
+        let kept_text = text.as_ref().ok().map(|text| SecretText::new(text));
         let found = text.and_then(|text| self.prepare(&text, prepare)).map(|key| {
             let (id, events_of) = (Rc::clone(&self.id), self.events_of.clone());
             Rc::new(Secret { id, key, validity: self.validity, events_of })
         });
-        self.kept.replace(Kept { read, found: Some(found) });
+        self.kept.replace(Kept { read, text: kept_text, found: Some(found) });
         true
+    }
+
+    /// Whether both are there and have the same text.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        let (own, other) = (self.kept.borrow(), other.kept.borrow());
+        matches!((&own.text, &other.text), (Some(own), Some(other)) if own.bytes() == other.bytes())
     }
 
     /// Whether it would be there if this were its document.
@@ -162,6 +171,9 @@ impl LiveSecret {
     }
 
     fn prepare(&self, text: &[u8], prepare: Prepare<'_>) -> Result<Key, LiveFault> {
+        if text == NOTHING {
+            return Err(LiveFault::Absent);
+        }
         let text = std::str::from_utf8(text).map_err(|_| LiveFault::NotText)?;
         self.rule.check(text).map_err(LiveFault::Text)?;
         prepare(text, &self.rule)

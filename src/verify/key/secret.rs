@@ -74,6 +74,16 @@ impl Key {
         if keys.is_empty() { Err(error) } else { Ok(Key::Jwt(keys)) }
     }
 
+    /// What tells whether two keys make the same MACs: one for each hash that it is used with. Empty for a key that makes none.
+    #[must_use]
+    pub fn marks(&self) -> Vec<KeyMark> {
+        match self {
+            Key::Mac(key) => vec![KeyMark(key.begin().tag())],
+            Key::Jwt(keys) => keys.iter().flat_map(|(_, key)| key.marks()).collect(),
+            Key::Token(_) | Key::Text(_) | Key::Public(_) => Vec::new(),
+        }
+    }
+
     fn parse_mac(text: &str, hash: HashAlgorithm, form: &KeyForm) -> Result<Self, KeyError> {
         MacKey::new(hash, &form.bytes(text)?).map(Key::Mac).ok_or(KeyError::Empty)
     }
@@ -82,6 +92,10 @@ impl Key {
         PublicKey::parse(text, algorithm, min_rsa_bits).map(Key::Public).map_err(KeyError::Public)
     }
 }
+
+/// What tells whether two keys make the same MACs. Only compared: it is neither shown nor kept.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyMark(Vec<u8>);
 
 /// The text of a secret. `Debug` shows nothing of it.
 pub struct SecretText(Vec<u8>);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::verify::bytes::challenge::ChallengeForm;
 use crate::verify::denial::Denial;
 use crate::verify::expression::Expression;
 use crate::verify::expression::message::Message;
@@ -138,6 +139,8 @@ pub struct Context<'a> {
     pub now: UnixTime,
     /// What identifies the event.
     pub basis: IdentityBasis,
+    /// The forms of challenges that are answered with a MAC: signed content of such a form verifies nothing.
+    pub challenges: &'a [ChallengeForm],
 }
 
 /// The outcome of the head alone.

@@ -113,6 +113,11 @@ impl Vm {
         host(|host| host.refuses = Some(call.to_owned()));
     }
 
+    /// What another filter puts into the filter state of all further requests.
+    pub fn set_filter_state(&self, key: &str, value: &str) {
+        host(|host| host.filter_state.insert(key.to_owned(), value.to_owned()));
+    }
+
     pub fn take_cluster_away(&self) {
         host(|host| host.has_no_cluster = true);
     }

@@ -122,3 +122,41 @@ fn help_has_examples() {
     assert_eq!(ran.code, 0);
     assert!(ran.out.contains("Examples:") && ran.out.contains("hookwarden explain --batch"), "{}", ran.out);
 }
+
+#[test]
+fn live_secrets_are_given_on_the_side_and_asked_for_if_they_are_not() {
+    let http = json!({"cluster": "vault", "path": "/v1/secret/data/stripe", "pointer": "/data/data/previous"});
+    let secrets = json!([{ "id": "new", "filter_state": "hw.stripe" }, { "id": "previous", "http": http }]);
+    let live = config(json!({ "verify": { "provider": "stripe", "secrets": secrets } }));
+    let scratch = Scratch::new();
+    let (right, wrong) =
+        (scratch.file("right", format!("{SECRET}\n")), scratch.file("wrong", "another-secret-of-length"));
+    let at = ["--at", "1700000000"];
+    let (ran, said) = explain(&live, &at);
+    assert_eq!(
+        (ran.code, &said["code"], &said["finding"]),
+        (1, &json!("secret_unavailable"), &json!("secret_not_given"))
+    );
+    assert!(ran.out.contains("--secret-env"), "{}", ran.out);
+    for (more, code) in [
+        (vec!["--secret-env", "STRIPE_SECRET"], 0),
+        (vec!["--secret-file", &right], 0),
+        (vec!["--secret-file", &wrong, "--secret-file", &right], 0),
+        (vec!["--secret-file", &wrong], 1),
+        (vec!["--secret-file", &right, "--secret-file", &right, "--secret-file", &right], 2),
+        (vec!["--secret-env", "NO_SUCH_VARIABLE"], 2),
+    ] {
+        let (ran, _) = explain(&live, &[&at[..], &more].concat());
+        assert_eq!(ran.code, code, "{more:?}: {}{}", ran.out, ran.err);
+        assert!(!ran.out.contains(SECRET) && !ran.err.contains(SECRET));
+    }
+    // There is nothing that it could be.
+    let (ran, _) = explain(&config(json!({})), &[&at[..], &["--secret-file", &right]].concat());
+    assert_eq!(ran.code, 2, "{}", ran.err);
+
+    let config = scratch.config(&live);
+    let sign = |more: &[&str]| hookwarden(&[&["sign", "--config", &config, "--source", "stripe"], more].concat(), "");
+    let ran = sign(&[]);
+    assert!(ran.code != 0 && ran.err.contains("--secret-file"), "{}", ran.err);
+    assert_eq!(sign(&["--secret-file", &right]).code, 0);
+}

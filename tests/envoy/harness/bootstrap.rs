@@ -77,6 +77,17 @@ pub fn rewrite(changes: &Changes<'_>) -> Value {
     bootstrap
 }
 
+/// Gives the limit of the virtual host to the connection and, for HTTP/2, to the stream: what README tells users of Envoy 1.36.
+pub fn limit_by_listener(bootstrap: &mut Value) {
+    let listener = at(bootstrap, "/static_resources/listeners/0");
+    let manager = at(listener, "/filter_chains/0/filters/0/typed_config");
+    let host = at(manager, "/route_config/virtual_hosts/0").as_object_mut().expect("an object");
+    if let Some(limit) = host.remove("request_body_buffer_limit") {
+        manager["http2_protocol_options"]["initial_stream_window_size"] = limit.clone();
+        listener["per_connection_buffer_limit_bytes"] = limit;
+    }
+}
+
 /// The cluster with this name.
 pub fn cluster<'a>(bootstrap: &'a mut Value, name: &str) -> &'a mut Value {
     let clusters = at(bootstrap, "/static_resources/clusters").as_array_mut();

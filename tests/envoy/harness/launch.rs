@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 
 use serde_json::Value;
 
@@ -133,6 +133,9 @@ pub fn launch(setup: &Setup, upstream: SocketAddr) -> Option<Launched> {
         buffer_limit: setup.buffer_limit,
     };
     let mut bootstrap = bootstrap::rewrite(&changes);
+    if only_listeners_limit(&envoy) {
+        bootstrap::limit_by_listener(&mut bootstrap);
+    }
     setup.edits.iter().for_each(|Edit(edit)| edit(&mut bootstrap, &folder));
     let config = folder.join("envoy.json");
     std::fs::write(&config, bootstrap.to_string()).expect("the bootstrap can be written");
@@ -167,6 +170,22 @@ pub fn launch(setup: &Setup, upstream: SocketAddr) -> Option<Launched> {
         process: Process::watched(child, folder, secrets),
         log: Log { path: log, read: AtomicU64::new(0) },
     })
+}
+
+/// Whether the Envoy of the tests has one limit for what it reads ahead and for what is held.
+pub fn has_one_limit() -> bool {
+    programs().is_some_and(|(envoy, _)| only_listeners_limit(&envoy))
+}
+
+/// Whether this Envoy is older than 1.37, where the limit of a virtual host does not raise that of a body which a wasm filter
+/// holds.
+fn only_listeners_limit(envoy: &Path) -> bool {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    let version = VERSION.get_or_init(|| {
+        let output = Command::new(envoy).arg("--version").output().expect("Envoy tells its version");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    });
+    version.contains("/1.35.") || version.contains("/1.36.")
 }
 
 /// Envoy and the module; if one is missing, prints a message and returns `None`.

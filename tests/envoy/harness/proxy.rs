@@ -32,8 +32,8 @@ impl Proxy {
         Self::try_start(setup).map(|started| started.unwrap_or_else(|printed| panic!("Envoy did not start. {printed}")))
     }
 
-    /// `Err` has the output of Envoy.
-    fn try_start(setup: &Setup) -> Option<Result<Self, String>> {
+    /// As [`start`](Self::start), but `Err` has the output of an Envoy that does not start.
+    pub fn try_start(setup: &Setup) -> Option<Result<Self, String>> {
         let upstream = Upstream::start();
         let Launched { mut process, log } = launch(setup, upstream.address)?;
         let address_file = process.folder.join("admin");

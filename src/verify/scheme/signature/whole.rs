@@ -88,6 +88,9 @@ impl SignatureScheme {
                 (None, _) => return Err(Denial::HostFailure),
             };
             let found = match (self.algorithm, &secret.key) {
+                (SignatureAlgorithm::Hmac(_), _) if context.challenges.iter().any(|form| form.admits(&content)) => {
+                    false
+                }
                 (SignatureAlgorithm::Hmac(_), Key::Mac(key)) => {
                     let mut mac = key.begin();
                     mac.update(&content);
