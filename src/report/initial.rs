@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::gauges::gauges;
+use super::histograms::{CHECK, HELD, STORE_CALL, skew_name};
 use super::metrics::{BYTES_HASHED, Counter, Meter, Metric};
 use crate::config::{BodyHold, Mode, Policy, Source, Unmatched};
 use crate::guard::replay::OnDuplicate;
@@ -37,12 +38,22 @@ const MAX_SOURCES: usize = 1000;
 /// those of the others appear with their first request.
 pub fn define(policy: &Policy, meter: &dyn Meter) {
     meter.define(Metric::Counter, BYTES_HASHED);
+    for histogram in [CHECK, HELD] {
+        meter.define(Metric::Histogram, histogram);
+    }
+    if policy.sources.iter().any(|source| source.replay.as_ref().is_some_and(|replay| replay.store.is_some())) {
+        meter.define(Metric::Histogram, STORE_CALL);
+    }
     for counter in unmatched(policy) {
         meter.define(counter.metric(), &counter.name(None));
     }
     for source in policy.sources.iter().take(MAX_SOURCES) {
         for counter in counters(source, policy.body_hold) {
             meter.define(counter.metric(), &counter.name(Some(source)));
+        }
+        let mut checks = source.requirement.iter().flat_map(|requirement| requirement.checks());
+        if checks.any(|check| check.scheme().tolerance().is_some()) {
+            meter.define(Metric::Histogram, &skew_name(&source.name));
         }
         for name in gauges(&source.name) {
             meter.define(Metric::Gauge, &name);
