@@ -55,7 +55,11 @@ impl Plugin {
     fn fetch(&mut self, instance: &Rc<Instance>) {
         for (place, call) in instance.fetches() {
             match ProxyWasm.call(&call) {
-                Ok(token) => self.calls.push(Fetch { token, instance: Rc::clone(instance), place }),
+                Ok(token) => {
+                    // A host that never answered the last call leaves nothing behind.
+                    self.calls.retain(|call| call.place != place || !Rc::ptr_eq(&call.instance, instance));
+                    self.calls.push(Fetch { token, instance: Rc::clone(instance), place });
+                }
                 Err(_) => instance.on_fetched(place, None),
             }
         }

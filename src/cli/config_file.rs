@@ -17,7 +17,7 @@ pub struct SourceEntry {
     pub pattern: String,
     /// Groups of checks: all must hold, and of each group one.
     pub groups: Vec<Vec<CheckEntry>>,
-    json: Json,
+    pub json: Json,
 }
 
 /// A check. No `Debug`: it holds secrets.
@@ -56,7 +56,7 @@ pub struct SecretEntry {
     pub path: Path,
     /// Its id; its place in the list, from 1, if it has none.
     pub id: String,
-    /// The variable that holds it; `None` if it stands in the configuration.
+    /// The variable that holds it; `None` if it is in the configuration.
     pub env: Option<String>,
     /// The text; `None` if the variable is not set.
     pub text: Option<String>,

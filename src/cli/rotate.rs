@@ -112,7 +112,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         let added = edit::added(&text, value(&list.path)?, &entry);
         let old_value = value(&old_entry.path)?;
         let added = added.and_then(|next| match &arguments.until {
-            // What is added stands behind the old entry, which therefore is where it was.
+            // What is added follows the old entry, which therefore is where it was.
             Some(until) => edit::extended(&next, old_value, "not_after", until),
             None => Some(next),
         });

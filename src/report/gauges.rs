@@ -1,11 +1,10 @@
 //! The gauges of the live configuration. Only that one writes them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::current::{Current, Sums};
-use super::metrics::{Meter, Metric};
+use super::metrics::{Meter, Metric, Names};
 use crate::config::{Policy, Source};
 use crate::guard::elapsed;
 use crate::guard::memory::{self, Memory};
@@ -35,9 +34,8 @@ pub struct Gauges {
     written: Cell<(u64, UnixTime)>,
     /// The sources whose gauges this VM has set to 0 after its configuration took over. Another thread may have been writing
     /// them for the former configuration at that time, so it is repeated.
-    lowered: RefCell<BTreeSet<String>>,
-    /// The gauges that the host knows, by their names.
-    known: RefCell<BTreeMap<String, u32>>,
+    lowered: RefCell<Vec<String>>,
+    known: Names,
 }
 
 /// What the gauges say about one source.
@@ -61,7 +59,7 @@ impl Gauges {
             raised_key,
             written: Cell::new((0, UnixTime::from_millis(0))),
             lowered: RefCell::default(),
-            known: RefCell::default(),
+            known: Names::default(),
         }
     }
 
@@ -87,23 +85,27 @@ impl Gauges {
     /// The host has dropped the configuration in this thread. Unless another one takes over, nothing is closed any more.
     pub fn on_done(&self, memory: &dyn Memory, meter: &dyn Meter) {
         if self.current.end(memory) {
-            self.put(&BTreeMap::new(), Sums::default(), memory, meter);
+            self.put(&[], Sums::default(), memory, meter);
         }
     }
 
     fn write(&self, policy: &Policy, now: UnixTime, memory: &dyn Memory, meter: &dyn Meter) {
         let standings = policy.sources.iter().map(|source| (source.name.as_str(), standing(source, now)));
-        let raised: BTreeMap<&str, Standing> = standings.filter(|(_, at)| *at != Standing::default()).collect();
-        let sums = raised.values().fold(Sums { fingerprint: policy.fingerprint, ..Sums::default() }, |sums, at| Sums {
-            closed: sums.closed.saturating_add(u64::from(at.is_closed)),
-            expiring: sums.expiring.saturating_add(at.expiring),
-            ..sums
-        });
+        let mut raised: Vec<(&str, Standing)> = standings.filter(|(_, at)| *at != Standing::default()).collect();
+        raised.sort_unstable_by_key(|(name, _)| *name);
+        let sums = raised.iter().map(|(_, standing)| standing).fold(
+            Sums { fingerprint: policy.fingerprint, ..Sums::default() },
+            |sums, at| Sums {
+                closed: sums.closed.saturating_add(u64::from(at.is_closed)),
+                expiring: sums.expiring.saturating_add(at.expiring),
+                ..sums
+            },
+        );
         self.put(&raised, sums, memory, meter);
     }
 
-    /// Sets every gauge. `raised`: the sources with a gauge above 0.
-    fn put(&self, raised: &BTreeMap<&str, Standing>, sums: Sums, memory: &dyn Memory, meter: &dyn Meter) {
+    /// Sets every gauge. `raised`: the sources with a gauge above 0, by name.
+    fn put(&self, raised: &[(&str, Standing)], sums: Sums, memory: &dyn Memory, meter: &dyn Meter) {
         let live = self.current.count(sums, memory);
         for (name, value) in [
             (SOURCES_CLOSED, live.sums.closed),
@@ -115,9 +117,11 @@ impl Gauges {
         }
         let mut lowered = self.lowered.borrow_mut();
         lowered.extend(self.exchange_raised(raised, memory));
-        lowered.retain(|name| !raised.contains_key(name.as_str()));
+        lowered.retain(|name| raised.binary_search_by_key(&name.as_str(), |(name, _)| name).is_err());
+        lowered.sort_unstable();
+        lowered.dedup();
         let zero = lowered.iter().map(|name| (name.as_str(), Standing::default()));
-        for (name, standing) in zero.chain(raised.iter().map(|(name, standing)| (*name, *standing))) {
+        for (name, standing) in zero.chain(raised.iter().copied()) {
             for (name, value) in gauges(name).into_iter().zip([u64::from(standing.is_closed), standing.expiring]) {
                 self.set(name, value, meter);
             }
@@ -125,8 +129,8 @@ impl Gauges {
     }
 
     /// Leaves the names of the sources whose gauges are above 0, and returns the former ones.
-    fn exchange_raised(&self, raised: &BTreeMap<&str, Standing>, memory: &dyn Memory) -> Vec<String> {
-        let mut new = raised.keys().copied().collect::<Vec<_>>().join("\n").into_bytes();
+    fn exchange_raised(&self, raised: &[(&str, Standing)], memory: &dyn Memory) -> Vec<String> {
+        let mut new = raised.iter().map(|(name, _)| *name).collect::<Vec<_>>().join("\n").into_bytes();
         new.push(b'\n');
         let former = memory::update(memory, &self.raised_key, |former| {
             let names = String::from_utf8_lossy(former).lines().map(str::to_owned).collect();
@@ -145,8 +149,7 @@ impl Gauges {
     }
 
     fn set(&self, name: String, value: u64, meter: &dyn Meter) {
-        let id = *self.known.borrow_mut().entry(name).or_insert_with_key(|name| meter.define(Metric::Gauge, name));
-        meter.set(id, value);
+        meter.set(self.known.id(Metric::Gauge, &name, meter), value);
     }
 }
 

@@ -1,10 +1,9 @@
 //! Distributions. The host chooses the buckets: Envoy's go from 0.5 to an hour in milliseconds, and serve for any unit.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::Cell;
 use std::time::Duration;
 
-use super::metrics::{Meter, Metric};
+use super::metrics::{Meter, Metric, Names};
 use crate::config::Source;
 use crate::step::Record;
 
@@ -18,8 +17,7 @@ pub const STORE_CALL: &str = "hookwarden.store_call_ms";
 /// The histograms of one configuration in one VM.
 #[derive(Debug, Default)]
 pub struct Histograms {
-    /// Those that the host knows, by their names.
-    known: RefCell<BTreeMap<String, u32>>,
+    known: Names,
     /// Whether a check was measured since the last tick: measuring costs two calls of the host in each callback.
     is_sampled: Cell<bool>,
 }
@@ -37,13 +35,7 @@ impl Histograms {
 
     /// Adds an observation.
     pub fn observe(&self, name: &str, value: u64, meter: &dyn Meter) {
-        let known = self.known.borrow().get(name).copied();
-        let id = known.unwrap_or_else(|| {
-            let id = meter.define(Metric::Histogram, name);
-            self.known.borrow_mut().insert(name.to_owned(), id);
-            id
-        });
-        meter.set(id, value);
+        meter.set(self.known.id(Metric::Histogram, name, meter), value);
     }
 
     /// Adds how far the signed time of a verified request is from ours.

@@ -1,8 +1,6 @@
 //! The metrics that exist from the start, at 0: without them, neither `increase()` nor a comparison of two counters sees the
 //! first event.
 
-use std::collections::BTreeSet;
-
 use super::gauges::gauges;
 use super::histograms::{CHECK, HELD, STORE_CALL, skew_name};
 use super::metrics::{BYTES_HASHED, Counter, Meter, Metric};
@@ -82,7 +80,9 @@ pub fn counters(source: &Source, hold: BodyHold) -> Vec<Counter> {
     counters
         .extend(NAMED_DENIALS.into_iter().filter(|denial| is_possible(*denial, source, hold)).map(Counter::Denials));
     let checks = source.requirement.iter().flat_map(|requirement| requirement.checks());
-    let ids: BTreeSet<_> = checks.flat_map(|check| check.keyring().names()).map(|(_, id)| id).collect();
+    let mut ids: Vec<_> = checks.flat_map(|check| check.keyring().names()).map(|(_, id)| id).collect();
+    ids.sort_unstable();
+    ids.dedup();
     counters.extend(ids.into_iter().map(Counter::Matches));
     if let Some(replay) = &source.replay {
         counters.push(Counter::Remembered);

@@ -75,6 +75,25 @@ struct Known {
     id: u32,
 }
 
+/// Metrics that the host knows, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Names(RefCell<Vec<(String, u32)>>);
+
+impl Names {
+    /// The number that the host knows a metric by; it is defined if need be.
+    pub fn id(&self, metric: Metric, name: &str, meter: &dyn Meter) -> u32 {
+        let mut known = self.0.borrow_mut();
+        match known.binary_search_by(|(other, _)| other.as_str().cmp(name)) {
+            Ok(position) => known.get(position).map_or(0, |(_, id)| *id),
+            Err(position) => {
+                let id = meter.define(metric, name);
+                known.insert(position, (name.to_owned(), id));
+                id
+            }
+        }
+    }
+}
+
 /// The counter of all bytes of body that were hashed. It is brought up to date every so often, not with each request.
 #[derive(Debug, Default)]
 pub struct HashedBytes {

@@ -78,9 +78,6 @@ fn an_answer_belongs_to_the_configuration_that_asked() {
         assert_eq!(send(vm), Some(503), "this one learns of it with its next tick");
         vm.tick();
         assert_eq!(send(vm), None);
-        // An answer that nobody waits for.
-        vm.answer_call(1, Some((200, "{}")));
-        assert_eq!(send(vm), None);
     });
 }
 

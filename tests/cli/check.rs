@@ -136,7 +136,7 @@ fn every_code_has_a_fixture_or_a_reason_to_have_none() {
 
 #[test]
 fn the_shipped_set_ups_have_no_problems() {
-    for file in ["envoy/envoy.yaml", "envoy/envoy-chain.yaml", "envoy/istio.yaml"] {
+    for file in ["envoy/envoy.yaml", "envoy/envoy-chain.yaml", "envoy/envoy-live-secrets.yaml", "envoy/istio.yaml"] {
         let ran = hookwarden(&["check", "--at", AT, "--env-file", "envoy/demo.env", file], "");
         assert_eq!(ran.code, 0, "{file}\n{}{}", ran.out, ran.err);
     }

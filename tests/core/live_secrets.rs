@@ -357,6 +357,19 @@ fn the_answer_to_a_handshake_is_made_with_the_live_secret() {
 }
 
 #[test]
+fn a_live_secret_that_answers_challenges_verifies_nothing_else() {
+    let x = |secret: &str| {
+        let check = json!({"provider": "x-twitter", "secrets": in_state(&[secret])});
+        with(source("x", "/x", check), "handshake", json!(true))
+    };
+    let other = source("other", PATH, json!({"provider": "generic-hmac", "secrets": in_state(&["one"])}));
+    let loaded = |secret| crate::support::try_load(sources(&[x(secret), other.clone()]).to_string().as_bytes());
+    assert!(loaded("another").is_ok());
+    let problems = loaded("one").expect_err("it is refused").join("\n");
+    assert!(problems.contains("answers challenges"), "{problems}");
+}
+
+#[test]
 fn tokens_are_verified_with_live_secrets() {
     let verify = json!({
         "scheme": {"jwt": {"header": "X-Token", "algorithms": ["HS256"]}},

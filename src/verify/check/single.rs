@@ -30,12 +30,12 @@ pub struct Check {
     challenges: Vec<ChallengeForm>,
 }
 
-/// When a dialect applies, if that does not depend on the presence of its proof.
+/// The condition under which a dialect applies. A dialect without one applies if the request has its proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// When the value is there.
+    /// The value is present.
     Present(Expression),
-    /// When both are equal.
+    /// Both have the same content.
     Equal(Message, Message),
 }
 

@@ -1,7 +1,7 @@
 //! Streams: selecting, resuming and answering them.
 
 use super::answer::Answer;
-use super::state::{BAD_ARGUMENT, INTERNAL_FAILURE, OK, Stream, current, host, refuses};
+use super::state::{BAD_ARGUMENT, INTERNAL_FAILURE, OK, ROOT, Stream, current, host, refuses};
 use super::wire::{bytes, deserialize};
 
 #[unsafe(no_mangle)]
@@ -9,12 +9,12 @@ extern "C" fn proxy_set_effective_context(context_id: u32) -> u32 {
     if refuses("proxy_set_effective_context") {
         return INTERNAL_FAILURE;
     }
-    host(|host| match host.streams.get(&context_id) {
-        Some(stream) if !stream.is_over => {
+    host(|host| {
+        let is_there = context_id == ROOT || host.streams.get(&context_id).is_some_and(|stream| !stream.is_over);
+        if is_there {
             host.current = context_id;
-            OK
         }
-        _ => BAD_ARGUMENT,
+        if is_there { OK } else { BAD_ARGUMENT }
     })
 }
 
