@@ -55,7 +55,7 @@ fn every_metric_is_documented() {
 
 /// The shipped rules and the dashboard, as text.
 fn monitoring() -> String {
-    ["alerts.yaml", "dashboard.json"].map(|name| read(&format!("envoy/monitoring/{name}")).replace('\\', "")).concat()
+    ["alerts.yaml", "dashboard.json"].map(|name| read(format!("envoy/monitoring/{name}")).replace('\\', "")).concat()
 }
 
 /// The words after each `prefix` in a text.
