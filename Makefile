@@ -11,6 +11,8 @@ WASM_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))/wasm32-wasip1/release
 export HOOKWARDEN_ENVOY ?= $(CURDIR)/.venv/bin/envoy
 # Another folder with redis-server and webdis: make test HOOKWARDEN_REDIS=/usr/bin
 export HOOKWARDEN_REDIS ?= $(CURDIR)/.venv/redis/bin
+# Another folder with prometheus and promtool: make test HOOKWARDEN_PROMETHEUS=/usr/bin
+export HOOKWARDEN_PROMETHEUS ?= $(CURDIR)/.venv/prometheus/bin
 export HOOKWARDEN_WASM ?= $(WASM_DIR)/hookwarden.wasm
 export ENVOY_VERSION
 export ONCE IN SHARD DEMO
@@ -23,14 +25,14 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 ENVOY_READY := .venv/envoy-$(ENVOY_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy redis wasm module reproducible oci dist run test test-envoy test-envoys test-host test-compose images bench fuzz fuzz-seeds mutants soak lint doc clean
+.PHONY: help setup envoy redis prometheus wasm module reproducible oci dist run test test-envoy test-envoys test-host test-compose images bench fuzz fuzz-seeds mutants soak lint doc clean
 
 help: ## Lists the targets
 	@echo 'New here? `make run` shows hookwarden at work, README.md sets up a first source, CONTRIBUTING.md explains the rest.'
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: envoy redis module ## Installs what the other targets need: Envoy, Redis, the wasm target, the crates
+setup: envoy redis prometheus module ## Installs what the other targets need: Envoy, Redis, Prometheus, the wasm target, the crates
 	@$(CARGO) fetch --locked
 
 wasm: module ## Builds the module and prints its size; fails above the limits
@@ -52,10 +54,10 @@ dist: module ## Writes what a release contains to dist: module, image, command, 
 run: envoy module ## Demonstrates it in a real Envoy and keeps running; ONCE=1 ends after the demonstration
 	@$(PYTHON) envoy/demo.py
 
-test: envoy redis module ## Runs all tests, including those with the real Envoy
+test: envoy redis prometheus module ## Runs all tests, including those with the real Envoy
 	$(CARGO) test --locked
 
-test-envoy: envoy redis module ## Runs only the tests that use Envoy
+test-envoy: envoy redis prometheus module ## Runs only the tests that use Envoy
 	$(CARGO) test --locked --test envoy
 
 test-envoys: redis module ## Runs the tests with Envoy on every supported version, one after the other; DEMO=1 only the demonstration
@@ -112,6 +114,12 @@ endif
 redis: ## Extracts Redis and Webdis from their Debian packages, for the tests of a fleet
 ifeq ($(HOOKWARDEN_REDIS),$(CURDIR)/.venv/redis/bin)
 	@scripts/redis .venv/redis
+endif
+
+# Only the tests of the alert rules and the dashboard need it.
+prometheus: ## Extracts Prometheus from its Debian package, for the tests of rules and dashboard
+ifeq ($(HOOKWARDEN_PROMETHEUS),$(CURDIR)/.venv/prometheus/bin)
+	@scripts/prometheus .venv/prometheus
 endif
 
 $(ENVOY_READY):

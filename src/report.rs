@@ -1,5 +1,9 @@
 //! How a decision shows outside: the response to the caller, the log line, the access log, the metrics.
 
+pub mod current;
+mod gauges;
+pub mod histograms;
+pub mod initial;
 mod live;
 mod log_budget;
 mod metrics;
@@ -13,12 +17,10 @@ use crate::guard::replay::OnDuplicate;
 use crate::handshake::Response;
 use crate::step::{Outcome, Record, Refusal};
 use crate::verify::Denial;
+pub use gauges::{CONFIG_HASH, CONFIG_SINCE, Gauges, SECRETS_EXPIRING, SOURCES_CLOSED, Standing, gauges, standing};
 pub use live::{Weight, fetch_failed, live_age, live_available, live_change, live_failures, live_unavailable};
 pub use log_budget::LogBudget;
-pub use metrics::{
-    BYTES_HASHED, Change, Counter, HashedBytes, Meter, Metric, SECRETS_EXPIRING, SOURCES_CLOSED, SourceCounters,
-    changes, counters, secrets_expiring,
-};
+pub use metrics::{BYTES_HASHED, Change, Counter, HashedBytes, Meter, Metric, SourceCounters, changes, counters};
 
 /// The body of every refusal that says so.
 pub const REFUSAL_BODY: &[u8] = b"request denied\n";
@@ -171,25 +173,32 @@ pub fn filter_state(record: &Record, source: Option<&Source>) -> String {
     text
 }
 
-/// The log line of a refusal: one JSON object. `source`: the one that matched. `client` and `request_id` come from outside
-/// and are reduced to characters that cannot break a line.
+/// What a log line says of a request in its own words: reduced, or escaped, to characters that cannot break the line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outside<'a> {
+    /// The client's address.
+    pub client: &'a [u8],
+    /// The request's id.
+    pub request_id: &'a [u8],
+    /// The path, if the line has one.
+    pub path: Option<&'a [u8]>,
+}
+
+/// The log line of a refusal: one JSON object. `source`: the one that matched.
 #[must_use]
-pub fn log_line(
-    record: &Record,
-    source: Option<&Source>,
-    client: &[u8],
-    request_id: &[u8],
-    suppressed: u64,
-) -> Option<String> {
+pub fn log_line(record: &Record, source: Option<&Source>, outside: Outside<'_>, suppressed: u64) -> Option<String> {
     let denial = record.denial()?;
     let mut line = format!(
         r#"{{"event":"{}","source":"{}","code":"{denial}","status":{},"client":"{}","request_id":"{}""#,
         outcome_name(record.outcome),
         source_name(source),
         if matches!(record.outcome, Outcome::Observed(_)) { 0 } else { reply(record.refusal(denial), source).status },
-        sanitized(client),
-        sanitized(request_id),
+        sanitized(outside.client),
+        sanitized(outside.request_id),
     );
+    if let Some(path) = outside.path {
+        let _ = write!(line, r#","path":"{}""#, escaped(path));
+    }
     if let Some(hint) = hint(denial) {
         let _ = write!(line, r#","hint":"{hint}""#);
     }
@@ -267,6 +276,23 @@ fn outcome_name(outcome: Outcome) -> &'static str {
 
 fn source_name(source: Option<&Source>) -> &str {
     source.map_or(NO_SOURCE, |source| &source.name)
+}
+
+/// The longest path in a log line, in bytes.
+const MAX_PATH: usize = 128;
+
+/// The beginning of a path, without its query, as the inside of a JSON string. What is not printable ASCII is escaped byte by
+/// byte.
+fn escaped(path: &[u8]) -> String {
+    let bytes = path.iter().take_while(|byte| !b"?#".contains(byte)).take(MAX_PATH);
+    bytes.fold(String::new(), |mut text, byte| {
+        match byte {
+            b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => text.push(char::from(*byte)),
+            byte => drop(write!(text, "\\u{byte:04x}")),
+        }
+        text
+    })
 }
 
 /// The first 64 bytes, without those that would need an escape in JSON or could break a log line.

@@ -101,7 +101,7 @@ pub struct Edits {
 pub struct Record {
     /// What was decided.
     pub outcome: Outcome,
-    /// What matched, one for each check.
+    /// What matched, one for each check, also if the request was verified and refused afterwards.
     pub matches: Vec<Match>,
     /// How many bytes of body were hashed.
     pub hashed: u64,
@@ -124,6 +124,19 @@ pub enum Outcome {
     Handshake,
     /// No source matched, and the configuration forwards such requests.
     Unmatched,
+}
+
+impl Step {
+    /// Whether the request's check has ended with it. What follows depends on nothing that the request has.
+    #[must_use]
+    pub fn is_verdict(&self) -> bool {
+        match self {
+            Step::Hold => false,
+            Step::Continue(passage) => passage.record.is_some(),
+            Step::Answer(answer) => answer.record.is_some(),
+            Step::Deny(_) | Step::Call(_) => true,
+        }
+    }
 }
 
 impl Passage {
@@ -149,9 +162,9 @@ impl Passage {
     }
 
     /// For a refused request to a source that only observes. It carries no identity headers.
-    pub(crate) fn observed(denial: Denial, hashed: u64, forged: Vec<String>) -> Self {
-        let record =
-            Record { outcome: Outcome::Observed(denial), matches: Vec::new(), hashed, status: None, retry_after: None };
+    /// `matches`: what matched, if it was verified.
+    pub(crate) fn observed(denial: Denial, matches: Vec<Match>, hashed: u64, forged: Vec<String>) -> Self {
+        let record = Record { outcome: Outcome::Observed(denial), matches, hashed, status: None, retry_after: None };
         Self { edits: Edits { remove: forged, set: Vec::new() }, record: Some(record) }
     }
 
@@ -191,6 +204,12 @@ impl Record {
     pub fn denied(refusal: Refusal, hashed: u64) -> Self {
         let Refusal { denial, status, retry_after } = refusal;
         Self { outcome: Outcome::Denied(denial), matches: Vec::new(), hashed, status, retry_after }
+    }
+
+    /// The same, with what matched before the request was refused.
+    #[must_use]
+    pub(crate) fn with_matches(self, matches: Vec<Match>) -> Self {
+        Self { matches, ..self }
     }
 
     /// The refusal for `denial`, as it was recorded.

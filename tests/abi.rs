@@ -171,6 +171,25 @@ fn a_request_without_a_configuration_is_refused() {
 }
 
 #[test]
+fn a_flood_on_one_source_hides_no_line_of_another() {
+    on_a_fresh_vm(|vm| {
+        assert!(vm.configure(&config(&[source("github", check("github")), source("other", check("github"))])));
+        for _ in 0..1_000 {
+            let request = vm.request("/github", &[]);
+            request.headers(true);
+            request.ends();
+        }
+        vm.request("/other", &[]).headers(true);
+        vm.request("/elsewhere/\"x?token=planted", &[]).headers(true);
+        let lines = vm.log(Level::Warn);
+        assert!(lines.iter().any(|line| line.contains(r#""source":"other""#)), "{lines:?}");
+        let last = lines.last().cloned().unwrap_or_default();
+        assert!(last.contains(r#""code":"unmatched""#) && last.contains(r#""path":"/elsewhere/\"x""#), "{last}");
+        assert!(!vm.everything_said().contains("planted"));
+    });
+}
+
+#[test]
 fn a_new_configuration_applies_to_new_requests_and_a_refused_one_to_none() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github"))])));
@@ -260,13 +279,14 @@ fn a_slow_sender_gets_408_if_the_host_is_known_to_deliver_bodies() {
 fn metrics_are_defined_once_for_any_number_of_requests() {
     on_a_fresh_vm(|vm| {
         assert!(vm.configure(&config(&[source("github", check("github"))])));
+        let at_the_start = vm.definitions().len();
         for round in 0..20 {
             let request = if round % 2 == 0 { signed(vm, b"body") } else { vm.request("/github", &[]) };
             request.headers(false);
             request.body(b"body", true);
             request.ends();
         }
-        let mut names = vm.definitions();
+        let mut names = vm.definitions().split_off(at_the_start);
         let defined = names.len();
         names.sort();
         names.dedup();
@@ -335,6 +355,30 @@ fn a_missing_variable_closes_its_own_source_and_is_logged() {
         let open = signed(vm, b"body");
         open.headers(false);
         assert_eq!(open.body(b"body", true), Action::Continue);
+    });
+}
+
+#[test]
+fn what_follows_from_the_configuration_alone_is_reported_once() {
+    on_a_fresh_vm(|vm| {
+        let missing = json!({ "provider": "github", "secrets": [{ "env": "HOOKWARDEN_TEST_THAT_NOBODY_SETS" }] });
+        let (first, second) = (config(&[source("closed", missing)]), config(&[source("github", check("github"))]));
+        let said = || vm.log(Level::Warn).len() + vm.log(Level::Error).len();
+        assert!(vm.configure(&first));
+        let once = said();
+        assert!(once >= 2, "a warning and an error");
+        let defined = vm.definitions().len();
+        assert_eq!(vm.metric("hookwarden.source.closed.requests.denied"), Some(0), "there from the start");
+        assert_eq!(vm.metric("hookwarden.source.closed.closed"), Some(1));
+        for _ in 0..3 {
+            assert!(vm.configure(&first), "another thread");
+        }
+        assert_eq!((said(), vm.definitions().len()), (once, defined));
+        assert!(vm.configure(&second));
+        assert_eq!(vm.metric("hookwarden.source.closed.closed"), Some(0));
+        assert!(vm.configure(&first), "a roll-back that the host reports");
+        assert!(said() >= 2 * once);
+        assert_eq!(vm.metric("hookwarden.source.closed.closed"), Some(1));
     });
 }
 

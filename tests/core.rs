@@ -48,6 +48,8 @@ mod claims;
 mod config;
 #[path = "core/configured.rs"]
 mod configured;
+#[path = "core/current.rs"]
+mod current;
 #[path = "core/decision.rs"]
 mod decision;
 #[path = "core/events.rs"]

@@ -10,12 +10,14 @@
 //! - guards: `shape.rs`, `transport.rs`, `addresses.rs`, `flood.rs`, `budget.rs`, `replay.rs`; their order: `order.rs`;
 //!   in mode `observe`: `observed.rs`;
 //! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
-//! - a VM that crashes: `recovery.rs`; one that may do less: `capabilities.rs`.
+//! - a VM that crashes: `recovery.rs`; one that may do less: `capabilities.rs`;
+//! - gauges through configuration pushes: `gauges.rs`; the shipped rules and dashboard: `monitoring.rs`.
 //!
 //! `tests/envoy/harness/` starts Envoy and what surrounds it.
 //!
 //! `HOOKWARDEN_ENVOY` and `HOOKWARDEN_WASM` name the programs; with `HOOKWARDEN_REQUIRE_ENVOY=1` a missing one is a
-//! failure. `HOOKWARDEN_REDIS` names the folder of Redis and Webdis, which `HOOKWARDEN_REQUIRE_REDIS=1` requires.
+//! failure. `HOOKWARDEN_REDIS` names the folder of Redis and Webdis, which `HOOKWARDEN_REQUIRE_REDIS=1` requires;
+//! `HOOKWARDEN_PROMETHEUS` that of Prometheus, which `HOOKWARDEN_REQUIRE_PROMETHEUS=1` requires.
 
 #![allow(
     clippy::disallowed_methods,
@@ -44,6 +46,8 @@ mod fleet;
 mod flood;
 #[path = "envoy/framing.rs"]
 mod framing;
+#[path = "envoy/gauges.rs"]
+mod gauges;
 #[path = "envoy/handshakes.rs"]
 mod handshakes;
 #[path = "envoy/headers.rs"]
@@ -60,6 +64,8 @@ mod live_keys;
 mod live_secrets;
 #[path = "envoy/many_events.rs"]
 mod many_events;
+#[path = "envoy/monitoring.rs"]
+mod monitoring;
 #[path = "envoy/observed.rs"]
 mod observed;
 #[path = "envoy/order.rs"]

@@ -12,6 +12,15 @@ pub(super) trait Host: Peer + Memory + Meter {
     /// The time. Without it nothing is verified, or expired secrets would be valid.
     fn clock(&self) -> Option<UnixTime>;
 
+    /// A clock with microseconds, for measuring; nothing is decided by it.
+    fn micros(&self) -> Option<u64>;
+
+    /// The name that the operator gave the plugin; empty if the host reports none.
+    fn plugin_name(&self) -> String;
+
+    /// The number of the stream's connection, if the host numbers connections in the order in which they were accepted.
+    fn connection(&self) -> Option<u64>;
+
     /// Makes all of the edits. If it fails the head must not be forwarded, or forged headers would identify the sender.
     fn edit_headers(&self, edits: &Edits) -> Result<(), Refused>;
 

@@ -42,6 +42,19 @@ impl Host for ProxyWasm {
         u64::try_from(since_epoch.as_millis()).ok().map(UnixTime::from_millis)
     }
 
+    fn micros(&self) -> Option<u64> {
+        let since_epoch = hostcalls::get_current_time().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        u64::try_from(since_epoch.as_micros()).ok()
+    }
+
+    fn plugin_name(&self) -> String {
+        String::from_utf8_lossy(&peer::property(&["plugin_name"])).into_owned()
+    }
+
+    fn connection(&self) -> Option<u64> {
+        peer::property(&["connection_id"]).try_into().ok().map(u64::from_le_bytes)
+    }
+
     fn edit_headers(&self, edits: &Edits) -> Result<(), Refused> {
         edits.remove.iter().try_for_each(|name| hostcalls::remove_map_value(MapType::HttpRequestHeaders, name))?;
         let mut set = edits.set.iter();

@@ -1,11 +1,11 @@
 //! One configuration at work in one VM: what its requests share.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::host::{Host, Severity};
-use crate::config;
+use crate::config::problem::Findings;
+use crate::config::{self, Policy};
 use crate::filter::{ActivePolicy, Context, Exchange};
 use crate::guard::address::AddressWarning;
 use crate::guard::call::{Call, Response};
@@ -13,12 +13,10 @@ use crate::guard::elapsed;
 use crate::guard::stall::StallGuard;
 use crate::live::fetcher::{Notice, Outcome};
 use crate::live::place::{Place, User};
-use crate::report::{self, HashedBytes, LogBudget, Metric, Weight};
+use crate::report::histograms::Histograms;
+use crate::report::{self, Gauges, HashedBytes, LogBudget, Metric, Outside, Weight};
 use crate::step::Record;
 use crate::verify::primitives::timestamp::UnixTime;
-
-/// How often expiring secrets are counted again.
-const EXPIRY_ROUND: Duration = Duration::from_secs(60);
 
 /// One configuration at work in one VM.
 pub(super) struct Instance {
@@ -27,8 +25,10 @@ pub(super) struct Instance {
     /// The requests whose headers are held and whose body did not come yet.
     pub(super) held: RefCell<StallGuard<Rc<RefCell<Exchange>>>>,
     hashed: HashedBytes,
+    /// The lines of all sources.
     log_budget: RefCell<LogBudget>,
-    expiry_counted: Cell<UnixTime>,
+    gauges: Gauges,
+    pub(super) histograms: Histograms,
     /// The warnings about client addresses that were logged, each once.
     address_warnings: RefCell<Vec<AddressWarning>>,
 }
@@ -43,60 +43,71 @@ impl Instance {
     ) -> Option<Rc<Self>> {
         let began = now(host);
         let (policy, findings) = config::inspect(text, environment);
-        // Also for a configuration that is refused: a warning may explain the problem.
-        for warning in &findings.warnings {
-            host.log(Severity::Warning, &format!("configuration: {warning}"));
-        }
         let Some(policy) = policy else {
+            // The warnings too: one may explain the problem.
+            log_warnings(host, &findings);
             for problem in &findings.problems {
                 host.log(Severity::Error, &format!("configuration refused: {problem}"));
             }
             return None;
         };
-        let sources = policy.sources.len();
         let Ok(policy) = ActivePolicy::open(Rc::new(policy), host) else {
+            log_warnings(host, &findings);
             host.log(Severity::Error, "configuration refused: the host refuses shared memory for its guards");
             return None;
         };
-        let instance = Self::start(host, policy);
-        let took = elapsed(began, now(host)).as_millis();
-        host.log(Severity::Info, &format!("configuration accepted: {sources} sources in {took} ms"));
-        Some(Rc::new(instance))
-    }
-
-    fn start(host: &'static dyn Host, policy: ActivePolicy) -> Self {
+        let gauges = Gauges::open(&host.plugin_name(), text, host);
         let config = policy.policy();
-        let closed: Vec<_> = config.sources.iter().filter(|source| source.requirement.is_none()).collect();
-        for source in &closed {
-            let name = &source.name;
-            host.log(
-                Severity::Error,
-                &format!("source {name} is closed: a secret is missing; it answers 503, or only counts if it observes"),
-            );
+        let sources = config.sources.len();
+        // What follows from the configuration alone is reported by the first of all threads.
+        if gauges.current().take_over(began, host) {
+            log_warnings(host, &findings);
+            log_closed(host, config);
+            report::initial::define(config, host);
         }
-        host.set(report::SOURCES_CLOSED, u64::try_from(closed.len()).unwrap_or(u64::MAX));
+        gauges.on_tick(config, began, host, host);
         let instance = Self {
             host,
             held: RefCell::new(StallGuard::new(config.stall_timeout)),
             policy: Rc::new(policy),
             hashed: HashedBytes::default(),
-            log_budget: RefCell::default(),
-            expiry_counted: Cell::new(now(host)),
+            log_budget: RefCell::new(LogBudget::of_all()),
+            gauges,
+            histograms: Histograms::default(),
             address_warnings: RefCell::default(),
         };
-        instance.count_expiring(instance.expiry_counted.get());
-        instance
+        let hash = instance.policy.policy().fingerprint;
+        let took = elapsed(began, now(host)).as_millis();
+        host.log(
+            Severity::Info,
+            &format!("configuration accepted: {sources} sources in {took} ms, config_hash {hash}"),
+        );
+        Some(Rc::new(instance))
     }
 
     /// Called every so often: updates metrics.
     pub(super) fn on_tick(&self) {
         let Some(now) = self.host.clock() else { return };
         self.hashed.count(self.host);
+        self.histograms.on_tick();
+        self.gauges.on_tick(self.policy.policy(), now, self.host, self.host);
         self.report_live(now);
-        if elapsed(self.expiry_counted.get(), now) >= EXPIRY_ROUND {
-            self.expiry_counted.set(now);
-            self.count_expiring(now);
+    }
+
+    /// A request arrived: its connection may show that the host has returned to this configuration.
+    pub(super) fn on_request(&self, now: UnixTime) {
+        let current = self.gauges.current();
+        if current.wants_connection()
+            && let Some(connection) = self.host.connection()
+        {
+            current.on_connection(connection, now, self.host);
         }
+    }
+
+    /// The host drops this configuration.
+    pub(super) fn on_done(&self) {
+        self.retire();
+        self.gauges.on_done(self.host, self.host);
     }
 
     /// The calls that are due, each with the number of its place.
@@ -142,7 +153,7 @@ impl Instance {
         let fetchers = self.policy.fetchers();
         for (number, age) in fetchers.ages(now) {
             if let Some((_, user)) = self.place(number) {
-                self.host.set(&report::live_age(user), age);
+                self.gauges.set_if_live(report::live_age(user), age, self.host);
             }
         }
         for (number, notice) in fetchers.notices(now, self.host) {
@@ -173,13 +184,15 @@ impl Instance {
     pub(super) fn report(&self, record: &Record, exchange: &Exchange) {
         let source = exchange.source().map(Rc::as_ref);
         exchange.counters().count_record(record, self.host);
+        self.histograms.observe_skew(record, source, self.host);
         self.hashed.add(record.hashed);
         self.host.set_filter_state(&report::filter_state(record, source));
         if record.denial().is_some()
-            && let Some(suppressed) = self.log_budget.borrow_mut().take(now(self.host))
+            && let Some(suppressed) = exchange.counters().take_line(&mut self.log_budget.borrow_mut(), now(self.host))
         {
             let client = self.host.address().unwrap_or_default();
-            let line = report::log_line(record, source, &client, exchange.request_id(), suppressed);
+            let outside = Outside { client: &client, request_id: exchange.request_id(), path: exchange.logged_path() };
+            let line = report::log_line(record, source, outside, suppressed);
             self.host.log(Severity::Warning, &line.unwrap_or_default());
         }
     }
@@ -204,9 +217,21 @@ impl Instance {
             self.host.log(Severity::Warning, report::address_warning_line(warning));
         }
     }
+}
 
-    fn count_expiring(&self, now: UnixTime) {
-        self.host.set(report::SECRETS_EXPIRING, report::secrets_expiring(self.policy.policy(), now));
+fn log_warnings(host: &dyn Host, findings: &Findings) {
+    for warning in &findings.warnings {
+        host.log(Severity::Warning, &format!("configuration: {warning}"));
+    }
+}
+
+fn log_closed(host: &dyn Host, policy: &Policy) {
+    for source in policy.sources.iter().filter(|source| source.requirement.is_none()) {
+        let name = &source.name;
+        host.log(
+            Severity::Error,
+            &format!("source {name} is closed: a secret is missing; it answers 503, or only counts if it observes"),
+        );
     }
 }
 

@@ -11,6 +11,7 @@ impl Meter for ProxyWasm {
         let metric = match metric {
             Metric::Counter => MetricType::Counter,
             Metric::Gauge => MetricType::Gauge,
+            Metric::Histogram => MetricType::Histogram,
         };
         hostcalls::define_metric(metric, name).unwrap_or_default()
     }
@@ -19,9 +20,7 @@ impl Meter for ProxyWasm {
         let _ = hostcalls::increment_metric(id, by);
     }
 
-    fn set(&self, name: &str, value: u64) {
-        if let Ok(id) = hostcalls::define_metric(MetricType::Gauge, name) {
-            let _ = hostcalls::record_metric(id, value);
-        }
+    fn set(&self, id: u32, value: u64) {
+        let _ = hostcalls::record_metric(id, value);
     }
 }

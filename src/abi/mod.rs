@@ -6,6 +6,7 @@
 //! | [`host`] | what an adapter needs from its host |
 //! | [`instance`] | one configuration at work in one VM |
 //! | [`waiting`] | the requests that wait for a key |
+//! | [`stopwatch`] | how long one request waits and is worked on |
 //! | [`session`] | one request, and how its steps are performed |
 //! | [`proxy`], [`log`], [`memory`], [`metrics`], [`peer`], [`http`] | the host behind proxy-wasm, as [`Host`] |
 //! | [`stream`], [`plugin`] | the callbacks of proxy-wasm: of a request, of the plugin (configure, tick) |
@@ -41,5 +42,6 @@ mod peer;
 mod plugin;
 mod proxy;
 mod session;
+mod stopwatch;
 mod stream;
 mod waiting;

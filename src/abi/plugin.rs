@@ -74,6 +74,13 @@ impl Context for Plugin {
         };
         self.conclude(&purpose, answer.as_ref().map(CallAnswer::response));
     }
+
+    fn on_done(&mut self) -> bool {
+        if let Some(instance) = &self.instance {
+            instance.on_done();
+        }
+        true
+    }
 }
 
 impl Plugin {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::host::{Action, Refused};
 use super::instance::Instance;
+use super::stopwatch::Stopwatch;
 use super::waiting::{self, Waiting};
 use crate::config::BodyHold;
 use crate::filter::{BodyBuffer, Context, Exchange, Pending};
@@ -25,6 +26,7 @@ pub(super) struct Session {
     instance: Rc<Instance>,
     /// Shared with the instance while the headers are held, since the tick may have to answer the request.
     exchange: Rc<RefCell<Exchange>>,
+    watch: Stopwatch,
 }
 
 impl Session {
@@ -32,14 +34,24 @@ impl Session {
     pub(super) fn new(id: u32, instance: &Rc<Instance>) -> Self {
         let pool = POOL.with(Pool::clone);
         let exchange = Exchange::new(Rc::clone(&instance.policy), pool);
-        Self { id, instance: Rc::clone(instance), exchange: Rc::new(RefCell::new(exchange)) }
+        Self {
+            id,
+            instance: Rc::clone(instance),
+            exchange: Rc::new(RefCell::new(exchange)),
+            watch: Stopwatch::default(),
+        }
     }
 
     /// The headers have arrived. `end`: the request has no body and no trailers.
     pub(super) fn on_headers(&self, headers: &[HeaderLine], end: bool) -> Action {
         let Some(now) = self.instance.host.clock() else { return self.on_failure(Denial::HostFailure) };
+        self.instance.on_request(now);
         let request = Request::new(headers);
-        let step = self.exchange.borrow_mut().on_headers(request, end, &self.instance.context(now));
+        self.watch.begin(now, &self.instance);
+        let step = self.watch.measure(&self.instance, || {
+            self.exchange.borrow_mut().on_headers(request, end, &self.instance.context(now))
+        });
+        self.watch.on_step(&step, false, self.exchange.borrow().awaits_store(), now, &self.instance);
         let is_held = step == Step::Hold && !self.exchange.borrow().awaits_key();
         if is_held && self.instance.policy.policy().body_hold == BodyHold::Filter {
             self.instance.held.borrow_mut().hold(self.id, Rc::clone(&self.exchange), now);
@@ -70,6 +82,7 @@ impl Session {
     /// The response to a call, or `None` if there was none in time.
     pub(super) fn on_call_response(&self, response: Option<Response<'_>>) {
         let instance = &self.instance;
+        self.watch.on_answer(instance.context_now().now, instance);
         answer(instance, &self.exchange, response);
         let Some(step) = self.exchange.borrow_mut().on_held_response(&instance.context_now()) else { return };
         if self.carry_out(step) == Action::Continue {
@@ -108,7 +121,12 @@ impl Session {
     fn on_more(&self, event: impl FnOnce(&mut Exchange, &Context<'_>) -> Step) -> Action {
         self.instance.held.borrow_mut().delivered(self.id);
         let step = match self.instance.host.clock() {
-            Some(now) => event(&mut self.exchange.borrow_mut(), &self.instance.context(now)),
+            Some(now) => {
+                let part = || event(&mut self.exchange.borrow_mut(), &self.instance.context(now));
+                let step = self.watch.measure(&self.instance, part);
+                self.watch.on_step(&step, true, self.exchange.borrow().awaits_store(), now, &self.instance);
+                step
+            }
             None => self.exchange.borrow_mut().on_failure(Denial::HostFailure),
         };
         self.carry_out(step)

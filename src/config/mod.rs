@@ -8,6 +8,7 @@ mod challenges;
 mod check;
 #[cfg(not(target_family = "wasm"))]
 pub mod dialects;
+mod fingerprint;
 mod guards;
 mod handshake;
 mod live;
@@ -105,6 +106,10 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         Some(node) => node.whole(MAX_HELD_BYTES.0, MAX_HELD_BYTES.1, findings),
         None => Some(DEFAULT_MAX_HELD_BYTES),
     };
+    let log_paths = match members.take("log_paths") {
+        Some(node) => node.bool(findings),
+        None => Some(true),
+    };
     let hold = body_hold.unwrap_or(BodyHold::Filter);
     let (places, publications) = (RefCell::new(Places::default()), RefCell::default());
     let live = Live { places: &places, publications: &publications };
@@ -117,9 +122,11 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         unmatched: unmatched?,
         stall_timeout: stall_timeout?,
         max_held_bytes: usize::try_from(max_held_bytes?).ok()?,
+        log_paths: log_paths?,
         routes,
         sources,
         publications: publications.into_inner(),
+        fingerprint: fingerprint::fingerprint(node.json),
         places: places.into_inner(),
     })
 }

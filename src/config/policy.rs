@@ -26,10 +26,14 @@ pub struct Policy {
     pub stall_timeout: Duration,
     /// How much one VM may hold for requests that are not verified yet, in bytes. Draining configurations share it.
     pub max_held_bytes: usize,
+    /// Whether the log line of a request that no source matches has its path.
+    pub log_paths: bool,
     /// Which source a request is for, by its position.
     pub routes: Routes,
     /// The sources.
     pub sources: Vec<Rc<Source>>,
+    /// A number of 48 bits that tells this configuration from another; secrets in it do not count.
+    pub fingerprint: u64,
     /// What is fetched while the filter runs, by number.
     pub places: Places,
     /// Where senders publish keys, by number.

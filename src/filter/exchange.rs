@@ -22,6 +22,9 @@ use crate::report::SourceCounters;
 use crate::step::{self, Answer, Passage, Record, Refusal, Step, Tally};
 use crate::verify::{Denial, Request};
 
+/// How much of a path is kept for the log, in bytes: more than a line has.
+const MAX_PATH: usize = 256;
+
 /// One request on its way through the decision.
 pub struct Exchange {
     policy: Rc<ActivePolicy>,
@@ -39,6 +42,8 @@ pub struct Exchange {
     acknowledges: bool,
     /// The request's id, for the log.
     request_id: Vec<u8>,
+    /// The path, for the log, if no source decides and the configuration lets paths be logged.
+    path: Option<Vec<u8>>,
 }
 
 impl Exchange {
@@ -55,6 +60,7 @@ impl Exchange {
             early: None,
             acknowledges: false,
             request_id: Vec::new(),
+            path: None,
         }
     }
 
@@ -73,11 +79,11 @@ impl Exchange {
             Ok(source) => source,
             Err(Unrouted::Unmatched) if config.unmatched == Unmatched::Allow => {
                 if config.routes.is_named_elsewhere(request) {
-                    return self.refuse(Denial::AmbiguousPath.into(), 0);
+                    return self.refuse_unrouted(Denial::AmbiguousPath, request);
                 }
                 return self.release(Passage::unmatched(forged), None);
             }
-            Err(unrouted) => return self.refuse(Denial::from(unrouted).into(), 0),
+            Err(unrouted) => return self.refuse_unrouted(unrouted.into(), request),
         };
         self.source = Some(Rc::clone(source));
         match Verification::begin(source, head, &policy, &self.pool, context, &mut self.tally) {
@@ -260,6 +266,12 @@ impl Exchange {
         self.state.pending()
     }
 
+    /// Whether the shared store is being asked for a claim.
+    #[must_use]
+    pub fn awaits_store(&self) -> bool {
+        self.state.awaits_store()
+    }
+
     /// Whether the response is being held.
     #[must_use]
     pub fn holds_response(&self) -> bool {
@@ -300,6 +312,12 @@ impl Exchange {
     #[must_use]
     pub fn request_id(&self) -> &[u8] {
         &self.request_id
+    }
+
+    /// The path, truncated for the log, if the log line has one.
+    #[must_use]
+    pub fn logged_path(&self) -> Option<&[u8]> {
+        self.path.as_deref()
     }
 
     /// What happened in the guards' memories since the last call.
@@ -408,7 +426,14 @@ impl Exchange {
     }
 
     fn refuse_verified(&mut self, request: VerifiedRequest, refusal: Refusal) -> Step {
-        self.refuse_unless_observing(refusal, request.hashed, request.into_forged())
+        let matches = request.verified.matches().to_vec();
+        let hashed = request.hashed;
+        if self.only_observes() {
+            let passage = Passage::observed(refusal.denial, matches, hashed, request.into_forged());
+            return self.release(passage, None);
+        }
+        self.state = State::Refused;
+        Step::Deny(Record::denied(refusal, hashed).with_matches(matches))
     }
 
     /// Refuses a request whose body is not complete.
@@ -420,10 +445,19 @@ impl Exchange {
     /// yet.
     fn refuse_unless_observing(&mut self, refusal: Refusal, hashed: u64, forged: Vec<String>) -> Step {
         if self.only_observes() {
-            self.release(Passage::observed(refusal.denial, hashed, forged), None)
+            self.release(Passage::observed(refusal.denial, Vec::new(), hashed, forged), None)
         } else {
             self.refuse(refusal, hashed)
         }
+    }
+
+    /// Refuses a request without a source.
+    fn refuse_unrouted(&mut self, denial: Denial, request: Request<'_>) -> Step {
+        if self.policy.policy().log_paths {
+            let path = request.path();
+            self.path = Some(path.get(..MAX_PATH).unwrap_or(path).to_vec());
+        }
+        self.refuse(denial.into(), 0)
     }
 
     fn refuse(&mut self, refusal: Refusal, hashed: u64) -> Step {

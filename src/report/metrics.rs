@@ -2,24 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
 
-use crate::config::{Policy, Source};
-use crate::guard::elapsed;
+use super::log_budget::LogBudget;
+use crate::config::Source;
 use crate::step::{Record, Tally};
 use crate::verify::Denial;
 use crate::verify::primitives::timestamp::UnixTime;
 
 /// The name of the counter of all bytes of body that were hashed.
 pub const BYTES_HASHED: &str = "hookwarden.bytes_hashed";
-/// The name of the gauge of sources that are closed because a secret is missing.
-pub const SOURCES_CLOSED: &str = "hookwarden.sources_closed";
-/// The name of the gauge of secrets whose `not_after` is within a week.
-pub const SECRETS_EXPIRING: &str = "hookwarden.secrets_expiring";
-
-/// A secret whose `not_after` is nearer than this counts as expiring.
-const EXPIRING: Duration = Duration::from_secs(7 * 86_400);
-
 /// A kind of metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
@@ -27,6 +18,8 @@ pub enum Metric {
     Counter,
     /// It grows and shrinks.
     Gauge,
+    /// A distribution of values.
+    Histogram,
 }
 
 /// A metric of a source.
@@ -62,16 +55,17 @@ pub trait Meter {
     /// Adds to a metric.
     fn add(&self, id: u32, by: i64);
 
-    /// Sets a gauge.
-    fn set(&self, name: &str, value: u64);
+    /// Sets a gauge, or adds a value to a histogram.
+    fn set(&self, id: u32, value: u64);
 }
 
-/// The metrics of one source, or of all requests without one. Each is defined once, and then found without formatting its
+/// The metrics of one source, or of all requests without one, and how many lines it may log. Each is defined once, and then found without formatting its
 /// name. Their number is bounded: names are made of configured names and fixed words.
 #[derive(Debug, Default)]
 pub struct SourceCounters {
     source: Option<Rc<Source>>,
     known: RefCell<Vec<Known>>,
+    log_budget: RefCell<LogBudget>,
 }
 
 /// A metric that the host knows.
@@ -79,6 +73,25 @@ pub struct SourceCounters {
 struct Known {
     counter: Counter,
     id: u32,
+}
+
+/// Metrics that the host knows, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Names(RefCell<Vec<(String, u32)>>);
+
+impl Names {
+    /// The number that the host knows a metric by; it is defined if need be.
+    pub fn id(&self, metric: Metric, name: &str, meter: &dyn Meter) -> u32 {
+        let mut known = self.0.borrow_mut();
+        match known.binary_search_by(|(other, _)| other.as_str().cmp(name)) {
+            Ok(position) => known.get(position).map_or(0, |(_, id)| *id),
+            Err(position) => {
+                let id = meter.define(metric, name);
+                known.insert(position, (name.to_owned(), id));
+                id
+            }
+        }
+    }
 }
 
 /// The counter of all bytes of body that were hashed. It is brought up to date every so often, not with each request.
@@ -109,15 +122,6 @@ pub fn changes(tally: &Tally) -> impl Iterator<Item = Change> {
     changes.into_iter().filter(|change| change.by != 0)
 }
 
-/// How many of the configured secrets expire within a week.
-#[must_use]
-pub fn secrets_expiring(policy: &Policy, now: UnixTime) -> u64 {
-    let requirements = policy.sources.iter().filter_map(|source| source.requirement.as_ref());
-    let secrets = requirements.flat_map(|requirement| requirement.secrets());
-    let expiring = secrets.filter(|secret| secret.validity.not_after.is_some_and(|end| elapsed(now, end) < EXPIRING));
-    u64::try_from(expiring.count()).unwrap_or(u64::MAX)
-}
-
 impl Counter {
     /// The full name: `hookwarden.source.github.requests.passed`.
     #[must_use]
@@ -146,12 +150,17 @@ impl SourceCounters {
     /// The metrics of this source.
     #[must_use]
     pub fn of(source: Rc<Source>) -> Self {
-        Self { source: Some(source), known: RefCell::default() }
+        Self { source: Some(source), ..Self::default() }
     }
 
     /// Counts a decision.
     pub fn count_record(&self, record: &Record, meter: &dyn Meter) {
         counters(record).for_each(|counter| self.add(Change { counter, by: 1 }, meter));
+    }
+
+    /// Permits a log line, and returns how many were suppressed before it. `all`: the lines of all sources.
+    pub fn take_line(&self, all: &mut LogBudget, now: UnixTime) -> Option<u64> {
+        self.log_budget.borrow_mut().take_within(all, now)
     }
 
     /// Counts what happened in the guards' memories.

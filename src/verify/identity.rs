@@ -1,5 +1,7 @@
 //! What makes a verified request the same event as another: what a replay store remembers.
 
+use std::time::Duration;
+
 use crate::verify::denial::Denial;
 use crate::verify::primitives::mac;
 
@@ -49,12 +51,14 @@ pub(in crate::verify) struct Found {
     pub event_id: Option<Vec<u8>>,
     /// The identity of the content, if requested.
     pub identity: Option<Identity>,
+    /// How far the signed time is from ours, in either direction, if the scheme has a tolerance.
+    pub skew: Option<Duration>,
 }
 
 impl Found {
     /// Only the position of a secret that matched.
     pub fn at(position: usize) -> Self {
-        Self { position, event_id: None, identity: None }
+        Self { position, event_id: None, identity: None, skew: None }
     }
 }
 

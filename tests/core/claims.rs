@@ -450,6 +450,30 @@ fn a_request_that_ends_with_its_head_is_complete_once_the_head_is_forwarded() {
 }
 
 #[test]
+fn a_match_is_counted_whatever_becomes_of_the_request_afterwards() {
+    let limited = with(github(replay()), "rate_limit", json!({ "requests": 1, "per": "1h" }));
+    let full = github(with(replay(), "entries", json!(1)));
+    let (one, two) = (Sent::github("/github", SECRET, "1"), Sent::github("/github", SECRET, "2"));
+    for (source, sent, denial) in [
+        (github(replay()), &one, Denial::Duplicate),
+        (full, &two, Denial::ReplayFull),
+        (limited, &two, Denial::RateLimited),
+    ] {
+        let proxy = Proxy::new(source);
+        let (_way, step) = proxy.send(&one);
+        assert!(matches!(step, Step::Continue(_)), "{step:?}");
+        let (_again, step) = proxy.send(sent);
+        let Step::Deny(record) = step else { panic!("{step:?}") };
+        assert_eq!(record.denial(), Some(denial));
+        let ids: Vec<_> = record.matches.iter().map(|found| found.secret_id()).collect();
+        assert_eq!(ids, ["1"], "{denial}");
+    }
+    let (_way, step) = Proxy::new(github(replay())).send(&Sent::github("/github", "another secret", "1"));
+    let Step::Deny(record) = step else { panic!("{step:?}") };
+    assert_eq!(record.matches, []);
+}
+
+#[test]
 fn an_observed_duplicate_is_forwarded_without_forged_headers() {
     for (source, sent) in by_headers("observe") {
         let proxy = Proxy::new(source);
@@ -459,7 +483,9 @@ fn an_observed_duplicate_is_forwarded_without_forged_headers() {
             let Step::Continue(passage) = way.headers(&sent, true) else { panic!("an observing source forwards") };
             assert!(way.exchange.only_observes());
             let (edits, record) = passage.into_parts();
-            assert_eq!(record.map(|record| record.outcome), Some(outcome));
+            let record = record.expect("it is reported");
+            assert_eq!(record.outcome, outcome);
+            assert_eq!(record.matches.len(), 1, "a duplicate was verified, too");
             assert_eq!(edits.remove, ["x-hookwarden-source"], "{outcome:?}");
             way.ends();
         }

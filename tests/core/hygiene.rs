@@ -7,14 +7,18 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use hookwarden::config::Source;
-use hookwarden::report;
+use hookwarden::report::{self, Outside};
 use hookwarden::step::Record;
-use hookwarden::verify::Denial;
+use hookwarden::verify::{Denial, Request};
 use serde_json::{Value, json};
 
 use crate::delivery::{Delivery, deliver};
 use crate::support::{self, Sent, policy, provider, source, sources, with};
 use crate::vector::{Form, Provider, Vector, providers};
+
+fn outside<'a>(client: &'a [u8], request_id: &'a [u8]) -> Outside<'a> {
+    Outside { client, request_id, path: None }
+}
 
 /// All output about a refusal: to the caller, in the log, in the access log, in metrics, and by `Debug`.
 fn output(source: Option<&Source>, record: &Record) -> Vec<(&'static str, String)> {
@@ -28,7 +32,8 @@ fn output(source: Option<&Source>, record: &Record) -> Vec<(&'static str, String
         ),
         (
             "the log",
-            report::log_line(record, source, b"192.0.2.7:4711", b"request-id", 3).expect("a refusal is logged"),
+            report::log_line(record, source, outside(b"192.0.2.7:4711", b"request-id"), 3)
+                .expect("a refusal is logged"),
         ),
         ("filter state", report::filter_state(record, source)),
         ("metrics", names.join(" ")),
@@ -212,7 +217,7 @@ fn codes_are_unique_words() {
 #[test]
 fn a_log_line_is_one_json_object_whatever_the_request_contains() {
     let (source, record) = denied_with("/hook", |sent| sent);
-    for outside in [
+    for text in [
         &b"\"},{\"event\":\"passed\"\n"[..],
         b"\xff\xfe\x00",
         b"a\r\nb",
@@ -220,11 +225,17 @@ fn a_log_line_is_one_json_object_whatever_the_request_contains() {
         "ü\u{2028}".as_bytes(),
         b"\x1b[31m",
     ] {
-        let line = report::log_line(&record, source.as_deref(), outside, outside, 0).expect("a refusal is logged");
-        assert!(line.len() < 512 && line.is_ascii() && !line.contains(['\n', '\r', '\x1b']), "{line:?}");
+        let line = report::log_line(
+            &record,
+            source.as_deref(),
+            Outside { client: text, request_id: text, path: Some(text) },
+            0,
+        )
+        .expect("a refusal is logged");
+        assert!(line.len() < 1200 && line.is_ascii() && !line.contains(['\n', '\r', '\x1b']), "{line:?}");
         let json: serde_json::Value = serde_json::from_str(&line).expect("a line is JSON");
         let keys: Vec<_> = json.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(keys, ["client", "code", "event", "request_id", "source", "status"], "{line}");
+        assert_eq!(keys, ["client", "code", "event", "path", "request_id", "source", "status"], "{line}");
         assert_eq!(json["event"], "denied");
     }
 }
@@ -232,18 +243,53 @@ fn a_log_line_is_one_json_object_whatever_the_request_contains() {
 #[test]
 fn a_log_line_has_source_code_and_status() {
     let (source, record) = denied_with("/hook", |sent| sent.body("x"));
-    let line = report::log_line(&record, source.as_deref(), b"[2001:db8::7]:4711", b"abc-123", 7)
+    let line = report::log_line(&record, source.as_deref(), outside(b"[2001:db8::7]:4711", b"abc-123"), 7)
         .expect("a refusal is logged");
     let expected = r#"{"event":"denied","source":"hook","code":"signature_missing","status":401,"client":"[2001:db8::7]:4711","request_id":"abc-123","suppressed":7}"#;
     assert_eq!(line, expected);
     assert_eq!(report::filter_state(&record, source.as_deref()), "source=hook outcome=denied code=signature_missing");
     let (source, record) = denied_with("/nowhere", |sent| sent);
-    let line = report::log_line(&record, source.as_deref(), b"", b"", 0).expect("a refusal is logged");
+    let line = report::log_line(&record, source.as_deref(), outside(b"", b""), 0).expect("a refusal is logged");
     assert_eq!(
         line,
         r#"{"event":"denied","source":"_none","code":"unmatched","status":404,"client":"","request_id":""}"#
     );
     assert_eq!(report::filter_state(&record, source.as_deref()), "source=_none outcome=denied code=unmatched");
+}
+
+#[test]
+fn a_path_in_a_log_line_is_cut_escaped_and_without_its_query() {
+    let (source, record) = denied_with("/nowhere", |sent| sent);
+    let line = |path: &[u8]| {
+        let outside = Outside { client: b"", request_id: b"", path: Some(path) };
+        let line = report::log_line(&record, source.as_deref(), outside, 0).expect("a refusal is logged");
+        let json: serde_json::Value = serde_json::from_str(&line).expect("a line is JSON");
+        assert!(line.is_ascii(), "{line:?}");
+        json["path"].as_str().expect("text").to_owned()
+    };
+    assert_eq!(line(b"/hooks/%2e%2e/git hub"), "/hooks/%2e%2e/git hub");
+    assert_eq!(line(b"/a?token=secret"), "/a");
+    assert_eq!(line(b"/a#secret"), "/a");
+    assert_eq!(line(b"/\"\\\n\x1b\xff"), "/\"\\\n\u{1b}\u{ff}");
+    assert_eq!(line(&[b'x'; 10_000]), "x".repeat(128));
+}
+
+#[test]
+fn only_a_request_without_a_source_has_its_path_logged_unless_that_is_switched_off() {
+    let sources = sources(&[source("hook", "/hook", provider("github", &["a-secret-of-sixteen-or-more"]))]);
+    let off = with(sources.clone(), "log_paths", json!(false));
+    for (config, path, expected) in [
+        (&sources, "/elsewhere?token=1", Some(&b"/elsewhere"[..])),
+        (&sources, "/hook/../x", Some(b"/hook/../x")),
+        (&sources, "/hook", None),
+        (&off, "/elsewhere", None),
+        (&off, "/hook/../x", None),
+    ] {
+        let mut exchange = support::begin(policy(config));
+        let sent = Sent::github(path, "a-secret-of-sixteen-or-more", "body");
+        let _ = exchange.on_headers(Request::new(&sent.headers), true, &support::context(sent.now));
+        assert_eq!(exchange.logged_path(), expected, "{path}");
+    }
 }
 
 #[test]
@@ -257,6 +303,6 @@ fn accepted_requests_are_counted_by_secret_and_not_logged() {
     let source = verdict.source.as_deref();
     let names: Vec<_> = report::counters(&verdict.record).map(|counter| counter.name(source)).collect();
     assert_eq!(names, ["hookwarden.source.hook.requests.passed", "hookwarden.source.hook.matches.2"]);
-    assert_eq!(report::log_line(&verdict.record, source, b"", b"", 0), None);
+    assert_eq!(report::log_line(&verdict.record, source, outside(b"", b""), 0), None);
     assert_eq!(report::filter_state(&verdict.record, source), "source=hook outcome=passed key_id=2");
 }

@@ -195,7 +195,9 @@ fn check_log_line(place: &str, line: &Value) {
     let denial = denial.unwrap_or_else(|| panic!("{place}: unknown code"));
     assert_eq!(line["status"], report::reply(denial, None).status, "{place}: the status");
     let record = step::Record::denied(denial.into(), 0);
-    let real = report::log_line(&record, None, b"192.0.2.7:41234", b"id", 0).expect("a denial has a line");
+    let path = line["path"].as_str().map(str::as_bytes);
+    let outside = report::Outside { client: b"192.0.2.7:41234", request_id: b"id", path };
+    let real = report::log_line(&record, None, outside, 0).expect("a denial has a line");
     let real: Value = serde_json::from_str(&real).expect("a log line is JSON");
     let members = |value: &Value| value.as_object().map(|object| object.keys().cloned().collect::<Vec<_>>());
     assert_eq!(members(line), members(&real), "{place}: the members");

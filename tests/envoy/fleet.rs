@@ -20,7 +20,7 @@ use crate::harness::store::{FakeStore, Response, answer};
 use crate::harness::upstream::BEHAVIOUR;
 use crate::harness::{Proxy, wait_for};
 
-const CLUSTER: &str = "replay-store";
+pub const CLUSTER: &str = "replay-store";
 /// The sources, each at `/hooks/<name>`.
 const REFUSES: &str = "refuses";
 const FALLS_BACK: &str = "falls-back";
@@ -33,7 +33,7 @@ const NAMED: &str = "named-source";
 const LONG: &str = "10s";
 
 /// With the cluster that the repository ships, at this address.
-fn with_store(plugin: Value, address: SocketAddr) -> Setup {
+pub fn with_store(plugin: Value, address: SocketAddr) -> Setup {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/envoy/fleet/cluster.yaml");
     let mut cluster = bootstrap::read(path);
     assert_eq!(cluster["name"], CLUSTER);

@@ -1,6 +1,7 @@
 //! One check: a scheme and its secrets, and the verification of one request against them.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::verify::bytes::challenge::ChallengeForm;
 use crate::verify::check::published::{MissingKey, PublishedKeys};
@@ -50,9 +51,16 @@ pub struct Match {
     events_of: Rc<str>,
     event_id: Option<Vec<u8>>,
     identity: Option<Identity>,
+    skew: Option<Duration>,
 }
 
 impl Match {
+    /// How far the signed time is from ours, in either direction, if the scheme has a tolerance.
+    #[must_use]
+    pub fn skew(&self) -> Option<Duration> {
+        self.skew
+    }
+
     /// The operator's name of the secret that matched.
     #[must_use]
     pub fn secret_id(&self) -> &str {
@@ -320,7 +328,7 @@ impl Check {
     }
 
     fn matched(&self, list: usize, secrets: &Secrets, found: Found) -> Result<Match, Denial> {
-        let Found { position, event_id, identity } = found;
+        let Found { position, event_id, identity, skew } = found;
         let id = event_id.clone().filter(|id| !id.is_empty()).map(Identity::Id);
         let identity = match self.basis {
             IdentityBasis::Nothing => None,
@@ -334,7 +342,7 @@ impl Check {
         let secret = secrets.all().get(position).ok_or(Denial::HostFailure)?;
         let name = self.keyring.name(list);
         let events_of = secrets.events_of(position).unwrap_or_else(|| Rc::clone(&name));
-        Ok(Match { secret_id: Rc::clone(&secret.id), list: name, events_of, event_id, identity })
+        Ok(Match { secret_id: Rc::clone(&secret.id), list: name, events_of, event_id, identity, skew })
     }
 
     /// Decides, once the whole body was fed to [`Running::update`].

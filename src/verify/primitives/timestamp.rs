@@ -159,6 +159,13 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// How far it is from `now`, in either direction, in the sender's unit.
+    #[must_use]
+    pub fn distance(self, now: UnixTime) -> Duration {
+        let now = now.as_millis().checked_div(self.in_millis).unwrap_or_default();
+        Duration::from_millis(now.abs_diff(self.value).saturating_mul(self.in_millis))
+    }
+
     /// Whether the timestamp lies within `tolerance` of `now`, in both directions, limits included.
     ///
     /// The difference is taken in the sender's unit, as senders' own libraries do.

@@ -32,6 +32,8 @@ pub struct Setup {
     pub module: Option<PathBuf>,
     /// An upstream instead of the recording one, and no access log.
     pub bare_upstream: Option<SocketAddr>,
+    /// How long a configuration that was replaced keeps its connections; Envoy's default is ten minutes.
+    pub drain_seconds: Option<u32>,
     /// Further changes to the bootstrap, in this order.
     pub edits: Vec<Edit>,
 }
@@ -60,6 +62,7 @@ impl Setup {
             absent: Vec::new(),
             module: None,
             bare_upstream: None,
+            drain_seconds: None,
             edits: Vec::new(),
         }
     }
@@ -152,6 +155,9 @@ pub fn launch(setup: &Setup, upstream: SocketAddr) -> Option<Launched> {
         .stdin(Stdio::null())
         .stdout(output.try_clone().expect("a second handle"))
         .stderr(output);
+    if let Some(seconds) = setup.drain_seconds {
+        command.args(["--drain-time-s", &seconds.to_string()]);
+    }
     for name in &setup.absent {
         command.env_remove(name);
     }

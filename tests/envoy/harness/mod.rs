@@ -17,6 +17,7 @@ pub mod launch;
 pub mod limiter;
 pub mod listeners;
 pub mod parallel;
+pub mod prometheus;
 mod proxy;
 pub mod redis;
 pub mod senders;

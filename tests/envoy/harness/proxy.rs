@@ -70,6 +70,11 @@ impl Proxy {
         &self.process.folder
     }
 
+    /// The address of the admin port.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     #[allow(dead_code, reason = "for the benchmarks")]
     pub fn pid(&self) -> u32 {
         self.process.envoy.id()
@@ -84,7 +89,9 @@ impl Proxy {
         let text = self.admin("/stats?filter=wasmcustom.hookwarden").text();
         text.lines()
             .filter_map(|line| line.strip_prefix("wasmcustom.hookwarden."))
-            .filter_map(|line| line.rsplit_once(": "))
+            .filter_map(|line| line.split_once(": "))
+            // Histograms are shown as percentiles.
+            .filter(|(_, value)| !value.starts_with(['P', 'N']))
             .map(|(name, value)| (name.to_owned(), value.parse().expect("a number")))
             .collect()
     }

@@ -81,7 +81,7 @@ impl Verifier for HttpSignatureScheme {
         let identity = Some(Identity::of_content(&claim.base));
         (claim.base, claim.signature, claim.key_id) = (Vec::new(), Vec::new(), None);
         Ok(Begun::Pending(Box::new(SignedHead {
-            found: Found { position, event_id: None, identity },
+            found: Found { position, event_id: None, identity, skew: None },
             claim,
             sha256: Some(Hasher::new(HashAlgorithm::Sha256)),
             sha512: None,

@@ -95,7 +95,7 @@ impl JwtScheme {
                 return Err(Denial::TokenClaim);
             }
         }
-        Ok(Found { position: token.position, event_id: token.event_id, identity: Some(token.identity) })
+        Ok(Found { position: token.position, event_id: token.event_id, identity: Some(token.identity), skew: None })
     }
 
     /// The token as the request has it. `None` if it is in the body and the body is not there yet.

@@ -120,7 +120,7 @@ impl Verifier for MessageSignatureScheme {
         (claim.base, claim.signature) = (Vec::new(), Vec::new());
         (claim.key_id, claim.algorithm, claim.nonce, claim.tag) = (None, None, None, None);
         Ok(Begun::Pending(Box::new(SignedHead {
-            found: Found { position, event_id, identity },
+            found: Found { position, event_id, identity, skew: None },
             sha256: claim.digests.sha256.map(|_| Hasher::new(HashAlgorithm::Sha256)),
             sha512: claim.digests.sha512.map(|_| Hasher::new(HashAlgorithm::Sha512)),
             claim,

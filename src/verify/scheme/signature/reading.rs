@@ -1,5 +1,7 @@
 //! The ways in which a request can be read: each set of entries under each template.
 
+use std::time::Duration;
+
 use crate::verify::denial::Denial;
 use crate::verify::expression::message::Message;
 use crate::verify::expression::{Expression, Facts};
@@ -172,6 +174,11 @@ pub fn tag_identity(basis: IdentityBasis, candidates: &[Vec<u8>]) -> Result<Opti
         (IdentityBasis::Tag, [only]) => Ok(Some(Identity::of_content(only))),
         (IdentityBasis::Tag, _) => Err(Denial::HostFailure),
     }
+}
+
+/// How far a signed time is from ours.
+pub fn skew(timestamp: Option<Timestamp>, now: UnixTime) -> Option<Duration> {
+    timestamp.map(|timestamp| timestamp.distance(now))
 }
 
 /// The timestamp's text. An empty one is malformed, not missing.

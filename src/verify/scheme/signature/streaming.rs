@@ -13,7 +13,7 @@ use crate::verify::primitives::timestamp::{Timestamp, UnixTime};
 use crate::verify::request::{HeldBody, MAX_KEPT, Rereading};
 use crate::verify::scheme::kind::{AwaitsBody, Context, Head};
 use crate::verify::scheme::signature::definition::SignatureScheme;
-use crate::verify::scheme::signature::reading::{Reading, tag_identity};
+use crate::verify::scheme::signature::reading::{Reading, skew, tag_identity};
 
 /// Everything that the body is fed to.
 pub struct Streaming {
@@ -160,7 +160,9 @@ impl SignatureScheme {
                 }
             };
             match self.fresh(found, timestamp, context.now) {
-                Ok(Some(position)) => return Ok(Found { position, event_id, identity }),
+                Ok(Some(position)) => {
+                    return Ok(Found { position, event_id, identity, skew: skew(timestamp, context.now) });
+                }
                 Ok(None) => {}
                 Err(denial) => worst = worst.max(denial),
             }
@@ -177,7 +179,9 @@ impl SignatureScheme {
         }
         for Untried { frame, candidates, timestamp, identity, macs } in untried {
             match self.fresh(first_match(macs, &frame, &candidates), timestamp, context.now) {
-                Ok(Some(position)) => return Ok(Found { position, event_id, identity }),
+                Ok(Some(position)) => {
+                    return Ok(Found { position, event_id, identity, skew: skew(timestamp, context.now) });
+                }
                 Ok(None) => {}
                 Err(denial) => worst = worst.max(denial),
             }

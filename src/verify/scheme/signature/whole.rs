@@ -13,7 +13,7 @@ use crate::verify::primitives::timestamp::{Timestamp, UnixTime};
 use crate::verify::primitives::token;
 use crate::verify::scheme::kind::Context;
 use crate::verify::scheme::signature::definition::SignatureScheme;
-use crate::verify::scheme::signature::reading::{Reading, tag_identity};
+use crate::verify::scheme::signature::reading::{Reading, skew, tag_identity};
 
 /// The outcome of one reading of the request.
 struct Outcome {
@@ -70,7 +70,8 @@ impl SignatureScheme {
         for Outcome { found, timestamp, identity } in outcomes {
             match self.fresh(found, timestamp, context.now) {
                 Ok(Some(position)) => {
-                    return Ok(Found { position, event_id: self.covered_event_id(facts), identity });
+                    let skew = skew(timestamp, context.now);
+                    return Ok(Found { position, event_id: self.covered_event_id(facts), identity, skew });
                 }
                 Ok(None) => {}
                 Err(denial) => worst = worst.max(denial),
