@@ -4,12 +4,12 @@
 //! | --- | --- |
 //! | `context`, `body` | what a decision depends on; the body in the host's buffer |
 //! | `live_values` | where a request's live secrets come from |
-//! | `forwarded` | how much of a request the upstream may have |
+//! | `forwarded` | how much of a request was forwarded |
 //! | `publications` | the keys that senders publish |
-//! | `active_source`, `active_policy` | the configuration at work, and what its guards remember |
+//! | `active_source`, `active_policy` | the running configuration, and what its guards remember |
 //! | `event_claim` | the claim on an event |
 //! | `verified_request` | a verified request, and what it still has to pass |
-//! | `handshake` | a request that may be a handshake, and one that is |
+//! | `handshake` | recognises a handshake, before and after its proof is verified |
 //! | `verification` | a verification in progress, from the headers to the verdict |
 //! | `state` | what a request waits for |
 //! | `exchange` | one request: its events, and the steps that they lead to |

@@ -48,7 +48,7 @@ pub struct Refusal {
     pub retry_after: Option<u64>,
 }
 
-/// A response in place of the upstream's that is no refusal: the answer to a handshake, or what a sender wants in response to
+/// A response in place of the upstream's that is not a refusal: the answer to a handshake, or what a sender wants in response to
 /// every event.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -160,12 +160,12 @@ impl Passage {
         Self { edits, record: None }
     }
 
-    /// For what follows on a request that was already forwarded.
+    /// For the rest of a request whose beginning was already forwarded.
     pub(crate) fn after_release() -> Self {
         Self { edits: Edits::default(), record: None }
     }
 
-    /// Whether it is for a verified event.
+    /// Whether it releases a verified event.
     #[must_use]
     pub fn is_of_event(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.outcome == Outcome::Passed)

@@ -3,10 +3,10 @@
 //! Where a new test goes: a new sender needs only vectors, in `providers/NAME.json`; requirements on every provider
 //! file `providers.rs`; requests derived from a valid vector `neighbours.rs`; several secrets `secrets.rs`; what other
 //! verifiers get wrong `mistakes.rs`; attacks `attacks.rs`; `any`, lists and modes `decision.rs`; lengths, limits and a
-//! host that fails `body.rs`; when a refusal is answered `answers.rs`; handshakes `handshakes.rs`; what a stranger gets out of them
-//! `oracles.rs`; memory of held requests `held.rs`; consequences of a verdict `steps.rs`; paths and hosts `routes.rs`; when a claim is kept `claims.rs`; budgets `limits.rs`;
-//! identities of events `events.rs`; the guards on their own `guards/`; the shared store `fleet.rs`; documents that are fetched `live.rs`;
-//! live secrets `live_secrets.rs`; the plugin's
+//! host that fails `body.rs`; when a refusal is answered `answers.rs`; handshakes `handshakes.rs`; what a stranger gets out
+//! of them `oracles.rs`; memory of held requests `held.rs`; consequences of a verdict `steps.rs`; paths and hosts
+//! `routes.rs`; when a claim is kept `claims.rs`; budgets `limits.rs`; identities of events `events.rs`; the guards on their
+//! own `guards/`; the shared store `fleet.rs`; documents that are fetched `live.rs`; live secrets `live_secrets.rs`; the plugin's
 //! configuration a pair of files in `config/`, and its guards `configured.rs`; secrets in output `hygiene.rs`; metrics
 //! `metrics.rs`; the number of log lines `log_budget.rs`; dependencies between modules `arrows.rs`; external vectors
 //! `shared.rs` and `wycheproof.rs`.

@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hookwarden::verify::scheme::SchemeKind;
 use serde_json::{Value, json};
 
 const INDEX: &str = "docs/senders.md";
@@ -190,23 +191,27 @@ fn dialect_in_words(dialect: &Value) -> (String, String, bool) {
         (_, Value::String(at)) => format!("`{}`", at.replace('|', "\\|")),
         _ => String::new(),
     };
-    if let Some(credential) = dialect.get("credential") {
-        let how = credential.get("auth_scheme").and_then(Value::as_str).unwrap_or("token");
-        return (place(credential), how.to_owned(), false);
+    let kind = SchemeKind::of(|key| dialect.get(key).is_some());
+    let own = &dialect[kind.key()];
+    match kind {
+        SchemeKind::Credential => {
+            let how = own.get("auth_scheme").and_then(Value::as_str).unwrap_or("token");
+            (place(own), how.to_owned(), false)
+        }
+        SchemeKind::Jwt => {
+            let algorithms: Vec<_> =
+                own["algorithms"].as_array().expect("algorithms").iter().filter_map(Value::as_str).collect();
+            (place(own), format!("JWT {}", algorithms.join(", ")), own.get("timeless").is_none())
+        }
+        SchemeKind::MessageSignature => {
+            ("`Signature`".to_owned(), format!("RFC 9421 {}", text(own, "/algorithm")), true)
+        }
+        SchemeKind::HttpSignature => (place(own), format!("HTTP signature {}", text(own, "/algorithm")), true),
+        SchemeKind::Signature => {
+            let algorithm = format!("{} {}", text(dialect, "/algorithm"), text(dialect, "/signature/encoding"));
+            (place(own), algorithm, dialect.get("timestamp").is_some())
+        }
     }
-    if let Some(jwt) = dialect.get("jwt") {
-        let algorithms: Vec<_> =
-            jwt["algorithms"].as_array().expect("algorithms").iter().filter_map(Value::as_str).collect();
-        return (place(jwt), format!("JWT {}", algorithms.join(", ")), jwt.get("timeless").is_none());
-    }
-    if let Some(message) = dialect.get("message_signature") {
-        return ("`Signature`".to_owned(), format!("RFC 9421 {}", text(message, "/algorithm")), true);
-    }
-    if let Some(http) = dialect.get("http_signature") {
-        return (place(http), format!("HTTP signature {}", text(http, "/algorithm")), true);
-    }
-    let algorithm = format!("{} {}", text(dialect, "/algorithm"), text(dialect, "/signature/encoding"));
-    (place(&dialect["signature"]), algorithm, dialect.get("timestamp").is_some())
 }
 
 /// The page of a sender, below `docs/`.
@@ -343,6 +348,7 @@ fn section(name: &str, file: &Value, providers: &BTreeMap<String, Value>) -> Str
         let list: Vec<_> = networks.iter().filter_map(Value::as_str).map(|network| format!("`{network}`")).collect();
         facts.push(("Networks", format!("{} (read {})", list.join(", "), text(file, "/networks/read"))));
     }
+    facts.extend(handshake(file).map(|handshake| ("Handshake", handshake)));
     for (label, pointer) in [("Secret", "/secret/hint"), ("When refused", "/refusal/note")] {
         let text = text(file, pointer);
         if !text.is_empty() {
@@ -367,6 +373,35 @@ fn section(name: &str, file: &Value, providers: &BTreeMap<String, Value>) -> Str
         writeln!(page, "- Evidence: {kind}, {source} (read {seen}).").expect("text");
     }
     page
+}
+
+/// What a source needs to take part in the sender's handshakes.
+fn handshake(file: &Value) -> Option<String> {
+    let aliased: Option<Value> = file
+        .get("alias")
+        .and_then(Value::as_str)
+        .map(|alias| serde_json::from_str(&read(&format!("providers/{alias}.json"))).expect("JSON"));
+    let handshake = file.get("handshake").or_else(|| aliased.as_ref()?.get("handshake"))?;
+    let rules = handshake.as_array().cloned().unwrap_or_else(|| vec![handshake.clone()]);
+    let (text, scheme) = (handshake.to_string(), scheme(file).to_string());
+    let mut values: Vec<String> = Vec::new();
+    for name in text.split("{with:").skip(1).filter_map(|rest| rest.split('}').next()) {
+        let value = format!(r#""{name}": {{ "env": … }}"#);
+        if !scheme.contains(&format!("{{with:{name}}}")) && !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    if text.contains(r#""confirm""#) {
+        values.extend([r#""topics": [ … ]"#.to_owned(), r#""cluster": …"#.to_owned()]);
+    }
+    let option = if !rules.iter().all(|rule| rule.get("answer").or_else(|| rule.get("confirm")).is_some()) {
+        r#""forward""#.to_owned()
+    } else if values.is_empty() {
+        "true".to_owned()
+    } else {
+        format!("{{ {} }}", values.join(", "))
+    };
+    Some(format!("`\"handshake\": {option}`; see [handshakes](../handshakes.md)"))
 }
 
 fn retries(file: &Value) -> Option<String> {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use hookwarden::config::{BodyHold, Mode, Policy};
 use hookwarden::filter::{ActivePolicy, Context, Exchange};
-use hookwarden::guard::fleet::Response;
+use hookwarden::guard::call::Response;
 use hookwarden::guard::memory::{Memory, NotWritten, Versioned};
 use hookwarden::guard::peer::Peer;
 use hookwarden::guard::pool::Pool;

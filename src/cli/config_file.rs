@@ -17,7 +17,7 @@ pub struct SourceEntry {
     pub pattern: String,
     /// Groups of checks: all must hold, and of each group one.
     pub groups: Vec<Vec<CheckEntry>>,
-    json: Json,
+    pub json: Json,
 }
 
 /// A check. No `Debug`: it holds secrets.
@@ -56,7 +56,7 @@ pub struct SecretEntry {
     pub path: Path,
     /// Its id; its place in the list, from 1, if it has none.
     pub id: String,
-    /// The variable that holds it; `None` if it stands in the configuration.
+    /// The variable that holds it; `None` if it is in the configuration.
     pub env: Option<String>,
     /// The text; `None` if the variable is not set.
     pub text: Option<String>,
@@ -196,6 +196,11 @@ impl SecretEntry {
             text: value,
             validity: Validity { not_before: time("not_before"), not_after: time("not_after") },
         }
+    }
+
+    /// Whether it is read while the filter runs: it is neither in a variable nor in the configuration.
+    pub fn is_live(&self) -> bool {
+        self.env.is_none() && self.text.is_none()
     }
 
     /// Whether it is valid no more.

@@ -1,5 +1,6 @@
 //! A scheme in words, from how it is written.
 
+use hookwarden::verify::scheme::SchemeKind;
 use serde_json::Value;
 
 /// How far a signed time may be off.
@@ -19,28 +20,25 @@ impl Window<'_> {
 
 /// One dialect: labels, and what to say of each.
 pub fn dialect(dialect: &Value, window: Window<'_>) -> Vec<(&'static str, String)> {
-    if let Some(credential) = dialect.get("credential") {
-        return with_when(dialect, of_credential(credential));
-    }
-    let mut lines = Vec::new();
-    if let Some(jwt) = dialect.get("jwt") {
-        lines = of_jwt(jwt, window);
-    } else if let Some(message) = dialect.get("message_signature") {
-        lines = of_message_signature(message, window);
-    } else if let Some(http) = dialect.get("http_signature") {
-        lines.push(("Proof", format!("HTTP signature (draft-cavage) in {}", place(http))));
-        lines.push(("Algorithm", algorithm(text(http, "/algorithm").unwrap_or_default())));
-        lines.push(("Signed", "method, path, host, date and a digest of the body".to_owned()));
-        lines.extend(key(http));
-        lines.push(("Time", format!("the header Date; {}", window.words(text(http, "/max_age")))));
-    } else {
-        lines.extend(of_signature(dialect, window));
-    }
+    let kind = kind(dialect);
+    let own = dialect.get(kind.key()).unwrap_or(&Value::Null);
+    let mut lines = match kind {
+        SchemeKind::Credential => of_credential(own),
+        SchemeKind::Jwt => of_jwt(own, window),
+        SchemeKind::MessageSignature => of_message_signature(own, window),
+        SchemeKind::HttpSignature => of_http_signature(own, window),
+        SchemeKind::Signature => of_signature(dialect, window),
+    };
     if let Some(id) = dialect.get("event_id") {
         let id = text(id, "/claim").map_or_else(|| place(id), |claim| format!("the claim {claim}"));
         lines.push(("Event id", id));
     }
     with_when(dialect, lines)
+}
+
+/// The kind of a scheme, from how it is written.
+pub fn kind(dialect: &Value) -> SchemeKind {
+    SchemeKind::of(|key| dialect.get(key).is_some())
 }
 
 fn with_when(dialect: &Value, mut lines: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
@@ -68,12 +66,12 @@ fn of_credential(credential: &Value) -> Vec<(&'static str, String)> {
         (None, Some(prefix)) => format!("{place}: {prefix:?}, and the secret itself"),
         (None, None) => format!("{place}: the secret itself"),
     };
-    vec![("Proof", proof), ("Signed", "nothing: whoever sees one request can send any other".to_owned())]
+    vec![("Proof", proof), ("Signed", "nothing: anyone who sees one request can send any other".to_owned())]
 }
 
 fn of_jwt(jwt: &Value, window: Window<'_>) -> Vec<(&'static str, String)> {
     let at = text(jwt, "/at").unwrap_or_default();
-    let behind = text(jwt, "/prefix").map(|prefix| format!(", behind {prefix:?}")).unwrap_or_default();
+    let behind = text(jwt, "/prefix").map(|prefix| format!(", after {prefix:?}")).unwrap_or_default();
     let mut lines = vec![
         ("Proof", format!("a JSON Web Token in {}{behind}", expression(at))),
         ("Algorithm", list(jwt.get("algorithms"), ", ")),
@@ -121,6 +119,17 @@ fn of_message_signature(message: &Value, window: Window<'_>) -> Vec<(&'static st
     lines
 }
 
+fn of_http_signature(http: &Value, window: Window<'_>) -> Vec<(&'static str, String)> {
+    let mut lines = vec![
+        ("Proof", format!("HTTP signature (draft-cavage) in {}", place(http))),
+        ("Algorithm", algorithm(text(http, "/algorithm").unwrap_or_default())),
+        ("Signed", "method, path, host, date and a digest of the body".to_owned()),
+    ];
+    lines.extend(key(http));
+    lines.push(("Time", format!("the header Date; {}", window.words(text(http, "/max_age")))));
+    lines
+}
+
 fn of_signature(dialect: &Value, window: Window<'_>) -> Vec<(&'static str, String)> {
     let signature = dialect.get("signature").cloned().unwrap_or_default();
     let mut proof = place(&signature);
@@ -135,7 +144,7 @@ fn of_signature(dialect: &Value, window: Window<'_>) -> Vec<(&'static str, Strin
     }
     if let Some(prefix) = text(&signature, "/prefix") {
         let may = if signature.get("optional_prefix").is_some() { ", which may be missing" } else { "" };
-        proof.push_str(&format!(", behind {prefix:?}{may}"));
+        proof.push_str(&format!(", after {prefix:?}{may}"));
     }
     let encoding = text(&signature, "/encoding").unwrap_or_default();
     let mut lines = vec![
@@ -169,7 +178,7 @@ fn of_signature(dialect: &Value, window: Window<'_>) -> Vec<(&'static str, Strin
     }
     if let Some(time) = dialect.get("timestamp") {
         let at = match text(time, "/entry") {
-            Some(entry) => format!("the entry behind {entry:?} of the same header"),
+            Some(entry) => format!("the entry after {entry:?} of the same header"),
             None => place(time),
         };
         let unit = in_unit(text(time, "/unit").unwrap_or_default());
@@ -222,7 +231,7 @@ fn expression(value: &str) -> String {
         Some(("json", path)) => format!("the body's {path}"),
         Some(("entry", prefix)) => match prefix.strip_prefix('@') {
             Some(number) => format!("entry {number} of the same header"),
-            None => format!("an entry behind {prefix:?}"),
+            None => format!("an entry after {prefix:?}"),
         },
         _ if root == "body" => "the body".to_owned(),
         _ => root.to_owned(),

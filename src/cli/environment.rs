@@ -4,6 +4,7 @@ use super::env_file::{self, Variables};
 use super::terminal::Failure;
 
 /// Variables of an environment file, of the process, or of both. No `Debug`: they are secrets.
+#[derive(Clone)]
 pub struct Environment {
     file: Variables,
     /// Whether variables that the file does not set are looked up in the process.

@@ -52,6 +52,6 @@ fn text_of(command: &clap::Command) -> io::Result<String> {
     let mut text = Vec::new();
     let page = Man::new(command.clone()).source(concat!("hookwarden ", env!("CARGO_PKG_VERSION")));
     page.manual("hookwarden manual").render(&mut text)?;
-    // What stands behind the options: examples, and what is said of exit codes.
+    // What follows the options: examples, and what is said of exit codes.
     Ok(String::from_utf8_lossy(&text).replace("\n.SH EXTRA\n", "\n.SH EXAMPLES AND NOTES\n"))
 }

@@ -9,6 +9,8 @@ mod document;
 mod env_file;
 mod environment;
 mod explain;
+mod handshake;
+mod http_request;
 mod input;
 mod layout;
 mod man;

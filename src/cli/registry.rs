@@ -11,7 +11,7 @@ include!(concat!(env!("OUT_DIR"), "/registry.rs"));
 /// A provider, as its file tells of it.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    /// The name of the provider, as a check has it.
+    /// The name of the provider, as written in a check.
     pub name: &'static str,
     /// The sender's name.
     pub title: String,
@@ -41,7 +41,9 @@ pub struct Sender {
     pub keys_from: Option<Value>,
     /// The provider with the same scheme.
     pub alias: Option<String>,
-    /// The scheme, as a check has it.
+    /// Requests by which it checks an endpoint, and others that look similar: `handshake_vectors` of its file.
+    pub handshake_vectors: Vec<Value>,
+    /// The scheme, as written in a check.
     pub scheme: Value,
     samples: &'static str,
 }
@@ -129,7 +131,7 @@ pub struct Sample {
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: String,
-    /// Whether public keys prove it.
+    /// Whether it is verified with public keys.
     pub are_public_keys: bool,
     /// The check's `with`.
     pub with: BTreeMap<String, String>,
@@ -193,13 +195,14 @@ impl Sender {
             refusal_status: status.and_then(|status| u16::try_from(status).ok()).unwrap_or(401),
             networks,
             keys_from: file.get("keys_from").cloned(),
+            handshake_vectors: file.get("handshake_vectors").and_then(Value::as_array).cloned().unwrap_or_default(),
             alias: file.get("alias").and_then(Value::as_str).map(str::to_owned),
             scheme: file.get("scheme").cloned().unwrap_or_default(),
             samples,
         }
     }
 
-    /// A few of its events, of which the first is the plainest; those whose body is no text are not among them.
+    /// A few of its events, of which the first is the plainest; those whose body is not text are not among them.
     pub fn samples(&self) -> Vec<Sample> {
         let list: Vec<Value> = serde_json::from_str(self.samples).unwrap_or_default();
         list.iter().map(Sample::read).collect()
@@ -240,7 +243,8 @@ impl Evidence {
 }
 
 impl Sample {
-    fn read(vector: &Value) -> Self {
+    /// Reads a vector of a provider's file.
+    pub fn read(vector: &Value) -> Self {
         let pair = |pair: &Value| match pair.as_array().map(Vec::as_slice) {
             Some([Value::String(name), Value::String(value)]) => Some((name.clone(), value.clone())),
             _ => None,

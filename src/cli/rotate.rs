@@ -92,6 +92,12 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     let entries = list.secrets.as_slice();
     let old = old(list, arguments)?;
     let Some(old_entry) = entries.get(old) else { return Err(failure("the list has no such secret")) };
+    if old_entry.is_live() && !arguments.finish {
+        return Err(failure(
+            "this secret is live: change it where it is kept, beside the old one, and nothing in the configuration \
+             (docs/live-secrets.md#rotating)",
+        ));
+    }
     let value = |path: &Path| {
         let found = Cursor::root(&document).find(path).map(|cursor| cursor.value);
         found.ok_or_else(|| failure(format!("{path} cannot be found in the file")))
@@ -120,7 +126,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         let added = edit::added(&text, value(&list.path)?, &entry);
         let old_value = value(&old_entry.path)?;
         let added = added.and_then(|next| match &arguments.until {
-            // What is added stands behind the old entry, which therefore is where it was.
+            // What is added follows the old entry, which therefore is where it was.
             Some(until) => edit::extended(&next, old_value, "not_after", until),
             None => Some(next),
         });

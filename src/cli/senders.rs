@@ -8,6 +8,7 @@ pub mod source;
 use serde_json::{Value, json};
 
 use super::Verdict;
+use super::handshake;
 use super::layout;
 use super::registry::{self, Evidence, MadeBy, RetryTime, Sender, ToleranceBy};
 use super::terminal::{Failure, Terminal};
@@ -18,6 +19,9 @@ use super::terminal::{Failure, Terminal};
 pub struct Arguments {
     /// What the name of the provider or of the sender holds; without words, all are listed.
     words: Vec<String>,
+    /// Only those that check an endpoint before they send events, and what a source needs to answer them.
+    #[arg(long)]
+    handshakes: bool,
     /// How the result is written.
     #[arg(long, default_value = "text")]
     format: Format,
@@ -36,16 +40,24 @@ Examples:
   hookwarden senders                     all of them
   hookwarden senders stripe              how Stripe signs, and a source to copy
   hookwarden senders google              those whose name has this word
+  hookwarden senders --handshakes        those that check an endpoint first
   hookwarden senders stripe --format json | jq '.[0].source'
 
 Exit code 1 if no sender is found.";
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
     let all = registry::all();
-    let found = search::find(&all, &arguments.words);
+    let mut found = search::find(&all, &arguments.words);
     if found.is_empty() {
         terminal.error(&unknown(&all, &arguments.words));
         return Ok(Verdict::Bad);
+    }
+    if arguments.handshakes {
+        found.retain(|sender| handshake::of_provider(sender.name).is_some());
+        if found.is_empty() {
+            terminal.error("none of these senders makes a handshake");
+            return Ok(Verdict::Bad);
+        }
     }
     let text = match (arguments.format, found.as_slice()) {
         (Format::Json, found) => {
@@ -53,6 +65,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
             format!("{:#}\n", Value::Array(list))
         }
         (Format::Text, [sender]) => page::of(sender, &all),
+        (Format::Text, found) if arguments.handshakes => table_of_handshakes(found),
         (Format::Text, found) => table(found),
     };
     terminal.print(&text)?;
@@ -86,6 +99,20 @@ fn table(found: &[&Sender]) -> String {
         })
         .collect();
     layout::table(["PROVIDER", "SENDER", "PROOF", "BODY", "TIME"], &rows)
+}
+
+fn table_of_handshakes(found: &[&Sender]) -> String {
+    let mut rows = Vec::new();
+    for sender in found {
+        let Some(written) = handshake::of_provider(sender.name) else { continue };
+        let option = handshake::written_option(&written, &handshake::needed_values_of(sender.name, &written));
+        for (number, rule) in handshake::rules(&written).into_iter().enumerate() {
+            let is_first = number == 0;
+            let first = |text: &str| if is_first { text.to_owned() } else { String::new() };
+            rows.push([first(sender.name), handshake::described(rule), first(&option)]);
+        }
+    }
+    layout::table(["PROVIDER", "HANDSHAKE", "SOURCE NEEDS"], &rows)
 }
 
 fn evidence(evidence: &Evidence) -> Value {
@@ -137,6 +164,8 @@ fn object(sender: &Sender) -> Value {
         "refusal": { "status": sender.refusal_status, "note": sender.refusal },
         "networks": networks,
         "alias": sender.alias,
+        "handshake": handshake::of_provider(sender.name)
+            .map(|written| serde_json::from_str::<Value>(&written.to_string()).unwrap_or_default()),
         "scheme": sender.scheme,
         "variable": source::variable(sender),
         "source": serde_json::from_str::<Value>(&source::text(sender)).unwrap_or_default(),

@@ -13,7 +13,7 @@ use super::clock;
 
 /// What matters in a line: names, headings.
 pub const STRONG: Style = Style::new().bold();
-/// What stands above a part of an output.
+/// What is above a part of an output.
 pub const HEADING: Style = Style::new().bold().underline();
 /// What is as it should be.
 pub const GOOD: Style = AnsiColor::Green.on_default().bold();

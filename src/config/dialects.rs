@@ -14,7 +14,7 @@ use crate::verify::scheme::Scheme;
 pub type Dialect = (Scheme, Option<Condition>);
 
 /// The dialects of a scheme for secrets, or for public keys, with these configured values. `None` if there are none
-/// of that kind, if a value is missing, or if it is no scheme.
+/// of that kind, if a value is missing, or if it is not a scheme.
 #[must_use]
 pub fn read(
     scheme: &Json,

@@ -11,7 +11,7 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
     all_nearest(name, known.map(|known| (known, known))).into_iter().next()
 }
 
-/// What stands beside the spellings that differ least from `name`: by letters that are missing, added, replaced or
+/// What is beside the spellings that differ least from `name`: by letters that are missing, added, replaced or
 /// swapped, or else by an end that one of the two lacks. Empty if none is near.
 #[must_use]
 pub fn all_nearest<S: AsRef<str>, T>(name: &str, spellings: impl Iterator<Item = (S, T)>) -> Vec<T> {

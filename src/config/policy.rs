@@ -86,7 +86,7 @@ pub struct Source {
     pub basic_challenge: bool,
     /// Headers to remove from a verified request: they hold its credentials.
     pub credential_headers: Vec<String>,
-    /// What a request must prove; `None` if a secret is missing from the environment, which closes the source.
+    /// The proof that a request needs; `None` if a secret is missing from the environment, which closes the source.
     pub requirement: Option<Rc<Requirement>>,
     /// The handshakes in which the source takes part.
     pub handshakes: Handshakes,

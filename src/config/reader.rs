@@ -122,9 +122,15 @@ impl<'a> Node<'a> {
 }
 
 impl<'a> Members<'a> {
+    /// Whether the member `name`, which may be there, was not taken yet.
+    pub fn has(&mut self, name: &'static str) -> bool {
+        self.know(name);
+        self.left.iter().any(|(key, _)| *key == name)
+    }
+
     /// Takes the member `name`, if it is there.
     pub fn take(&mut self, name: &'static str) -> Option<Node<'a>> {
-        self.known.push(name);
+        self.know(name);
         let position = self.left.iter().position(|(key, _)| *key == name)?;
         let (_, json) = self.left.remove(position);
         Some(Node { path: self.path.member(name), json })
@@ -137,6 +143,12 @@ impl<'a> Members<'a> {
             findings.problem_of(Kind::MissingKey, &self.path, format!("lacks \"{name}\""));
         }
         node
+    }
+
+    fn know(&mut self, name: &'static str) {
+        if !self.known.contains(&name) {
+            self.known.push(name);
+        }
     }
 
     /// Refuses the former member `name`, and names its replacement.

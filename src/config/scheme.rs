@@ -13,7 +13,7 @@ use super::problem::{Findings, Kind};
 use super::reader::{Members, Node};
 use super::with::With;
 use crate::verify::check::Condition;
-use crate::verify::scheme::Scheme;
+use crate::verify::scheme::{Scheme, SchemeKind};
 use credential::read_credential;
 use http::{read_http_signature, read_message_signature};
 use jwt::{read_claim_name, read_jwt};
@@ -69,24 +69,35 @@ fn read_one(mut members: Members<'_>, context: Context<'_>, findings: &mut Findi
         Some(node) => read_condition(&node, context, findings).map(Some),
         None => Some(None),
     };
-    let scheme = if let Some(node) = members.take("credential") {
-        members.finish(findings);
-        read_credential(&node, context, findings).map(Scheme::Credential)
-    } else if let Some(node) = members.take("jwt") {
-        let event_id = match members.take("event_id") {
-            Some(node) => read_claim_name(&node, findings).map(Some),
-            None => Some(None),
-        };
-        members.finish(findings);
-        read_jwt(&node, event_id?, context, findings).map(|scheme| Scheme::Jwt(Box::new(scheme)))
-    } else if let Some(node) = members.take("message_signature") {
-        members.finish(findings);
-        read_message_signature(&node, context, findings).map(|scheme| Scheme::MessageSignature(Box::new(scheme)))
-    } else if let Some(node) = members.take("http_signature") {
-        members.finish(findings);
-        read_http_signature(&node, context, findings).map(|scheme| Scheme::HttpSignature(Box::new(scheme)))
-    } else {
-        read_signature(members, context, findings).map(|scheme| Scheme::Signature(Box::new(scheme)))
+    let kind = SchemeKind::of(|key| members.has(key));
+    let scheme = match kind {
+        SchemeKind::Credential => {
+            let node = members.take(kind.key())?;
+            members.finish(findings);
+            read_credential(&node, context, findings).map(Scheme::Credential)
+        }
+        SchemeKind::Jwt => {
+            let node = members.take(kind.key())?;
+            let event_id = match members.take("event_id") {
+                Some(node) => read_claim_name(&node, findings).map(Some),
+                None => Some(None),
+            };
+            members.finish(findings);
+            read_jwt(&node, event_id?, context, findings).map(|scheme| Scheme::Jwt(Box::new(scheme)))
+        }
+        SchemeKind::MessageSignature => {
+            let node = members.take(kind.key())?;
+            members.finish(findings);
+            read_message_signature(&node, context, findings).map(|scheme| Scheme::MessageSignature(Box::new(scheme)))
+        }
+        SchemeKind::HttpSignature => {
+            let node = members.take(kind.key())?;
+            members.finish(findings);
+            read_http_signature(&node, context, findings).map(|scheme| Scheme::HttpSignature(Box::new(scheme)))
+        }
+        SchemeKind::Signature => {
+            read_signature(members, context, findings).map(|scheme| Scheme::Signature(Box::new(scheme)))
+        }
     };
     let mut scheme = scheme?;
     if let (Some(own), Some(tolerance)) = (scheme.tolerance_mut(), context.tolerance) {

@@ -45,7 +45,8 @@ pub(super) fn warn<'a>(
             let timeless = match scheme {
                 Scheme::Signature(scheme) => scheme.timestamp.is_none().then(|| no_time.clone()),
                 Scheme::Jwt(scheme) => scheme.timeless.then(|| no_token_time.clone()),
-                _ => None,
+                // What has no time of its own warns of it in `of_scheme`.
+                Scheme::Credential(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => None,
             };
             of_scheme(scheme).into_iter().chain(timeless)
         })
@@ -117,7 +118,7 @@ fn of_signature(scheme: &SignatureScheme) -> Vec<Weakness> {
         | SignatureAlgorithm::Public(PublicAlgorithm::RsaPkcs1Sha1 | PublicAlgorithm::EcdsaP256Sha1Der) => {
             weaknesses.push((
                 Kind::WeakAlgorithm,
-                "the algorithm rests on SHA-1 or MD5",
+                "the algorithm is based on SHA-1 or MD5",
                 "use the sender's stronger one if it has one",
             ));
         }

@@ -1,4 +1,4 @@
-//! A policy at work: its sources, with the memory of their guards opened.
+//! The running policy: its sources, and the shared memory that their guards use.
 
 use std::rc::Rc;
 
@@ -19,7 +19,7 @@ use crate::verify::key::key_set::PublishedKey;
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::{Request, Requirement};
 
-/// A policy at work. What its guards remember is in shared memory, which is opened once for each configuration.
+/// The running policy. What its guards remember is in shared memory, which is opened once for each configuration.
 #[derive(Debug)]
 pub struct ActivePolicy {
     policy: Rc<Policy>,

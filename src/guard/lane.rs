@@ -71,8 +71,8 @@ struct Lane {
 impl Lanes {
     pub(super) fn open(memory: &dyn Memory) -> Result<Self, NotWritten> {
         Ok(Self {
-            clients: Table::open(memory, "hookwarden.proved", ENTRIES)?,
-            connections: Table::open(memory, "hookwarden.proved_connections", ENTRIES)?,
+            clients: Table::open(memory, "hookwarden.verified", ENTRIES)?,
+            connections: Table::open(memory, "hookwarden.verified_connections", ENTRIES)?,
             known: Known(std::iter::repeat_with(AtomicU64::default).take(KNOWN).collect()),
         })
     }
@@ -189,7 +189,7 @@ fn digest(kind: Kind, source: &str, caller: Caller) -> Digest {
     let port = caller.port.map_or(0, NonZeroU16::get).to_be_bytes();
     let digest = match kind {
         Kind::Connection => table::digest(&[b"connection", name, &octets(caller.address), &port]),
-        Kind::Client => table::digest(&[b"proved", name, &octets(client_of(caller.address))]),
+        Kind::Client => table::digest(&[b"verified", name, &octets(client_of(caller.address))]),
     };
     table::short(&digest)
 }

@@ -44,7 +44,7 @@ pub struct Template(pub Vec<Piece>);
 /// A piece of a template.
 #[derive(Debug)]
 pub enum Piece {
-    /// Text of the rule, or a configured value that is no secret.
+    /// Text of the rule, or a configured value that is not a secret.
     Text(Vec<u8>),
     /// The token of the request.
     Token,

@@ -165,7 +165,7 @@ impl Handshake {
         if is_signed && !self.reads_body() && !content.body().is_empty() {
             return None;
         }
-        let is_proved = match (&self.proof, candidate.proof.take()) {
+        let is_proof_verified = match (&self.proof, candidate.proof.take()) {
             (ProofRule::Unsigned, _) => true,
             // Of several senders, the one that signed it is the one whose handshake it may be.
             (ProofRule::Signed, _) => verified.is_some_and(|verified| verified.is_by(self.check)),
@@ -173,7 +173,7 @@ impl Handshake {
             (ProofRule::PublicKey(_), None) => false,
         };
         let facts = Facts { content: Some(content), ..Facts::default() };
-        candidate.read(self, true, &facts).filter(|()| is_proved)?;
+        candidate.read(self, true, &facts).filter(|()| is_proof_verified)?;
         if candidate.fault.is_some() && verified.is_some() {
             // A verified request that cannot be answered is an event like any other.
             return None;

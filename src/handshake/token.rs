@@ -21,7 +21,7 @@ pub struct TokenRule {
 }
 
 impl TokenRule {
-    /// The token of a request; `None` if it has none, so that it is no handshake.
+    /// The token of a request; `None` if it has none, so that it is not a handshake.
     pub(super) fn read(&self, facts: &Facts<'_>) -> Option<Result<Vec<u8>, Denial>> {
         match self.at.value(facts) {
             Ok(token) => {

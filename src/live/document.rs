@@ -19,7 +19,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads what [`write`] wrote; `None` if that was the absence of a document.
+    /// Reads what [`write()`] wrote; `None` if that was the absence of a document.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (&LAYOUT, bytes) = bytes.split_first()? else { return None };
         let (version, bytes) = bytes.split_first_chunk()?;

@@ -17,7 +17,7 @@
 //! | [`scheme`] | the kinds of proof, one module each, behind one interface |
 //! | [`check`] | what a source requires, and the verification of one request |
 //!
-//! What only the command needs of a room, and the wasm does not have, is in its module `native`.
+//! Code of a module that only the command needs, and the wasm must not contain, is in its submodule `native`.
 
 pub mod bytes;
 pub mod check;

@@ -91,7 +91,10 @@ fn a_page_shows_everything_about_a_sender() {
 #[test]
 fn a_page_shows_the_origin_of_the_tolerance_the_retries_and_what_must_stay_unchanged() {
     for (sender, parts) in [
-        ("linear", &["ours, for the sender names none", "for up to 7h 1m, with the time of the first attempt"][..]),
+        (
+            "linear",
+            &["our default, because the sender names none", "for up to 7h 1m, with the time of the first attempt"][..],
+        ),
         ("stripe", &["the sender's own", "for up to 3days, each attempt signed anew"]),
         ("mercadopago", &["query, x-request-id: the signature covers it", "preserve_external_request_id"]),
         ("square", &["host, path, query: the signature covers it"]),
@@ -178,4 +181,32 @@ fn a_misspelt_sender_gets_a_suggestion() {
     }
     let ran = hookwarden(&["senders", "qqqqqqqq"], "");
     assert!(ran.code == 1 && ran.err.contains("docs/schemes.md") && !ran.err.contains("did you mean"), "{ran:?}");
+}
+
+#[test]
+fn the_senders_that_check_an_endpoint_are_listed_with_what_a_source_needs() {
+    let named: BTreeSet<_> = config::providers::names()
+        .filter(|name| config::providers::find(name).is_some_and(|provider| provider.handshake.is_some()))
+        .collect();
+    let ran = hookwarden(&["senders", "--handshakes", "--format", "json"], "");
+    let Ok(Value::Array(list)) = serde_json::from_str(&ran.out) else { panic!("no list: {}", ran.out) };
+    assert!(list.iter().all(|sender| sender["handshake"].is_object() || sender["handshake"].is_array()));
+    assert_eq!(list.iter().map(|sender| text(sender, "/provider")).collect::<BTreeSet<_>>(), named);
+    let table = hookwarden(&["senders", "--handshakes"], "").out;
+    let lines =
+        |name: &str| table.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap_or_default();
+    for (name, parts) in [
+        ("meta", ["GET, not signed, answered with its token", r#""handshake": { "verify_token": { "env": … } }"#]),
+        ("slack", ["POST, signed like an event", r#""handshake": true"#]),
+        ("zoho-mail", ["hands over a secret", r#""handshake": "forward""#]),
+        ("amazon-sns", ["confirmed by a call", r#""topics": [ … ], "cluster": …"#]),
+    ] {
+        assert!(parts.iter().all(|part| lines(name).contains(part)), "{name}: {}", lines(name));
+    }
+    let page = hookwarden(&["senders", "meta"], "").out;
+    let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("Handshake GET, not signed, answered with its token"), "{page}");
+    let none = hookwarden(&["senders", "github", "--handshakes"], "");
+    assert_eq!((none.code, none.out.as_str()), (1, ""));
+    assert!(none.err.contains("none of these senders makes a handshake"), "{}", none.err);
 }

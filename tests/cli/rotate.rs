@@ -48,6 +48,14 @@ fn adds_the_new_secret_and_changes_nothing_else() {
 }
 
 #[test]
+fn leaves_live_secrets_to_where_they_are_kept() {
+    let live = TWO_SOURCES.replace("\"env\": \"GITHUB_SECRET_2025_11\"", "\"filter_state\": \"hw.github\"");
+    let ran = rotate(&live, &["--source", "github"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+    assert!(ran.err.contains("this secret is live"), "{}", ran.err);
+}
+
+#[test]
 fn writes_the_new_entry_in_the_style_of_its_neighbours() {
     let new = ["--new-env", "NEXT", "--new-id", "next"];
     let ran = rotate(TWO_SOURCES, &[&["--source", "mail", "--list", "verify[0].secrets"], &new[..]].concat());

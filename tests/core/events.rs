@@ -693,7 +693,7 @@ fn tenants_with_secrets_of_their_own_have_events_of_their_own() {
     let policy = support::policy(&sources(&[source]));
     let event = |tenant: &str, secret: &str| {
         let sent = Sent::github("/hook", secret, r#"{"id":"evt-7"}"#).header("X-Tenant", tenant);
-        event_of(&policy, &sent, Rereading::Possible).expect("it is proved")
+        event_of(&policy, &sent, Rereading::Possible).expect("it is verified")
     };
     let (a, b) = (event("a", SECRET), event("b", other));
     assert_eq!(a.id, b.id);
@@ -716,7 +716,7 @@ fn an_id_of_the_sender_identifies_its_event_unless_an_attacker_can_hide_it() {
     };
     let event = |policy: &Rc<Policy>, kind: &str, body: &str| {
         let sent = Sent::post("/hook").header("Content-Type", kind).header("X-Sig", hex_tag(body)).body(body);
-        event_of(policy, &sent, Rereading::Possible).and_then(|event| event.key).expect("it is proved")
+        event_of(policy, &sent, Rereading::Possible).and_then(|event| event.key).expect("it is verified")
     };
     // A second attempt at the same event says so in its body.
     let (policy, kind) = (check("json:id"), "application/json");
@@ -743,7 +743,7 @@ fn a_token_s_id_identifies_its_event_whatever_else_it_says() {
         let signed = format!("{}.{}", encode(br#"{"alg":"HS256"}"#), encode(claims.to_string().as_bytes()));
         let token = format!("{signed}.{}", encode(&tag(&signed)));
         let sent = Sent::post("/hook").header("X-Token", token).body("body");
-        event_of(&policy, &sent, Rereading::Possible).and_then(|event| event.key).expect("it is proved")
+        event_of(&policy, &sent, Rereading::Possible).and_then(|event| event.key).expect("it is verified")
     };
     let first = event(json!({ "jti": "evt-7", "attempt": 1 }));
     assert_eq!(event(json!({ "jti": "evt-7", "attempt": 2 })), first);
@@ -775,7 +775,7 @@ fn what_is_signed_identifies_an_event_that_has_no_id_or_none_that_is_signed() {
     let header = || json!({ "header": "X-Sig", "encoding": "hex" });
     let event = |policy: &Rc<Policy>, id: &str, body: &str| {
         let sent = Sent::post("/hook").header("X-Id", id).header("X-Sig", hex_tag(body)).body(body);
-        event_of(policy, &sent, Rereading::Possible).expect("it is proved").key
+        event_of(policy, &sent, Rereading::Possible).expect("it is verified").key
     };
     let configured = with(
         source("hook", "/hook", check("hmac-sha256", "{body}", header(), None)),

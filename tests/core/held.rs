@@ -371,7 +371,7 @@ fn what_is_kept_of_a_head_is_counted_to_the_byte() {
 }
 
 #[test]
-fn an_id_that_the_head_proved_is_counted_until_the_body_is_there() {
+fn an_id_that_the_head_verified_is_counted_until_the_body_is_there() {
     let scheme = json!({ "algorithm": "hmac-sha256", "signature": { "header": "X-Tag", "encoding": "hex" },
         "signed": "{header:X-Id}" });
     let head = json!({ "scheme": scheme, "secrets": literal(&[SECRET]) });

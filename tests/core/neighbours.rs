@@ -1,18 +1,21 @@
-//! Neighbours of a valid vector that can be made without a key: another secret, a changed or missing body, the proof
-//! missing, repeated, changed or truncated, a time just outside of the tolerance. Every provider refuses all of them.
+//! Neighbours of a valid vector that can be made without a key: another secret or public key, a changed or missing body,
+//! the proof missing, repeated, changed or truncated, a signed header missing, a time just outside of the tolerance. Every
+//! provider refuses all of them.
 //!
 //! `BLESS=1 PROVIDER=name` adds the missing ones to the file, each with its verdict; review them before you commit. A
 //! new file therefore needs only one valid vector, preferably a recorded delivery.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::rc::Rc;
 
+use hookwarden::verify::scheme::SchemeKind;
 use serde_json::{Value, json};
 
 use crate::delivery::{Delivery, deliver};
 use crate::providers::{flaws_of_the_file, flaws_of_the_window};
 use crate::support;
-use crate::vector::{Form, MEMBERS, Provider, Vector, providers};
+use crate::vector::{Form, MEMBERS, Provider, Vector, all_providers, providers};
 
 /// The upper bound, in seconds, of the search for the end of a tolerance.
 const LONGEST_TOLERANCE: u64 = 8 * 86_400;
@@ -87,7 +90,14 @@ fn neighbours(provider: &Provider, raw: &Value, valid: &Vector) -> Vec<Neighbour
         change(&mut vector);
         neighbours.push(Neighbour { vector, must });
     };
-    if !valid.are_public_keys {
+    if valid.are_public_keys {
+        let right = valid.secrets[0].clone();
+        if let Some(other) = other_public_key(provider, valid) {
+            add(Must::Fail, "denies another key", &|vector| vector["keys"] = json!([other]));
+            add(Must::Pass, "accepts the first of several keys", &|vector| vector["keys"] = json!([right, other]));
+            add(Must::Pass, "accepts the last of several keys", &|vector| vector["keys"] = json!([other, right]));
+        }
+    } else {
         let right = valid.secrets[0].clone();
         let other = other_secret(provider, &right);
         add(Must::Fail, "denies another secret", &|vector| vector["secrets"] = json!([other]));
@@ -122,6 +132,11 @@ fn neighbours(provider: &Provider, raw: &Value, valid: &Vector) -> Vec<Neighbour
         // Less than half, since it may hold two proofs.
         let part = value.get(..value.len() / 3).unwrap_or_default().to_owned();
         add(Must::Fail, &format!("denies when {name} is cut short"), &|vector| edit(vector, &name, &[&part]));
+    }
+    for name in signed_headers(provider, valid) {
+        add(Must::Fail, &format!("denies when {name}, which is signed, is missing"), &|vector| {
+            edit(vector, &name, &[])
+        });
     }
     if let (Some(now), true) = (raw.get("now").and_then(Value::as_u64), has_timestamp(provider)) {
         let passes = |now: u64| {
@@ -158,16 +173,52 @@ fn has_timestamp(provider: &Provider) -> bool {
     provider.dialects().iter().all(|dialect| dialect.get("timestamp").is_some())
 }
 
-/// The headers that hold the proof in every dialect and occur once in the vector.
+/// The headers that hold the proof, if there is one dialect, and occur once in the vector.
 fn proof_headers(provider: &Provider, vector: &Vector) -> Vec<String> {
-    let place = |dialect: &Value| {
-        let place = dialect.get("signature").or_else(|| dialect.get("credential"))?;
-        place.get("header")?.as_str().map(str::to_owned)
-    };
     let dialects = provider.dialects();
     let [only] = dialects.as_slice() else { return Vec::new() };
-    let count = |name: &str| vector.sent.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).count();
-    place(only).into_iter().filter(|name| count(name) == 1).collect()
+    let kind = SchemeKind::of(|key| only.get(key).is_some());
+    let names = match kind {
+        SchemeKind::Signature | SchemeKind::Credential | SchemeKind::HttpSignature => {
+            only[kind.key()]["header"].as_str().into_iter().collect()
+        }
+        SchemeKind::Jwt => {
+            only[kind.key()]["at"].as_str().and_then(|at| at.strip_prefix("header:")).into_iter().collect()
+        }
+        SchemeKind::MessageSignature => vec!["Signature", "Signature-Input"],
+    };
+    names.into_iter().filter(|name| occurs_once(vector, name)).map(str::to_owned).collect()
+}
+
+/// The headers that the only template of the only dialect names outside of `[[…]]`, whose content may be missing.
+fn signed_headers(provider: &Provider, vector: &Vector) -> Vec<String> {
+    let dialects = provider.dialects();
+    let [only] = dialects.as_slice() else { return Vec::new() };
+    let signed = only.get("signed").and_then(Value::as_str).unwrap_or_default();
+    let always = signed.split("[[").map(|part| part.split_once("]]").map_or(part, |(_, behind)| behind));
+    let values = always.flat_map(|part| part.split("{header:").skip(1));
+    let names = values.filter_map(|value| value.split(['}', '|']).next());
+    let names: BTreeSet<_> = names.filter(|name| occurs_once(vector, name)).collect();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+fn occurs_once(vector: &Vector, name: &str) -> bool {
+    vector.sent.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).count() == 1
+}
+
+/// A public key of another sender that this scheme takes.
+fn other_public_key(provider: &Provider, valid: &Vector) -> Option<String> {
+    let vectors = all_providers().into_iter().flat_map(|provider| provider.vectors);
+    let keys = vectors.filter(|vector| vector.are_public_keys).flat_map(|vector| vector.secrets);
+    keys.into_iter().find(|key| {
+        let mut check = provider.check(valid, Form::WrittenOut);
+        check["keys"] = json!([{ "value": key }]);
+        let config = support::sources(&[support::source("tested", &valid.path, check)]);
+        let policy = support::try_load(config.to_string().as_bytes()).ok();
+        policy.is_some_and(|loaded| {
+            deliver(&Rc::new(loaded.policy), &valid.sent, &Delivery::whole()).code == "signature_mismatch"
+        })
+    })
 }
 
 fn header(vector: &Value, name: &str) -> String {
@@ -235,7 +286,9 @@ fn has_named(provider: &Provider, case: &Value) -> bool {
 fn append(provider: &Provider, vectors: &[Value]) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("providers/{}.json", provider.name));
     let text = std::fs::read_to_string(&path).expect("the file is there");
-    let (before, behind) = text.rsplit_once("\n  ]").expect("the vectors are the last member");
+    let start = text.find("\n  \"vectors\": [").expect("the vectors are a member");
+    let end = text[start..].find("\n  ]").expect("they end") + start;
+    let (before, behind) = (&text[..end], &text[end + "\n  ]".len()..]);
     let written: Vec<_> = vectors.iter().map(written).collect();
     std::fs::write(&path, format!("{before},\n{}\n  ]{behind}", written.join(",\n"))).expect("it can be written");
 }

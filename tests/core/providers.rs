@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hookwarden::guard::address::parse_network;
+use hookwarden::verify::scheme::SchemeKind;
 use serde_json::Value;
 
 use crate::delivery::{Delivery, deliver};
@@ -155,9 +156,13 @@ pub fn flaws_of_the_window(provider: &Provider) -> Vec<String> {
 
 /// The tolerance of each dialect.
 fn windows(provider: &Provider) -> Vec<Duration> {
-    let places = ["/timestamp", "/jwt/max_age", "/message_signature", "/http_signature"];
     let dialects = provider.dialects();
-    let timed = dialects.iter().flat_map(|dialect| places.map(|place| dialect.pointer(place))).flatten();
+    let timed = dialects.iter().filter_map(|dialect| match SchemeKind::of(|key| dialect.get(key).is_some()) {
+        SchemeKind::Credential => None,
+        SchemeKind::Jwt => dialect.pointer("/jwt/max_age"),
+        kind @ (SchemeKind::MessageSignature | SchemeKind::HttpSignature) => dialect.get(kind.key()),
+        SchemeKind::Signature => dialect.get("timestamp"),
+    });
     timed
         .map(|place| {
             let written = [Some(place), place.get("tolerance"), place.get("max_age")];
@@ -228,8 +233,11 @@ pub fn flaws_of_the_file(provider: &Provider) -> Vec<String> {
     }
     let mut cases = BTreeSet::new();
     let some_have = |member: &str| dialects.iter().any(|dialect| dialect.get(member).is_some());
-    let may_have_clock =
-        ["timestamp", "jwt", "message_signature", "http_signature"].iter().any(|member| some_have(member));
+    let may_have_clock = some_have("timestamp")
+        || dialects.iter().any(|dialect| match SchemeKind::of(|key| dialect.get(key).is_some()) {
+            SchemeKind::Jwt | SchemeKind::MessageSignature | SchemeKind::HttpSignature => true,
+            SchemeKind::Signature | SchemeKind::Credential => false,
+        });
     for vector in &provider.vectors {
         let case = vector.case.as_str();
         demand(cases.insert(case), &format!("has two vectors {case:?}"));
@@ -270,7 +278,10 @@ fn missing_neighbours(provider: &Provider) -> Vec<String> {
     demand(valid().next().is_some(), "is valid");
     let expects = |code: &str| all.iter().any(|vector| vector.expect == code);
     let dialects = provider.dialects();
-    let is_credential = dialects.iter().all(|dialect| dialect.get("credential").is_some());
+    let is_credential = dialects.iter().all(|dialect| match SchemeKind::of(|key| dialect.get(key).is_some()) {
+        SchemeKind::Credential => true,
+        SchemeKind::Signature | SchemeKind::Jwt | SchemeKind::MessageSignature | SchemeKind::HttpSignature => false,
+    });
     let family = if is_credential { "credential" } else { "signature" };
     let mismatch = format!("{family}_mismatch");
     for kind in ["missing", "mismatch"] {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
+use hookwarden::verify::scheme::SchemeKind;
 use hookwarden::{config, report, step};
 use serde_json::{Value, json};
 
@@ -175,7 +176,7 @@ fn whole(example: &Value) -> Option<Value> {
             example.clone()
         } else if has(&["env", "value"]) {
             json!({ "provider": "github", "secrets": [example] })
-        } else if has(&["credential", "signature", "dialects", "jwt", "message_signature", "http_signature"]) {
+        } else if has(&["dialects"]) || SchemeKind::ALL.iter().any(|kind| has(&[kind.key()])) {
             json!({ "scheme": example, "secrets": secrets })
         } else {
             return None;

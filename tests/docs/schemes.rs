@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use hookwarden::config;
 use hookwarden::verify::expression::Expression;
 use hookwarden::verify::key::algorithm::JwtAlgorithm;
+use hookwarden::verify::scheme::SchemeKind;
 use serde_json::json;
 
-use crate::base::problem_at;
+use crate::base::{OBJECTS, problem_at};
 use crate::documents::{quoted, rows, unquoted};
-use crate::support::{assert_none, read};
+use crate::support::{assert_none, read, read_json};
 
 #[test]
 fn the_words_of_a_scheme_are_documented_and_no_others() {
@@ -27,6 +28,17 @@ fn the_words_of_a_scheme_are_documented_and_no_others() {
     let text = read("docs/schemes.md");
     for (name, _) in JwtAlgorithm::NAMES {
         assert!(text.contains(&format!("`{name}`")), "docs/schemes.md lacks {name}");
+    }
+}
+
+#[test]
+fn every_kind_of_proof_is_documented_and_in_the_schema() {
+    let documented = first_cells("docs/schemes.md", "Kinds of proof");
+    let schema = read_json("docs/hookwarden.schema.json");
+    for key in SchemeKind::ALL.iter().map(|kind| kind.key()) {
+        assert!(documented.contains(key), "docs/schemes.md: {key} is not in the table below Kinds of proof");
+        assert!(OBJECTS.iter().any(|(name, _)| *name == key), "tests/docs/base.rs: {key} is not in OBJECTS");
+        assert!(schema["$defs"].get(key).is_some(), "docs/hookwarden.schema.json: {key} is not in $defs");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every code that a finding can have. They are the same in every version: what is silenced by code stays silenced.
+//! Every code that a finding can have. Codes stay the same in every version, so that a silenced one stays silenced.
 
 use hookwarden::config::problem::Kind;
 
@@ -7,9 +7,9 @@ use hookwarden::config::problem::Kind;
 pub enum Severity {
     /// It does not work, or does not protect.
     Error,
-    /// It works, and is weaker or more fragile than it need be.
+    /// It works, but is weaker or more fragile than necessary.
     Warning,
-    /// Worth knowing; nothing need be done.
+    /// Information; nothing has to be done.
     Note,
 }
 
@@ -35,7 +35,7 @@ impl Severity {
     }
 }
 
-/// The code of what the filter's own reader says.
+/// The code of a problem that the filter's own parser reports.
 pub fn of(kind: &Kind) -> &'static Code {
     match kind {
         Kind::NotJson => &NOT_JSON,
@@ -82,10 +82,10 @@ codes! {
     NO_PLUGIN Error "no-plugin" "docs/envoy.md#plain-envoy" "No file has a hookwarden plugin."
     NOTHING_HERE Note "nothing-here" "docs/envoy.md#plain-envoy" "This file has no hookwarden plugin; it is used as context for the others."
     CONFIGURATION_MISSING Error "configuration-missing" "docs/envoy.md#plain-envoy" "A plugin has no configuration."
-    CONFIGURATION_KIND Error "configuration-kind" "docs/envoy.md#plain-envoy" "A plugin's configuration is not in the form that the proxy passes on."
+    CONFIGURATION_KIND Error "configuration-kind" "docs/envoy.md#plain-envoy" "A plugin's configuration has a form that the proxy does not pass on."
 
     // The plugin's configuration.
-    INVALID_VALUE Error "invalid-value" "docs/configuration.md#every-key" "A value is not one that its key takes."
+    INVALID_VALUE Error "invalid-value" "docs/configuration.md#every-key" "A key does not accept this value."
     UNKNOWN_KEY Error "unknown-key" "docs/configuration.md#every-key" "A key is not known."
     REPEATED_KEY Error "repeated-key" "docs/configuration.md#every-key" "Duplicate key."
     MISSING_KEY Error "missing-key" "docs/configuration.md#every-key" "A key is missing."
@@ -103,79 +103,79 @@ codes! {
     SECRET_EXPIRING Warning "secret-expiring" "docs/operations.md#rotating-a-secret" "A secret expires within 14 days."
     SECRET_EARLY Warning "secret-early" "docs/operations.md#rotating-a-secret" "No secret of a list is valid yet."
     SECRET_IN_FILE Warning "secret-in-file" "docs/configuration.md#secrets" "A secret is written in the file itself."
-    ADVICE Warning "advice" "docs/configuration.md#every-key" "Something that works and should be changed."
-    WEAK_CREDENTIAL Note "weak-credential" "docs/configuration.md#weak-schemes" "The proof is a password or token: whoever sees it can use it."
+    ADVICE Warning "advice" "docs/configuration.md#every-key" "Works, but should be changed."
+    WEAK_CREDENTIAL Note "weak-credential" "docs/configuration.md#weak-schemes" "The proof is a password or token: anyone who sees it can use it."
     WEAK_BODY Note "weak-body" "docs/configuration.md#weak-schemes" "The signature does not cover the whole body or query."
-    WEAK_ALGORITHM Note "weak-algorithm" "docs/configuration.md#weak-schemes" "The algorithm is old, or values can move under one signature."
+    WEAK_ALGORITHM Note "weak-algorithm" "docs/configuration.md#weak-schemes" "The algorithm is outdated, or bytes can move between signed values."
     STRONGER_PROVIDER Warning "stronger-provider" "docs/configuration.md#weak-schemes" "The same sender has a stronger scheme."
-    WEAKEST_OF_ANY Note "weakest-of-any" "docs/configuration.md#checks" "A signature stands in `any` beside a credential, which is then enough."
-    REPLAY_MISSING Warning "replay-missing" "docs/configuration.md#weak-schemes" "The sender signs no time and nothing remembers events: a request can be replayed indefinitely."
-    REPLAY_SHORT Warning "replay-short" "docs/configuration.md#every-key" "The replay window does not keep all repetitions out."
-    REPLAY_ENDS Note "replay-ends" "docs/configuration.md#weak-schemes" "The sender signs no time: after the replay window, a request can be replayed."
-    RETRIES_LOST Warning "retries-lost" "docs/configuration.md#window-and-tolerance" "The tolerance ends before the sender's repetitions do, which carry the time of the first attempt: the later ones are lost."
-    RETRIES_AGAIN Note "retries-again" "docs/configuration.md#window-and-tolerance" "The replay window ends before the sender's repetitions do: a later one is taken for a new event."
+    WEAKEST_OF_ANY Note "weakest-of-any" "docs/configuration.md#checks" "`any` lists a signature and a credential, so the credential alone is enough."
+    REPLAY_MISSING Warning "replay-missing" "docs/configuration.md#weak-schemes" "The sender signs no timestamp and no events are remembered: a request can be replayed indefinitely."
+    REPLAY_SHORT Warning "replay-short" "docs/configuration.md#every-key" "The replay window is too short to refuse every replay."
+    REPLAY_ENDS Note "replay-ends" "docs/configuration.md#weak-schemes" "The sender signs no timestamp: a request can be replayed after the replay window."
+    RETRIES_LOST Warning "retries-lost" "docs/configuration.md#window-and-tolerance" "The sender retries for longer than the tolerance, with the timestamp of the first attempt: late retries are refused."
+    RETRIES_AGAIN Note "retries-again" "docs/configuration.md#window-and-tolerance" "The sender retries for longer than the replay window: a late retry is treated as a new event."
     TOLERANCE_WIDE Warning "tolerance-wide" "docs/operations.md#finding-out-why-a-sender-gets-401" "A captured request can be replayed for more than an hour."
-    HANDSHAKE_UNANSWERED Warning "handshake-unanswered" "docs/handshakes.md#in-two-minutes" "The sender checks its endpoint, and the source does not answer."
-    OBSERVES Warning "observes" "docs/configuration.md#modes" "A source only observes: it protects nothing."
+    HANDSHAKE_UNANSWERED Warning "handshake-unanswered" "docs/handshakes.md#in-two-minutes" "The sender checks the endpoint, but the source does not answer."
+    OBSERVES Warning "observes" "docs/configuration.md#modes" "A source only observes and protects nothing."
     DISABLED Note "disabled" "docs/operations.md#in-an-incident" "A source is switched off."
-    SOURCES_OVERLAP Warning "sources-overlap" "docs/configuration.md#sources-and-matching" "A source takes requests that another one seems to be for."
-    UNMATCHED_HOST Warning "unmatched-host" "docs/configuration.md#requests-that-no-source-matches" "The path of a source is open under every host that it does not name."
+    SOURCES_OVERLAP Warning "sources-overlap" "docs/configuration.md#sources-and-matching" "A source matches requests that another source seems to be meant for."
+    UNMATCHED_HOST Warning "unmatched-host" "docs/configuration.md#requests-that-no-source-matches" "A source's path is unprotected on every host that the source does not name."
 
     // Who holds a request.
-    HOLD_MISSING Error "hold-missing" "docs/configuration.md#what-is-held-and-by-whom" "Neither the flag nor a buffer filter behind ours holds requests."
-    HOLD_CONTRADICTS Error "hold-contradicts" "docs/configuration.md#what-is-held-and-by-whom" "`body_hold` says one thing and the set-up another."
+    HOLD_MISSING Error "hold-missing" "docs/configuration.md#what-is-held-and-by-whom" "Nothing holds requests: neither the flag nor a buffer filter after hookwarden."
+    HOLD_CONTRADICTS Error "hold-contradicts" "docs/configuration.md#what-is-held-and-by-whom" "`body_hold` contradicts the rest of the set-up."
     HOLD_TWICE Warning "hold-twice" "docs/configuration.md#what-is-held-and-by-whom" "Both the flag and a buffer filter hold requests."
-    HOLD_UNSEEN Warning "hold-unseen" "docs/configuration.md#what-is-held-and-by-whom" "`body_hold` is `chain` and the chain is not in these files."
-    BUFFER_BEFORE Error "buffer-before" "docs/configuration.md#what-is-held-and-by-whom" "The buffer filter stands before ours, where it holds nothing back."
+    HOLD_UNSEEN Warning "hold-unseen" "docs/configuration.md#what-is-held-and-by-whom" "`body_hold` is `chain`, but the filter chain is not in these files."
+    BUFFER_BEFORE Error "buffer-before" "docs/configuration.md#what-is-held-and-by-whom" "The buffer filter comes before hookwarden, where it does not protect the upstream."
     BUFFER_OFF Error "buffer-off" "docs/configuration.md#what-is-held-and-by-whom" "The buffer filter is switched off, for all or for a route."
-    BODY_LIMIT Warning "body-limit" "docs/configuration.md#body-size" "`max_body_bytes` is more than Envoy buffers, so that Envoy refuses first."
+    BODY_LIMIT Warning "body-limit" "docs/configuration.md#body-size" "`max_body_bytes` exceeds what Envoy buffers, so Envoy refuses such requests first."
 
     // The filters around ours.
-    FAILS_OPEN Error "fails-open" "docs/decision.md#the-decision" "If the module cannot run, everything passes."
-    STAYS_STOPPED Warning "stays-stopped" "docs/operations.md#when-the-vm-stops" "A VM that stopped stays stopped, and every source with it, until Envoy starts again."
-    FILTER_OFF Error "filter-off" "docs/decision.md#the-decision" "The plugin is switched off, or for some requests only."
-    BEHIND_ROUTER Error "behind-router" "docs/envoy.md#plain-envoy" "The plugin stands behind the router, which is the last filter."
-    BODY_CHANGED Warning "body-changed" "docs/decision.md#the-decision" "A filter before ours can change the body."
-    HEADERS_CHANGED Warning "headers-changed" "docs/decision.md#the-decision" "A filter before ours can change headers."
-    PLUGINS_IN_CHAIN Warning "plugins-in-chain" "docs/configuration.md#what-the-upstream-gets" "Several plugins of ours stand in one chain."
-    WAY_AROUND Warning "way-around" "docs/decision.md#the-decision" "A listener without the plugin leads to the same cluster."
+    FAILS_OPEN Error "fails-open" "docs/decision.md#the-decision" "If the module cannot run, every request passes."
+    STAYS_STOPPED Warning "stays-stopped" "docs/operations.md#when-the-vm-stops" "A VM that has stopped stays stopped, with all its sources, until Envoy is restarted."
+    FILTER_OFF Error "filter-off" "docs/decision.md#the-decision" "The plugin is off, for all requests or for some."
+    BEHIND_ROUTER Error "behind-router" "docs/envoy.md#plain-envoy" "The plugin comes after the router, which must be the last filter."
+    BODY_CHANGED Warning "body-changed" "docs/decision.md#the-decision" "A filter before hookwarden can change the body."
+    HEADERS_CHANGED Warning "headers-changed" "docs/decision.md#the-decision" "A filter before hookwarden can change headers."
+    PLUGINS_IN_CHAIN Warning "plugins-in-chain" "docs/configuration.md#what-the-upstream-gets" "One filter chain has several hookwarden plugins."
+    WAY_AROUND Warning "way-around" "docs/decision.md#the-decision" "A listener without the plugin routes to the same cluster."
 
     // What Envoy makes of a request.
     PATH_NORMALIZED Warning "path-normalized" "docs/configuration.md#ambiguous-paths" "Paths are changed before the plugin sees them."
     PATH_TIDIED Note "path-tidied" "docs/configuration.md#ambiguous-paths" "Signed paths that need to be normalised will not match here."
-    PATH_RAW Warning "path-raw" "docs/configuration.md#ambiguous-paths" "Path normalisation is off, and requests that no source matches go on as they came."
-    PATH_UNSET Note "path-unset" "docs/configuration.md#ambiguous-paths" "Path normalisation is not said to be off or on."
-    REQUEST_ID_REPLACED Error "request-id-replaced" "docs/configuration.md#what-must-come-through" "Envoy writes an `x-request-id` of its own over the one that a sender signs."
-    ADDRESS_FORGEABLE Error "address-forgeable" "docs/operations.md#log-lines" "A rule on addresses believes what the client writes."
-    ADDRESS_UNTRUSTED Note "address-untrusted" "docs/operations.md#log-lines" "The address in the log is what the client writes."
-    ADDRESS_PRIVATE Warning "address-private" "docs/operations.md#log-lines" "A rule names the addresses of a load balancer, which every client seems to have."
-    FLOOD_SHARED Warning "flood-shared" "docs/configuration.md#failed-proofs" "A limit on failed proofs counts addresses that the sender shares with strangers."
-    INTERNAL_CALLERS Warning "internal-callers" "docs/operations.md#headers-that-steer-envoy" "Callers that Envoy counts as internal can have it retry or give up requests."
-    TLS_MISSING Error "tls-missing" "docs/limits.md#what-it-does-not-do" "A source wants TLS that the listener does not have."
-    HOST_UNROUTED Warning "host-unrouted" "docs/configuration.md#sources-and-matching" "No virtual host has a host that a source is for."
-    QUERY_LOGGED Warning "query-logged" "docs/operations.md#access-log" "A secret in the query is written into the access log."
-    TIMEOUT_OFF Warning "timeout-off" "docs/limits.md#what-it-does-not-do" "A time-out is off that bounds how long requests are held."
+    PATH_RAW Warning "path-raw" "docs/configuration.md#ambiguous-paths" "Path normalisation is off, and unmatched requests are forwarded unchanged."
+    PATH_UNSET Note "path-unset" "docs/configuration.md#ambiguous-paths" "Path normalisation is neither on nor off explicitly."
+    REQUEST_ID_REPLACED Error "request-id-replaced" "docs/configuration.md#what-must-come-through" "Envoy replaces the `x-request-id` that a sender signs."
+    ADDRESS_FORGEABLE Error "address-forgeable" "docs/operations.md#log-lines" "An address rule relies on a header that clients can forge."
+    ADDRESS_UNTRUSTED Note "address-untrusted" "docs/operations.md#log-lines" "The address in the log comes from a header that clients can forge."
+    ADDRESS_PRIVATE Warning "address-private" "docs/operations.md#log-lines" "An address rule lists a load balancer's addresses, which every client appears to have."
+    FLOOD_SHARED Warning "flood-shared" "docs/configuration.md#failed-proofs" "The flood limit counts addresses that the sender shares with others."
+    INTERNAL_CALLERS Warning "internal-callers" "docs/operations.md#headers-that-steer-envoy" "Callers that Envoy treats as internal can make it retry or abort requests."
+    TLS_MISSING Error "tls-missing" "docs/limits.md#what-it-does-not-do" "A source requires TLS, but the listener has none."
+    HOST_UNROUTED Warning "host-unrouted" "docs/configuration.md#sources-and-matching" "No virtual host serves the host of a source."
+    QUERY_LOGGED Warning "query-logged" "docs/operations.md#access-log" "The access log contains a secret from the query."
+    TIMEOUT_OFF Warning "timeout-off" "docs/limits.md#what-it-does-not-do" "A timeout that limits how long requests are held is off."
 
     // The environment.
-    VARIABLE_NOT_PASSED Error "variable-not-passed" "docs/configuration.md#secrets" "A secret names a variable that does not reach the plugin."
-    VARIABLE_UNSET Error "variable-unset" "docs/configuration.md#secrets" "A variable is not set, so that its source is closed."
+    VARIABLE_NOT_PASSED Error "variable-not-passed" "docs/configuration.md#secrets" "The plugin does not get the variable of a secret."
+    VARIABLE_UNSET Error "variable-unset" "docs/configuration.md#secrets" "A variable is not set, so its source is closed."
     LIVE_SECRET_UNSET Error "live-secret-unset" "docs/live-secrets.md#from-a-file-or-a-kubernetes-secret" "No filter before the plugin puts a live secret into filter state."
-    LIVE_SECRET_LOGGED Error "live-secret-logged" "docs/live-secrets.md#what-is-trusted" "An access log prints a live secret."
-    VARIABLE_UNUSED Note "variable-unused" "docs/configuration.md#secrets" "A variable reaches the plugin that no secret names."
+    LIVE_SECRET_LOGGED Error "live-secret-logged" "docs/live-secrets.md#what-is-trusted" "The access log contains a live secret."
+    VARIABLE_UNUSED Note "variable-unused" "docs/configuration.md#secrets" "The plugin gets a variable that no secret uses."
 
     // The rest of the proxy.
-    STORE_CLUSTER Error "store-cluster" "docs/configuration.md#every-key" "The cluster of a replay store is not among the clusters."
+    STORE_CLUSTER Error "store-cluster" "docs/configuration.md#every-key" "The cluster of a replay store is not defined."
     KEY_CLUSTER Error "key-cluster" "docs/live-keys.md#what-is-trusted" "The cluster from which a sender's keys are fetched is not among the clusters."
     KEY_TLS Error "key-tls" "docs/live-keys.md#what-is-trusted" "A sender's keys are fetched without TLS, or from a server whose name is not checked: whoever answers in its place can sign any event."
-    LIVE_CLUSTER Error "live-cluster" "docs/live-secrets.md#fetched-from-a-service" "The cluster from which a live secret is fetched is not among the clusters."
-    HEAP_UNBOUNDED Warning "heap-unbounded" "docs/operations.md#memory" "Nothing refuses requests before memory runs out."
+    LIVE_CLUSTER Error "live-cluster" "docs/live-secrets.md#fetched-from-a-service" "The cluster of a live secret is not defined."
+    HEAP_UNBOUNDED Warning "heap-unbounded" "docs/operations.md#memory" "Nothing sheds load before memory runs out."
     ADMIN_PUBLIC Warning "admin-public" "docs/envoy.md#plain-envoy" "The admin port can be reached from outside."
     STATS_TAGS Note "stats-tags" "docs/operations.md#metrics" "Metrics will have no labels."
-    MODULE_UNPINNED Note "module-unpinned" "docs/istio.md#istio" "The module is not pinned by its sum."
+    MODULE_UNPINNED Note "module-unpinned" "docs/istio.md#istio" "The module is not pinned by its checksum."
 
     // Istio and Envoy Gateway.
-    SELECTOR_MISSING Warning "selector-missing" "docs/istio.md#istio" "The plugin goes to every workload of its namespace."
-    SELECTOR_DIFFERS Error "selector-differs" "docs/istio.md#istio" "What holds is for other workloads than the plugin."
-    TRAFFIC_MODE Warning "traffic-mode" "docs/istio.md#istio" "The plugin is not in the traffic's way, or in more than it should be."
+    SELECTOR_MISSING Warning "selector-missing" "docs/istio.md#istio" "The plugin applies to every workload of its namespace."
+    SELECTOR_DIFFERS Error "selector-differs" "docs/istio.md#istio" "The buffer filter applies to other workloads than the plugin."
+    TRAFFIC_MODE Warning "traffic-mode" "docs/istio.md#istio" "The plugin sees no traffic, or more than it should."
     PHASE Note "phase" "docs/istio.md#istio" "Other filters see requests before they are verified."
 }

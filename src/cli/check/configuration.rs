@@ -153,7 +153,7 @@ fn usual_advice(kind: &problem::Kind) -> &'static str {
         }
         Kind::ReplayShort => "make it twice the tolerance or more",
         Kind::WeakBody => "let the receiver ask the sender for the object, by its id",
-        Kind::WeakCoverage => "let the sender sign it, and demand that",
+        Kind::WeakCoverage => "have the sender sign it, and demand that",
         Kind::PlainHash => "take a long secret",
         Kind::OpenBoundary => "trust neither value beyond what is signed as a whole",
         _ => "",

@@ -98,7 +98,7 @@ fn add(document: Document, documents: &mut Vec<Document>) {
     documents.extend(within);
 }
 
-/// The texts in which whole configurations stand: a `ConfigMap`'s, those of compose, and Envoy Gateway's bootstrap.
+/// The texts in which whole configurations are: a `ConfigMap`'s, those of compose, and Envoy Gateway's bootstrap.
 fn texts(root: &Value) -> Vec<&Value> {
     let found = match root.get("kind").and_then(Value::text) {
         Some("ConfigMap") => root.get("data").map(|data| data.members().iter().map(|member| &member.value).collect()),
@@ -135,7 +135,7 @@ fn parse(text: &Text, is_json_file: bool) -> Result<Vec<Value>, Refused> {
             code: &codes::NOT_JSON,
             at: text.offset(error.line, error.column.max(1)),
             message: format!("is not JSON: {}", error.message),
-            right: "the filter reads JSON strictly: no comments, no comma behind the last element, keys in double quotes",
+            right: "the filter reads JSON strictly: no comments, no comma after the last element, keys in double quotes",
         }),
         None => None,
     };
@@ -143,7 +143,7 @@ fn parse(text: &Text, is_json_file: bool) -> Result<Vec<Value>, Refused> {
         code: &codes::NOT_YAML,
         at: error.at,
         message: error.message,
-        right: "mind the indentation and the quotes of what stands here or on the line before",
+        right: "check the indentation and the quotes here and on the line before",
     });
     match (not_json, parsed) {
         (None, parsed) => parsed,

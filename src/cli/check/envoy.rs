@@ -227,7 +227,7 @@ pub fn setup<'a>(
     });
     if let Some(policy) = plugin.get("failure_policy") {
         let known = ["FAIL_CLOSED", "FAIL_RELOAD", "FAIL_OPEN", "UNSPECIFIED", "0", "1", "2", "3"];
-        let right = "say FAIL_RELOAD; known are UNSPECIFIED, FAIL_RELOAD, FAIL_CLOSED and FAIL_OPEN";
+        let right = "set FAIL_RELOAD; known are UNSPECIFIED, FAIL_RELOAD, FAIL_CLOSED and FAIL_OPEN";
         check_word(&policy, &known, right, findings);
     }
     let remote = plugin.at(&["vm_config", "code", "remote"]);

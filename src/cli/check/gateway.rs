@@ -71,7 +71,7 @@ fn setup<'a>(plugin: &Cursor<'a>, chain: Chain<'a>, objects: &[Object<'a>], find
     }
 }
 
-/// What stands around the plugins of a policy. Envoy Gateway orders filters itself: lua and external processing come
+/// What is around the plugins of a policy. Envoy Gateway orders filters itself: lua and external processing come
 /// before wasm, and so does the buffer filter unless an `EnvoyProxy` orders it otherwise.
 fn chain<'a>(policy: &Object<'a>, objects: &[Object<'a>]) -> Chain<'a> {
     let mut chain = Chain { is_known: true, ..Chain::default() };

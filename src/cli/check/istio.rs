@@ -97,7 +97,7 @@ fn idle(operation: &str, beside: &str) -> Option<&'static str> {
     match operation {
         "INSERT_FIRST" | "INSERT_BEFORE" => None,
         "INSERT_AFTER" | "REPLACE" if !at_the_end => None,
-        "INSERT_AFTER" | "ADD" => Some("puts the buffer filter behind the router, where no request comes"),
+        "INSERT_AFTER" | "ADD" => Some("puts the buffer filter after the router, which no request reaches"),
         "REPLACE" => Some("puts the buffer filter in the router's place"),
         "MERGE" | "REMOVE" => Some("inserts no buffer filter: the operation changes or removes one that is there"),
         _ => Some("inserts no buffer filter: Istio knows no such operation"),
@@ -152,7 +152,7 @@ fn of_plugin<'a>(
     {
         let message = "is for sidecars, and another patch for the same workloads is for gateways: one of them does \
                        nothing";
-        findings.add(&codes::SELECTOR_DIFFERS, &patch.at, message, "say GATEWAY or SIDECAR_INBOUND in both");
+        findings.add(&codes::SELECTOR_DIFFERS, &patch.at, message, "set GATEWAY or SIDECAR_INBOUND in both");
     }
     let rank = |spec: &Cursor<'_>| {
         let phase = match spec.text_at("phase") {
@@ -260,7 +260,7 @@ fn check_plugin(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Find
         findings.add(&codes::SELECTOR_MISSING, spec, message, "add selector.matchLabels, or targetRefs");
     }
     if let Some(strategy) = spec.get("failStrategy") {
-        let right = "say FAIL_RELOAD; known are FAIL_CLOSE, FAIL_OPEN and FAIL_RELOAD";
+        let right = "set FAIL_RELOAD; known are FAIL_CLOSE, FAIL_OPEN and FAIL_RELOAD";
         envoy::check_word(&strategy, &["FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD"], right, findings);
     }
     let modes: Vec<_> = spec.list("match").into_iter().filter_map(|traffic| traffic.get("mode")).collect();
@@ -274,7 +274,7 @@ fn check_plugin(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Find
         Place::Sidecar | Place::Unknown => {
             if let Some(mode) = modes.iter().find(|mode| mode.text() == Some("CLIENT")) {
                 let message = "mode CLIENT takes what the workload itself calls: what comes in is not checked";
-                findings.add(&codes::TRAFFIC_MODE, mode, message, "say mode: SERVER for a sidecar");
+                findings.add(&codes::TRAFFIC_MODE, mode, message, "set mode: SERVER for a sidecar");
             }
         }
     }
@@ -285,7 +285,7 @@ fn check_plugin(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Find
     if spec.text_at("phase") != Some("AUTHN") {
         let at = spec.get("phase").unwrap_or_else(|| spec.clone());
         let message = "other filters, among them Istio's authentication, see requests before they are verified";
-        findings.add(&codes::PHASE, &at, message, "say phase: AUTHN, unless that is meant");
+        findings.add(&codes::PHASE, &at, message, "set phase: AUTHN, unless that is meant");
     }
 }
 

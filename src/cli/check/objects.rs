@@ -29,7 +29,7 @@ fn object(document: &Document) -> Option<Object<'_>> {
     Some(Object { kind, name: of_metadata("name"), namespace: of_metadata("namespace"), spec, at: at.clone() })
 }
 
-/// The labels of a map, in the order in which they stand there.
+/// The labels of a map, in the order in which they are there.
 pub fn labels<'a>(map: Option<Cursor<'a>>) -> Vec<(&'a str, &'a str)> {
     let members = map.map(|map| map.members()).unwrap_or_default();
     members.into_iter().filter_map(|(name, value)| Some((name, value.value.plain()?))).collect()

@@ -74,7 +74,7 @@ pub struct Filter<'a> {
 pub struct Variables<'a> {
     /// Whether it is known which do.
     pub are_known: bool,
-    /// Their names, where each is named, and the value if it stands there too.
+    /// Their names, where each is named, and the value if it is there too.
     pub passed: Vec<(&'a str, Cursor<'a>, Option<&'a str>)>,
     /// Where a missing one would be named.
     pub named_in: &'static str,

@@ -51,7 +51,7 @@ pub fn sources<'a>(root: &Cursor<'a>) -> Vec<Source<'a>> {
 }
 
 impl<'a> Source<'a> {
-    /// Its checks, and where each stands.
+    /// Its checks, and where each is.
     pub fn checks(&self) -> impl Iterator<Item = (Cursor<'a>, &CheckEntry)> {
         self.entry.checks().filter_map(|check| Some((self.at.find(&check.path)?, check)))
     }
@@ -89,8 +89,8 @@ impl<'a> Source<'a> {
         self.schemes.iter().any(Scheme::reads_url)
     }
 
-    /// Whether one of its credentials or signatures stands in the query.
-    pub fn proves_in_query(&self) -> bool {
+    /// Whether one of its credentials or signatures is in the query.
+    pub fn has_proof_in_query(&self) -> bool {
         let in_query = |value: &Expression| matches!(value.origin(), Origin::Query(_));
         self.schemes.iter().filter_map(Scheme::proof_value).any(in_query)
     }
@@ -101,7 +101,7 @@ impl<'a> Source<'a> {
     }
 
     /// Whether the header `Authorization` is part of its proof.
-    pub fn proves_by_authorization(&self) -> bool {
+    pub fn has_proof_in_authorization(&self) -> bool {
         native::headers(&self.schemes).iter().any(|name| name == "authorization")
     }
 }

@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::str::CharIndices;
 
-/// Where each character of the scalar at `offset` stands that is no white space once it is read, to the end of the
+/// Where each character of the scalar at `offset` is that is not white space once it is read, to the end of the
 /// text: whoever asks knows how many there are.
 pub fn characters(text: &str, offset: usize) -> Vec<usize> {
     let rest = text.get(offset..).unwrap_or_default();
@@ -56,7 +56,7 @@ fn escaped(mut chars: Peekable<CharIndices<'_>>) -> Vec<usize> {
     found
 }
 
-/// The character of `\x20`, `\u0020` or `\U00000020`; of a pair of surrogates, which JSON has, any that is no space.
+/// The character of `\x20`, `\u0020` or `\U00000020`; of a pair of surrogates, which JSON has, any that is not a space.
 fn code(chars: &mut Peekable<CharIndices<'_>>, kind: char) -> char {
     let mut digits = |count: usize| -> u32 {
         let digits: String = chars.by_ref().take(count).map(|(_, digit)| digit).collect();

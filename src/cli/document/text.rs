@@ -1,4 +1,4 @@
-//! A text and where each of its bytes stands in a file, also if it is a text within a text.
+//! A text and where each of its bytes is in a file, also if it is a text within a text.
 
 use std::rc::Rc;
 
@@ -24,7 +24,7 @@ pub struct Text {
 enum Origin {
     /// The file itself.
     File,
-    /// A scalar of another text: for each character that is no white space, where it stands here and there. Line
+    /// A scalar of another text: for each character that is not white space, where it is here and there. Line
     /// breaks and indentation differ between the two, and neither JSON nor the search for a place minds.
     Scalar { within: Rc<Text>, characters: Vec<(usize, usize)> },
 }
@@ -43,7 +43,7 @@ impl Text {
         Self { lines: line_starts(text), text: text.to_owned(), origin }
     }
 
-    /// Where the byte at `offset` stands in the file.
+    /// Where the byte at `offset` is in the file.
     pub fn place(&self, offset: usize) -> Place {
         match &self.origin {
             Origin::File => {

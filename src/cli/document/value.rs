@@ -3,7 +3,7 @@
 use hookwarden::config::problem::Path;
 use hookwarden::verify::bytes::json::Json;
 
-/// A value, and where it stands in its text.
+/// A value, and where it is in its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     /// Where it begins.
@@ -25,7 +25,7 @@ pub enum Kind {
     Map(Vec<Member>),
 }
 
-/// A key and its value. A map has a member for each time a key stands there.
+/// A key and its value. A map has a member for each time a key is there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     pub at: usize,
@@ -137,7 +137,7 @@ impl Value {
         self.json().to_string()
     }
 
-    /// Every path in it and where the value or its key begins. Of a key that stands twice, the later one.
+    /// Every path in it and where the value or its key begins. Of a key that occurs twice, the later one.
     pub fn places(&self) -> Vec<(Path, usize)> {
         let mut places = vec![(Path::root(), self.at)];
         self.collect(&Path::root(), &mut places);

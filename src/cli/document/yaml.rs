@@ -1,4 +1,4 @@
-//! YAML with the place of every key and value, and with keys that stand twice.
+//! YAML with the place of every key and value, and with keys that occur twice.
 
 use std::collections::BTreeMap;
 

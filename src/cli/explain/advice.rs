@@ -1,4 +1,4 @@
-//! What to do about a refusal that is no matter of proof.
+//! What to do about a refusal that has nothing to do with the proof.
 
 use hookwarden::verify::Denial;
 
@@ -17,7 +17,7 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
         Denial::AmbiguousPath => (
             "path_readings",
             meaning,
-            "Let the sender call the host and path exactly as configured: its case, no slash at the end, no escapes that are not needed.",
+            "Have the sender call the host and path exactly as configured: same case, no trailing slash, no unnecessary escapes.",
         ),
         Denial::SourceDisabled => ("source_disabled", meaning, "Set \"mode\" back when the incident is over."),
         Denial::SourceClosed => (
@@ -38,7 +38,7 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
         Denial::MethodNotAllowed => (
             "method_not_allowed",
             meaning,
-            "Let the sender use another method, or add it to \"methods\" of the source.",
+            "Have the sender use another method, or add it to \"methods\" of the source.",
         ),
         Denial::QueryNotAllowed => (
             "query_not_allowed",
@@ -48,12 +48,12 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
         Denial::ContentEncoding => (
             "content_encoding",
             meaning,
-            "Let the sender send the body uncompressed, or add the coding to \"content_encodings\" if the sender signs the compressed bytes.",
+            "Have the sender send the body uncompressed, or add the coding to \"content_encodings\" if the sender signs the compressed bytes.",
         ),
         Denial::ContentLengthMismatch => (
             "content_length_mismatch",
             meaning,
-            "If the body was saved with an editor, save it again byte by byte; if it was cut or re-encoded on its way, look at what stands in front.",
+            "If the body was saved with an editor, save it again byte by byte; if it was cut or re-encoded on its way, check what is in front.",
         ),
         Denial::ContentLengthInvalid => {
             ("content_length_invalid", meaning, "Look at the sender, or at what rewrites its requests.")
@@ -71,15 +71,15 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
         Denial::TransportInsecure => (
             "transport_insecure",
             meaning,
-            "Let the sender call https://; where TLS ends at a proxy in front, say so with \"insecure_trust_forwarded_proto\".",
+            "Have the sender call https://; where TLS ends at a proxy in front, configure \"insecure_trust_forwarded_proto\".",
         ),
         Denial::TlsVersion => {
-            ("tls_version", meaning, "Let the sender use a newer TLS, or lower \"min_tls\" of the source.")
+            ("tls_version", meaning, "Have the sender use a newer TLS, or lower \"min_tls\" of the source.")
         }
         Denial::ClientCertificateMissing => (
             "client_certificate_missing",
             meaning,
-            "Let Envoy's listener ask for a client certificate, and the sender present one.",
+            "Have Envoy's listener request a client certificate, and the sender present one.",
         ),
         Denial::AddressDenied => (
             "address_denied",
@@ -87,9 +87,7 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
             "Compare the address with \"allow_from\" and \"deny_from\". If it is a proxy's, set use_remote_address and xff_num_trusted_hops.",
         ),
         Denial::AddressMissing => ("address_missing", meaning, "Say the address with --client-address."),
-        Denial::EventIdMissing => {
-            ("event_id_missing", meaning, "Look at \"replay.id\": the request has no value there.")
-        }
+        Denial::EventIdMissing => ("event_id_missing", meaning, "Check \"replay.id\": the request has no such value."),
         Denial::SecretUnknown => (
             "secret_unknown",
             meaning,
@@ -114,20 +112,20 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
         Denial::TimestampMalformed => (
             "timestamp_malformed",
             meaning,
-            "Compare the timestamp with the unit that is expected; a placeholder or another format stands there.",
+            "Compare the timestamp with the unit that is expected; it may be a placeholder or have another format.",
         ),
         Denial::TokenMalformed => {
-            ("token_malformed", meaning, "The provider is another one, or the token was cut or changed on its way.")
+            ("token_malformed", meaning, "Either the provider is wrong, or the token was cut or changed on its way.")
         }
         Denial::CoverageMissing => (
             "coverage_missing",
             meaning,
-            "Let the sender sign the components that are expected: the body's digest, the method, the target.",
+            "Have the sender sign the components that are expected: the body's digest, the method, the target.",
         ),
         _ => (denial.code(), meaning, "See docs/denials.md."),
     };
     let mistake = Mistake { code, sentence, advice: advice.to_owned() };
-    // What the filter itself found is no guess; what is behind a proof that fails is.
+    // What the filter itself found is certain; the reason why a proof fails is a guess.
     let is_certain = !matches!(super::walk::step_of(denial), "proof" | "match");
     Some(Finding { mistakes: vec![mistake], secret: None, is_certain, source: None })
 }

@@ -24,6 +24,7 @@ pub struct Configuration {
     pub memory: Forgetful,
     /// What of it cannot be judged here.
     pub unjudged: Unjudged,
+    environment: Environment,
 }
 
 /// What cannot be judged, for nobody said how the client came. It is taken out of the policy.
@@ -60,7 +61,14 @@ impl Configuration {
         let policy = Rc::new(policy);
         // This memory never refuses.
         let active = ActivePolicy::open(Rc::clone(&policy), &memory).map_err(|_| Vec::new())?;
-        Ok(Self { policy, sources, active: Rc::new(active), memory, unjudged })
+        let environment = environment.clone();
+        Ok(Self { policy, sources, active: Rc::new(active), memory, unjudged, environment })
+    }
+
+    /// A configuration with this source only, which is read in the same environment; `None` if it is not valid.
+    pub fn with_only(&self, source: &Json) -> Option<Self> {
+        let sources = vec![("sources".to_owned(), Json::List(vec![source.clone()]))];
+        Self::load(Json::Object(sources).to_string().as_bytes(), &self.environment, self.unjudged).ok()
     }
 
     /// The checks of every source, with the source's position.

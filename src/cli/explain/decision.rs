@@ -8,9 +8,8 @@ use hookwarden::handshake::Response;
 use hookwarden::report;
 use hookwarden::step::{Outcome, Record, Step};
 use hookwarden::verify::primitives::timestamp::UnixTime;
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::{Denial, HeaderLine, Request};
 
-use super::capture::Captured;
 use super::configuration::Configuration;
 use super::peer::Peer;
 
@@ -29,6 +28,8 @@ pub struct Decision {
     pub answer: Option<Response>,
     /// Whether a store that the fleet shares would have been asked, which nobody did here.
     pub asks_store: bool,
+    /// Whether it is a subscription that a call would have confirmed, which nobody made here.
+    pub confirms: bool,
 }
 
 impl Decision {
@@ -73,36 +74,38 @@ impl Decision {
 }
 
 /// Decides about a request that comes in one piece.
-pub fn decide(configuration: &Configuration, captured: &Captured, peer: &Peer, now: UnixTime) -> Decision {
+pub fn decide(configuration: &Configuration, head: &[HeaderLine], body: &[u8], peer: &Peer, now: UnixTime) -> Decision {
     configuration.memory.forget();
     let context = Context { now, peer, memory: &configuration.memory };
     let mut exchange = Exchange::new(Rc::clone(&configuration.active), Pool::default());
-    let head = captured.head();
-    let mut step = exchange.on_headers(Request::new(&head), captured.body.is_empty(), &context);
+    let mut step = exchange.on_headers(Request::new(head), body.is_empty(), &context);
     let mut pieces = 0;
     loop {
         let record = match step {
             Step::Deny(record) => Some(record),
             Step::Answer(answer) => {
                 let Some(record) = &answer.record else {
-                    return verified_apart_from_the_store(configuration, captured);
+                    return waiting_for_a_call(&exchange, configuration, false);
                 };
                 let decision = of_record(record, &exchange, configuration);
                 return Decision { status: Some(answer.response.status), answer: Some(answer.response), ..decision };
             }
             Step::Continue(passage) => passage.into_parts().1,
             Step::Hold => None,
-            Step::Call(_) => return verified_apart_from_the_store(configuration, captured),
+            Step::Call(call) => {
+                let confirms = call.headers.iter().any(|(name, value)| name == ":path" && is_confirmation(value));
+                return waiting_for_a_call(&exchange, configuration, confirms);
+            }
         };
         match record {
             Some(record) => return of_record(&record, &exchange, configuration),
             // It waits for the body, all of which comes at once.
             None if pieces == 0 && !exchange.awaits_key() => {
                 pieces = 1;
-                step = exchange.on_body(&Whole(&captured.body), true, &context);
+                step = exchange.on_body(&Whole(body), true, &context);
             }
             // Nothing is fetched here.
-            None if exchange.awaits_key() => step = exchange.on_tick(&Whole(&captured.body), true, &context),
+            None if exchange.awaits_key() => step = exchange.on_tick(&Whole(body), true, &context),
             None => step = exchange.on_failure(Denial::HostFailure),
         }
     }
@@ -115,14 +118,38 @@ fn of_record(record: &Record, exchange: &Exchange, configuration: &Configuration
         _ => None,
     };
     let matches = record.matches.iter().map(|found| found.secret_id().to_owned()).collect();
-    let position =
-        source.and_then(|source| configuration.policy.sources.iter().position(|own| Rc::ptr_eq(own, source)));
-    Decision { source: position, outcome: record.outcome, matches, status, answer: None, asks_store: false }
+    Decision {
+        source: position(exchange, configuration),
+        outcome: record.outcome,
+        matches,
+        status,
+        answer: None,
+        asks_store: false,
+        confirms: false,
+    }
 }
 
-fn verified_apart_from_the_store(configuration: &Configuration, captured: &Captured) -> Decision {
-    let source = configuration.policy.routes.find(captured.authority.as_bytes(), captured.path().as_bytes()).ok();
-    Decision { source, outcome: Outcome::Passed, matches: Vec::new(), status: None, answer: None, asks_store: true }
+/// A verified request whose fate depends on a call: to the fleet's store, or to confirm a subscription.
+fn waiting_for_a_call(exchange: &Exchange, configuration: &Configuration, confirms: bool) -> Decision {
+    Decision {
+        source: position(exchange, configuration),
+        outcome: if confirms { Outcome::Handshake } else { Outcome::Passed },
+        matches: Vec::new(),
+        status: None,
+        answer: None,
+        asks_store: !confirms,
+        confirms,
+    }
+}
+
+/// Whether the path of a call is that of a confirmation by Amazon SNS, and not of a store.
+fn is_confirmation(path: &[u8]) -> bool {
+    path.starts_with(b"/?Action=ConfirmSubscription")
+}
+
+fn position(exchange: &Exchange, configuration: &Configuration) -> Option<usize> {
+    let source = exchange.source()?;
+    configuration.policy.sources.iter().position(|own| Rc::ptr_eq(own, source))
 }
 
 /// The whole body.

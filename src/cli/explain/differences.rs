@@ -3,7 +3,6 @@
 use hookwarden::config::dialects::Dialect;
 use hookwarden::verify::bytes::encoding;
 use hookwarden::verify::expression::Facts;
-use hookwarden::verify::expression::content::Content;
 use hookwarden::verify::key::algorithm::SignatureAlgorithm;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::scheme::credential::{CredentialPlace, CredentialScheme};
@@ -12,7 +11,7 @@ use hookwarden::verify::scheme::{Scheme, native};
 use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request};
 
 use super::suspects::signed_time;
-use crate::cli::clock;
+use crate::cli::{clock, http_request};
 
 /// What there is to say about a request in front of a dialect: what is missing, doubled or of another form, and when
 /// it was signed.
@@ -22,17 +21,15 @@ pub fn differences(dialect: &Dialect, head: &[HeaderLine], body: &[u8], now: Uni
     for name in native::headers([&dialect.0]) {
         match request.header(&name) {
             Occurrence::Missing if !name.ends_with('*') => lines.push(format!("the header {name:?} is missing")),
-            Occurrence::Repeated => lines.push(format!("the header {name:?} stands more than once")),
+            Occurrence::Repeated => lines.push(format!("the header {name:?} occurs more than once")),
             Occurrence::Once(b"") => lines.push(format!("the header {name:?} is empty")),
             Occurrence::Missing | Occurrence::Once(_) => {}
         }
     }
-    let content = Content::new(body, request.media_type());
-    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
     match &dialect.0 {
-        Scheme::Signature(scheme) => candidates(scheme, &facts, &mut lines),
+        Scheme::Signature(scheme) => http_request::read(head, body, |facts| candidates(scheme, facts, &mut lines)),
         Scheme::Credential(scheme) => credential(scheme, request, &mut lines),
-        _ => {}
+        Scheme::Jwt(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {}
     }
     if let Some(signed) = signed_time(dialect, head, body) {
         let (now, signed) = (now.as_millis(), signed.as_millis());

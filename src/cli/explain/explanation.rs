@@ -54,16 +54,24 @@ pub fn explain(
     arrival: &Arrival,
     effort: Effort,
 ) -> Explanation {
-    let decision = decide(configuration, captured, peer, arrival.time);
+    let head = captured.head();
+    let decision = decide(configuration, &head, &captured.body, peer, arrival.time);
+    let handshake = configuration.handshake_off(&decision, &head, &captured.body, peer, arrival.time);
     let entry = decision.source.and_then(|at| configuration.sources.get(at));
     let mut checks = Vec::new();
     if effort == Effort::Thorough {
         let all = entry.iter().flat_map(|source| source.checks());
         checks.extend(all.map(|check| checked(check, captured, arrival)));
     }
-    let findings =
-        if decision.is_settled() { Vec::new() } else { findings(configuration, captured, arrival, &decision, effort) };
+    let findings = match &handshake {
+        _ if decision.is_settled() => Vec::new(),
+        Some(handshake) => vec![handshake.finding()],
+        None => findings(configuration, captured, arrival, &decision, effort),
+    };
     let mut notes = captured.notes.clone();
+    if let Some(handshake) = handshake.filter(|_| decision.is_verified()) {
+        notes.push(handshake.note());
+    }
     if arrival.is_guessed
         && findings.iter().flat_map(|finding| &finding.mistakes).any(|one| one.code == "timestamp_stale")
     {

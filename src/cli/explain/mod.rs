@@ -3,13 +3,14 @@
 mod advice;
 mod batch;
 mod capture;
-mod configuration;
-mod decision;
+pub mod configuration;
+pub mod decision;
 mod differences;
 mod expected;
 mod explanation;
+mod handshake;
 mod live;
-mod peer;
+pub mod peer;
 mod report;
 mod secret_material;
 mod suspects;
@@ -85,7 +86,7 @@ pub struct Arguments {
     /// With --batch: try everything on every request, also two mistakes at once; slower
     #[arg(long, requires = "batch")]
     thorough: bool,
-    /// Shows the tag that would be right and what it is over, on a terminal only: whoever sees it can forge this
+    /// Shows the expected signature and the signed content, on a terminal only: anyone who sees it can forge this
     /// request
     #[arg(long)]
     show_secret_material: bool,

@@ -83,6 +83,9 @@ fn headline(explanation: &Explanation) -> String {
                 let body = if body.is_empty() { "without a body".to_owned() } else { format!("and {body}") };
                 format!("{GOOD}handshake{GOOD:#}: the {source} answers it with {} {body}\n", answer.status)
             }
+            None if explanation.decision.confirms => format!(
+                "{GOOD}handshake{GOOD:#}: the {source} confirms the subscription with a call, then answers with 200\n"
+            ),
             None => {
                 format!("{GOOD}handshake{GOOD:#}: the {source} forwards it, marked, for the application to answer\n")
             }

@@ -27,7 +27,9 @@ pub fn shown(configuration: &Configuration, captured: &Captured, decision: &Deci
         for (scheme, _) in trial::schemes(check).unwrap_or_default() {
             match &scheme {
                 Scheme::Signature(own) => signature(check, &scheme, own, &head, &captured.body, &mut out),
-                _ => out.push_str(&format!("  {}: is not shown for schemes of this kind\n", check.place)),
+                Scheme::Credential(_) | Scheme::Jwt(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {
+                    out.push_str(&format!("  {}: is not shown for schemes of this kind\n", check.place));
+                }
             }
         }
     }

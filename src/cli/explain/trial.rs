@@ -110,7 +110,7 @@ impl Verifier {
         }
     }
 
-    /// The id of the secret that proves a request.
+    /// The id of the secret under which a request verifies.
     pub fn matching(&self, head: &[HeaderLine], body: &[u8], now: UnixTime) -> Result<String, Denial> {
         let verified = self.requirement.verify(head, body, now)?;
         Ok(verified.matches().first().map(|found| found.secret_id().to_owned()).unwrap_or_default())

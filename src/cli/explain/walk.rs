@@ -229,7 +229,7 @@ fn denial_detail(
         }
         Denial::MethodNotAllowed => {
             format!(
-                "{meaning}: it is {}, and {} is taken",
+                "{meaning}: it is {}, but {} is accepted",
                 captured.method,
                 source.map(|source| source.shape.allow()).unwrap_or_default()
             )
@@ -240,7 +240,7 @@ fn denial_detail(
         }
         Denial::BodyTooLarge => {
             let limit =
-                source.and_then(|source| source.max_body_bytes).map(|limit| format!("; at most {limit} are taken"));
+                source.and_then(|source| source.max_body_bytes).map(|limit| format!("; at most {limit} are accepted"));
             format!("{meaning}: {} bytes came{}", captured.body.len(), limit.unwrap_or_default())
         }
         Denial::AddressDenied => {

@@ -36,7 +36,7 @@ pub struct Arguments {
     /// Where Envoy listens (envoy, compose) [default: 127.0.0.1:10000, in a container 0.0.0.0:10000].
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// How many proxies stand in front whose X-Forwarded-For is to be believed.
+    /// How many proxies in front are trusted to set X-Forwarded-For.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     trusted_hops: u8,
     /// The folder on the proxy with tls.crt and tls.key, and ca.crt for client certificates (envoy, compose). TLS is
@@ -113,7 +113,7 @@ impl Address {
             let fits = !host.is_empty() && host.chars().all(plain);
             fits.then_some(Self { host: host.to_owned(), port: port.parse().ok()? })
         });
-        parsed.ok_or_else(|| Failure::Message(format!("{text} is no host and port, such as 127.0.0.1:8080")))
+        parsed.ok_or_else(|| Failure::Message(format!("{text} is not a host and port, such as 127.0.0.1:8080")))
     }
 }
 

@@ -74,7 +74,7 @@ fn write_member(member: &Member, depth: usize, text: &mut String) {
     write_value(value, depth, text);
 }
 
-/// Writes what stands behind a key or a hyphen.
+/// Writes what follows a key or a hyphen.
 fn write_value(value: &Value, depth: usize, text: &mut String) {
     let line = yaml_line(value);
     match &value.kind {
@@ -95,7 +95,7 @@ fn write_value(value: &Value, depth: usize, text: &mut String) {
     }
 }
 
-/// Writes what stands behind a hyphen: a map begins on its line.
+/// Writes what follows a hyphen: a map begins on its line.
 fn write_element(value: &Value, depth: usize, text: &mut String) {
     let line = yaml_line(value);
     match &value.kind {

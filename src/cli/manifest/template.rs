@@ -1,6 +1,6 @@
-//! Fills in what stands between at-signs in a template.
+//! Fills in what is between at-signs in a template.
 
-/// Replaces each `@NAME@`. One that stands alone in its line stands for lines, which get its indentation; for none,
+/// Replaces each `@NAME@`. One that is alone in its line stands for lines, which get its indentation; for none,
 /// its line goes.
 pub fn fill(template: &str, values: &[(&str, String)]) -> String {
     let mut text = String::new();

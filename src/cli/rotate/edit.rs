@@ -1,4 +1,4 @@
-//! Changes of a text in one place, written as what stands around it.
+//! Changes of a text in one place, written as what is around it.
 
 use crate::cli::document::value::Value;
 
@@ -9,7 +9,7 @@ pub fn added(text: &str, list: &Value, entry: &str) -> Option<String> {
         [.., previous, last] => text.get(previous.end..last.at)?,
         _ => text.get(list.at..last.at)?,
     };
-    // What stands before the last element, without its comma or bracket: a blank, nothing, or a line break and blanks.
+    // What precedes the last element, without its comma or bracket: a blank, nothing, or a line break and blanks.
     let gap = before.trim_start_matches(['[', ',']);
     let blank = list.elements().len() == 1 && gap.is_empty() && !is_dense(text, last);
     let gap = if blank { " " } else { gap };

@@ -86,7 +86,7 @@ impl Rotation<'_> {
                  names it, its absence closes the source."
             ),
             None => {
-                "The old secret stood in the configuration: it is in every copy of it, so have it ended at the sender."
+                "The old secret was written in the configuration, so every copy of the file contains it: have the sender revoke it."
                     .to_owned()
             }
         });

@@ -1,9 +1,10 @@
 //! How a sender signs, in words.
 
+use hookwarden::verify::scheme::SchemeKind;
 use hookwarden::verify::scheme::native::HeadPart;
 use serde_json::Value;
 
-use crate::cli::description::{list, text};
+use crate::cli::description::{kind, list, text};
 use crate::cli::registry::{Retries, RetryTime, Sender, ToleranceBy};
 
 /// The algorithms in short, for a table.
@@ -14,18 +15,16 @@ pub fn algorithms(sender: &Sender) -> String {
 }
 
 fn short(dialect: &Value) -> String {
-    if let Some(credential) = dialect.get("credential") {
-        return text(credential, "/auth_scheme").unwrap_or("token").to_lowercase();
+    let kind = kind(dialect);
+    let own = dialect.get(kind.key()).unwrap_or(&Value::Null);
+    let algorithm = |scheme| text(scheme, "/algorithm").unwrap_or_default();
+    match kind {
+        SchemeKind::Credential => text(own, "/auth_scheme").unwrap_or("token").to_lowercase(),
+        SchemeKind::Jwt => format!("jwt {}", list(own.get("algorithms"), " ")),
+        SchemeKind::MessageSignature => format!("rfc 9421 {}", algorithm(own)),
+        SchemeKind::HttpSignature => format!("http signature {}", algorithm(own)),
+        SchemeKind::Signature => algorithm(dialect).to_owned(),
     }
-    if let Some(jwt) = dialect.get("jwt") {
-        return format!("jwt {}", list(jwt.get("algorithms"), " "));
-    }
-    for (member, name) in [("message_signature", "rfc 9421"), ("http_signature", "http signature")] {
-        if let Some(scheme) = dialect.get(member) {
-            return format!("{name} {}", text(scheme, "/algorithm").unwrap_or_default());
-        }
-    }
-    text(dialect, "/algorithm").unwrap_or_default().to_owned()
 }
 
 /// Whether the body is verified.
@@ -49,16 +48,16 @@ pub fn time(sender: &Sender) -> &'static str {
 /// What a scheme leaves open.
 pub fn unprotected(word: &str) -> &str {
     match word {
-        "body" => "the body: whoever sees one request can send another body with it",
-        "part-of-body" => "a part of the body: what the signature leaves out, anybody can change",
-        "timestamp" => "the time: the one that is sent is not signed",
-        "freshness" => "freshness: a recorded request can be sent again, until the secret changes",
-        "replay-boundary" => "the boundary between two signed values that stand side by side: bytes can move across it",
-        "url" => "the rest of the URL, of which only a part is signed: a request for one can be sent to another",
-        "query" => "the query, where the sender puts what it has to say into it",
-        "event-type" => "the event's type, where it stands in a header",
-        "algorithm-sha1" => "against progress on SHA-1, on which the algorithm rests",
-        "algorithm-md5" => "against progress on MD5, on which the algorithm rests",
+        "body" => "the body: anyone who sees one request can send another body with its proof",
+        "part-of-body" => "part of the body: anyone can change what the signature does not cover",
+        "timestamp" => "the time: the timestamp is not signed",
+        "freshness" => "freshness: a recorded request can be replayed until the secret changes",
+        "replay-boundary" => "the boundary between two adjacent signed values: bytes can move across it",
+        "url" => "the rest of the URL, of which only a part is signed: a request can be redirected to another URL",
+        "query" => "the query, for senders that put data into it",
+        "event-type" => "the event's type, if it is in a header",
+        "algorithm-sha1" => "against attacks on SHA-1, on which the algorithm is based",
+        "algorithm-md5" => "against attacks on MD5, on which the algorithm is based",
         other => other,
     }
 }
@@ -66,13 +65,13 @@ pub fn unprotected(word: &str) -> &str {
 /// A kind of evidence.
 pub fn evidence(kind: &str) -> &str {
     match kind {
-        "vector" => "a published vector, which the tests have",
+        "vector" => "a published vector, which the tests verify",
         "document" => "the sender's documentation",
         "sender-code" => "the sender's own code",
         "delivery" => "a recorded delivery",
         "independent-code" => "independent code",
-        "registry" => "one registry's word; try it with a real delivery before you rely on it",
-        "memory" => "from memory; try it with a real delivery before you rely on it",
+        "registry" => "a single registry; try a real delivery before you rely on it",
+        "memory" => "from memory; try a real delivery before you rely on it",
         other => other,
     }
 }
@@ -81,7 +80,7 @@ pub fn evidence(kind: &str) -> &str {
 pub fn tolerance_by(by: ToleranceBy) -> &'static str {
     match by {
         ToleranceBy::Sender => "the sender's own, or that of the specification that it follows",
-        ToleranceBy::Us => "ours, for the sender names none; \"tolerance\" sets another",
+        ToleranceBy::Us => "our default, because the sender names none; change it with \"tolerance\"",
     }
 }
 
@@ -89,12 +88,12 @@ pub fn tolerance_by(by: ToleranceBy) -> &'static str {
 pub fn retries(retries: &Retries) -> String {
     let mut text = match retries.span {
         Some(span) => format!("for up to {}", humantime::format_duration(span)),
-        None => "for a time that is not known".to_owned(),
+        None => "for an unknown time".to_owned(),
     };
     text.push_str(match retries.time {
-        RetryTime::Kept => ", with the time of the first attempt: what comes later than the window is lost",
-        RetryTime::Renewed => ", each attempt signed anew with a time of its own",
-        RetryTime::Unknown => "; whether with a new time is not known",
+        RetryTime::Kept => ", with the time of the first attempt: retries after the window are refused",
+        RetryTime::Renewed => ", each attempt signed anew with the current time",
+        RetryTime::Unknown => "; unknown whether with a new time",
     });
     if let Some(source) = &retries.source {
         text.push_str(&format!(" ({source})"));
@@ -105,11 +104,11 @@ pub fn retries(retries: &Retries) -> String {
 /// What a proxy in front must leave as it is.
 pub fn must_stay(parts: &[HeadPart]) -> String {
     let words: Vec<_> = parts.iter().map(|part| part.word()).collect();
-    let mut text = format!("{}: the signature covers it, so that nothing in front may change it", words.join(", "));
+    let mut text = format!("{}: the signature covers it, so nothing in front may change it", words.join(", "));
     if parts.contains(&HeadPart::RequestId) {
         text.push_str(
-            ". Envoy writes an x-request-id of its own at the edge unless preserve_external_request_id is true; \
-             `hookwarden manifest` says so",
+            ". An edge Envoy replaces x-request-id unless preserve_external_request_id is true; \
+             `hookwarden manifest` sets it",
         );
     }
     text

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{describe, source};
 use crate::cli::description::{self, Window};
+use crate::cli::handshake;
 use crate::cli::layout::{labelled, point};
 use crate::cli::registry::{MadeBy, Sender};
 use crate::cli::terminal::{FAINT, GOOD, HEADING, STRONG, WARNING};
@@ -43,6 +44,13 @@ pub fn of(sender: &Sender, all: &[Sender]) -> String {
         page.push_str(&labelled("Keys from", &describe::keys_from(keys)));
     }
     page.push_str(&labelled("When refused", &format!("{} The answer is {}.", sender.refusal, sender.refusal_status)));
+    if let Some(written) = handshake::of_provider(sender.name) {
+        for (number, rule) in handshake::rules(&written).into_iter().enumerate() {
+            page.push_str(&labelled(if number == 0 { "Handshake" } else { "" }, &handshake::described(rule)));
+        }
+        let option = handshake::written_option(&written, &handshake::needed_values_of(sender.name, &written));
+        page.push_str(&labelled("", &format!("the source needs {option}")));
+    }
     if let Some(networks) = &sender.networks {
         page.push_str(&labelled("Sends from", &format!("{} (read {})", networks.list.join(", "), networks.read)));
     }

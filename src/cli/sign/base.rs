@@ -7,10 +7,11 @@ use hookwarden::verify::key::keyring::Selector;
 use hookwarden::verify::request::is_header_name;
 use hookwarden::verify::scheme::Scheme;
 
-use super::builder::{RequestBuilder, Url};
+use super::builder::RequestBuilder;
 use super::error::Error;
 use super::plan::Step;
 use super::task::{Match, Task};
+use crate::cli::http_request::Url;
 use crate::cli::input;
 use crate::cli::registry::{self, Sample};
 use crate::cli::terminal::Failure;
@@ -74,7 +75,7 @@ pub fn bases(
 }
 
 /// The URL of a request: what was asked for, else what the source matches, else what the sender's own event calls.
-fn place(builder: &RequestBuilder, matches: Option<&Match>, url: Option<&Url>, to: Option<&Url>) -> Url {
+pub fn place(builder: &RequestBuilder, matches: Option<&Match>, url: Option<&Url>, to: Option<&Url>) -> Url {
     if let Some(url) = url {
         return url.clone();
     }
@@ -96,7 +97,7 @@ fn place(builder: &RequestBuilder, matches: Option<&Match>, url: Option<&Url>, t
     own
 }
 
-fn of_sample(sample: &Sample) -> Option<RequestBuilder> {
+pub fn of_sample(sample: &Sample) -> Option<RequestBuilder> {
     let headers = sample.headers.iter().map(|(name, value)| (name.clone(), value.as_bytes().to_vec())).collect();
     let url = Url::parse(&sample.url).ok()?;
     let mut builder =

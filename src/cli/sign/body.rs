@@ -7,12 +7,12 @@ use hookwarden::verify::expression::native::like;
 
 use super::error::Error;
 
-/// A JSON body in which `value` stands where the steps lead. It is written anew, without white space.
+/// A JSON body in which `value` is where the steps lead. It is written anew, without white space.
 pub fn with_member(body: &[u8], steps: &[String], value: &[u8]) -> Result<Vec<u8>, Error> {
     let mut json = match body.trim_ascii() {
         [] => Json::Null,
         text => content::parse_json(text).map_err(|_| {
-            Error::new("the body is not JSON without repeated keys, and this sender's proof stands in a JSON body")
+            Error::new("the body is not JSON without repeated keys, but this sender's proof is in a JSON body")
         })?,
     };
     let name = steps.join(".");
@@ -20,7 +20,7 @@ pub fn with_member(body: &[u8], steps: &[String], value: &[u8]) -> Result<Vec<u8
         .map_err(|_| Error::new(format!("the value of {name} is not UTF-8, as JSON requires")))?;
     let present = JsonPath::parse(&name).and_then(|path| json.at(&path).cloned());
     if !json.set(steps, like(present.as_ref(), Json::Text(text))) {
-        return Err(Error::new(format!("the body has something else where {name} has to stand; give another body")));
+        return Err(Error::new(format!("the body has something else where {name} belongs; give another body")));
     }
     Ok(json.to_string().into_bytes())
 }
@@ -95,7 +95,7 @@ fn with_part(body: &[u8], boundary: &str, name: &str, value: &[u8]) -> Vec<u8> {
     pieces.join(delimiter.as_slice())
 }
 
-/// What stands between delimiters, each of which begins a line.
+/// What is between delimiters, each of which begins a line.
 fn split_at_delimiters(body: &[u8], delimiter: &[u8]) -> Vec<Vec<u8>> {
     let mut pieces = Vec::new();
     let mut rest = body;

@@ -1,7 +1,5 @@
 //! The request while it is built.
 
-use std::fmt;
-
 use hookwarden::verify::bytes::json::{Json, JsonPath};
 use hookwarden::verify::bytes::percent;
 use hookwarden::verify::expression::Facts;
@@ -11,6 +9,7 @@ use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request};
 
 use super::body;
 use super::error::Error;
+use crate::cli::http_request::{self, Url};
 
 /// A request, without what every request has anyway (`Host`, `Content-Length`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,17 +18,6 @@ pub struct RequestBuilder {
     pub url: Url,
     pub headers: Vec<HeaderLine>,
     pub body: Vec<u8>,
-}
-
-/// What the sender calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Url {
-    /// `https` or `http`.
-    pub scheme: String,
-    /// Host and port.
-    pub authority: String,
-    /// Path and query.
-    pub target: String,
 }
 
 /// What a scheme's values are read with, beside the request.
@@ -46,57 +34,11 @@ pub struct View<'a> {
 /// Headers that the transport writes.
 const TRANSPORT: &[&str] = &["host", "content-length", "transfer-encoding", "connection", "expect"];
 
-impl Url {
-    /// Reads `https://host:port/path?query`.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = |what: &str| Err(Error::new(format!("the URL {text:?} {what}")));
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return wrong("has no scheme; write it out, such as https://hooks.example.com/hooks/stripe");
-        };
-        let scheme = scheme.to_ascii_lowercase();
-        let cut = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, target) = rest.split_at_checked(cut).unwrap_or((rest, ""));
-        if scheme != "https" && scheme != "http" {
-            return wrong("is neither https nor http");
-        }
-        if authority.is_empty() || authority.contains('@') {
-            return wrong("needs a host, and no user or password before it; those go into --secret-env");
-        }
-        if target.contains('#') || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return wrong("has a fragment, a blank or a letter beyond ASCII; percent-encode it");
-        }
-        let slash = if target.starts_with('/') { "" } else { "/" };
-        Ok(Self { scheme, authority: authority.to_owned(), target: format!("{slash}{target}") })
-    }
-
-    /// Scheme, host and port.
-    pub fn origin(&self) -> String {
-        format!("{}://{}", self.scheme, self.authority)
-    }
-
-    /// The path without the query.
-    pub fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
-    }
-}
-
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.target)
-    }
-}
-
 impl RequestBuilder {
     /// The head as a host gives it to the filter.
     pub fn head(&self) -> Vec<HeaderLine> {
-        let pseudo = [
-            (":method", &self.method),
-            (":scheme", &self.url.scheme),
-            (":authority", &self.url.authority),
-            (":path", &self.url.target),
-        ];
-        let pseudo = pseudo.into_iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        pseudo.chain(self.headers.iter().cloned()).collect()
+        let url = [&self.url.scheme, &self.url.authority, &self.url.target].map(String::as_str);
+        http_request::head(&self.method, url, &self.headers)
     }
 
     /// Reads something of the request, as the filter would.
@@ -124,7 +66,7 @@ impl RequestBuilder {
         hookwarden::verify::expression::content::parse_json(&self.body).ok()
     }
 
-    /// The value of a header that stands once.
+    /// The value of a header that occurs once.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         match Request::new(&self.headers).header(name) {
             Occurrence::Once(value) => Some(value),

@@ -39,7 +39,7 @@ pub fn make(
             let paths = paths(&json, path);
             if paths.is_empty() || !paths.iter().all(|steps| json.set(steps, Json::Text(text.clone()))) {
                 return Err(Error::new(format!(
-                    "the body has nothing at {}, where this sender's credential stands; give a whole event as --body",
+                    "the body has nothing at {}, where this sender's credential belongs; give a whole event as --body",
                     path.steps().join(".")
                 )));
             }

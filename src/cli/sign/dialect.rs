@@ -43,7 +43,10 @@ pub fn writes_body(scheme: &Scheme) -> bool {
     }
 }
 
-/// Whether the proof is of the whole message, so that everything else must stand before it is made.
+/// Whether the proof is of the whole message, so that everything else must be before it is made.
 pub fn covers_head(scheme: &Scheme) -> bool {
-    matches!(scheme, Scheme::MessageSignature(_) | Scheme::HttpSignature(_))
+    match scheme {
+        Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => true,
+        Scheme::Signature(_) | Scheme::Credential(_) | Scheme::Jwt(_) => false,
+    }
 }

@@ -17,7 +17,7 @@ enum Entry {
 }
 
 impl<'a> Entries<'a> {
-    /// Takes from `present`, what stands there now, the order of the entries and those that begin with one of
+    /// Takes from `present`, what is there now, the order of the entries and those that begin with one of
     /// `known`; all others are another signature's.
     pub fn begin(location: &'a Location, present: Option<&[u8]>, known: &[&str]) -> Self {
         let mut joint = location.separator.map(String::from).unwrap_or_default();
@@ -74,7 +74,7 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// Whether the tag stands at this place, until something else has to.
+    /// Whether the tag is at this place, until something else has to.
     pub fn is_tag(&self, number: usize) -> bool {
         self.list.get(number) == Some(&Entry::Tag)
     }

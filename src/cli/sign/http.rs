@@ -19,7 +19,7 @@ const LABEL: &str = "sig1";
 /// What draft-cavage signatures cover.
 const COVERED: &str = "(request-target) host date digest";
 
-/// Signs the request as RFC 9421 has it.
+/// Signs the request as specified by RFC 9421.
 pub fn make_message_signature(
     scheme: &MessageSignatureScheme,
     builder: &mut RequestBuilder,
@@ -68,7 +68,7 @@ pub fn make_message_signature(
     builder.set_header("signature", &[label.as_bytes(), b"=:", &tag, b":"].concat())
 }
 
-/// Signs the request as draft-cavage-http-signatures has it.
+/// Signs the request as specified by draft-cavage-http-signatures.
 pub fn make_http_signature(
     scheme: &HttpSignatureScheme,
     builder: &mut RequestBuilder,

@@ -13,6 +13,7 @@ mod credential;
 mod dialect;
 mod entries;
 mod error;
+mod handshake;
 mod http;
 mod key;
 mod output;
@@ -38,14 +39,15 @@ use serde_json::json;
 use super::Verdict;
 use super::clock;
 use super::environment::Environment;
+use super::http_request::Url;
 use super::terminal::{Failure, Terminal};
-use builder::{RequestBuilder, Url};
+use builder::RequestBuilder;
 use error::Error;
 use output::{Form, Metadata};
 use plan::{Options, Plan};
 use rng::Rng;
 use tamper::Tamper;
-use task::Task;
+use task::{Configured, Task};
 use verifier::Verifier;
 
 const EXAMPLES: &str = "\
@@ -113,6 +115,18 @@ pub struct Arguments {
     /// Of the ways in which the sender writes its proof, which one, counted from 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "The request")]
     dialect: Option<u32>,
+    /// The request by which the sender checks an endpoint, instead of an event; with =N, the N-th of several
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        value_parser = clap::value_parser!(u32).range(1..),
+        conflicts_with_all = ["body", "method", "event_id", "dialect", "tamper"],
+        help_heading = "The request"
+    )]
+    handshake: Option<u32>,
     /// Makes it wrong in exactly one way
     #[arg(long, value_name = "WHAT", help_heading = "The request")]
     tamper: Option<Tamper>,
@@ -129,7 +143,7 @@ pub struct Arguments {
     /// Trusts the certificates in this file instead of the usual ones
     #[arg(long, value_name = "FILE", requires = "send", help_heading = "Output")]
     ca: Option<PathBuf>,
-    /// Takes any certificate: whoever stands between reads the request, which may hold a credential
+    /// Accept any certificate: an attacker on the network can read the request, which may contain a credential
     #[arg(long, requires = "send", conflicts_with = "ca", help_heading = "Output")]
     insecure_tls: bool,
 }
@@ -158,31 +172,62 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         })?,
         None => clock::now(),
     };
+    let mut values = Vec::new();
     let (url, to) = (read_url(arguments.url.as_deref())?, read_url(arguments.send.as_deref())?);
     let task = match &arguments.config {
         Some(path) => Task::source(path, arguments.source.as_deref(), arguments.provider.as_deref(), &environment)?,
         None => {
-            let with = read_with(&arguments.with)?;
+            let mut with = read_with(&arguments.with)?;
             let name = arguments.provider.as_deref().unwrap_or_default();
+            if arguments.handshake.is_some() {
+                (with, values) = handshake::divide(name, with);
+            }
             let default = base::default_url(name);
             Task::provider(name, &with, url.as_ref().or(to.as_ref()).or(default.as_ref()))?
         }
     };
-    let signed = sign(arguments, &task, (url.as_ref(), to.as_ref()), &environment, now, &mut rng)?;
-    remark(arguments, &task, &signed, now, terminal);
-
-    let metadata = Metadata {
-        of: task.of.clone(),
-        now,
-        expect: signed.verdict.as_ref().err().map_or("verified", |denial| denial.code()),
-        event_id: event_id(&signed),
-        public_keys: signed.verifier.public_keys.clone(),
+    let urls = (url.as_ref(), to.as_ref());
+    let (builder, metadata) = match arguments.handshake {
+        Some(number) => {
+            let keys = secrets::given(&arguments.secret_env, &arguments.secret_file, &environment)?;
+            let wanted = handshake::Wanted {
+                number: usize::try_from(number).unwrap_or(usize::MAX),
+                values: &values,
+                headers: &arguments.header,
+                url: urls.0,
+                to: urls.1,
+                keys: &keys,
+                choice: (arguments.secrets_of.as_deref(), arguments.secret_id.as_deref()),
+            };
+            let made = handshake::make(&task, &wanted, now, &mut rng)?;
+            remark_on_handshake(&task, &made.builder, terminal);
+            let metadata = Metadata {
+                of: task.of.clone(),
+                now,
+                expect: "handshake",
+                event_id: None,
+                public_keys: made.public_keys,
+            };
+            (made.builder, metadata)
+        }
+        None => {
+            let signed = sign(arguments, &task, urls, &environment, now, &mut rng)?;
+            remark(arguments, &task, &signed, now, terminal);
+            let metadata = Metadata {
+                of: task.of.clone(),
+                now,
+                expect: signed.verdict.as_ref().err().map_or("verified", |denial| denial.code()),
+                event_id: event_id(&signed),
+                public_keys: signed.verifier.public_keys,
+            };
+            (signed.builder, metadata)
+        }
     };
     let Some(to) = &to else {
         let form = arguments.form.unwrap_or(Form::Curl);
         // Past the terminal's own writer, which would take out what it holds for colours: a body is bytes.
         let mut out = io::stdout().lock();
-        out.write_all(&output::render(form, &signed.builder, &metadata))?;
+        out.write_all(&output::render(form, &builder, &metadata))?;
         return Ok(out.flush().map(|()| Verdict::Good)?);
     };
     let options = send::SendOptions {
@@ -191,10 +236,10 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         authorities: arguments.ca.as_deref(),
         trusts_anybody: arguments.insecure_tls,
     };
-    let answer = send::send(&signed.builder, &options)?;
+    let answer = send::send(&builder, &options)?;
     let text = match arguments.form {
         Some(_) => {
-            format!("{:#}\n", json!({ "request": output::json(&signed.builder, &metadata), "answer": answer.json() }))
+            format!("{:#}\n", json!({ "request": output::json(&builder, &metadata), "answer": answer.json() }))
         }
         None => answer.text(),
     };
@@ -273,14 +318,7 @@ fn remark(arguments: &Arguments, task: &Task, signed: &Signed, now: UnixTime, te
         );
     }
     let Some(configured) = &task.configured else { return };
-    let (authority, path) = (signed.builder.url.authority.as_bytes(), signed.builder.url.path().as_bytes());
-    match configured.policy.routes.find(authority, path) {
-        Ok(found) if found == configured.position => {}
-        _ => terminal.note(&format!(
-            "note: {} does not match the source {}; --url or --send names another URL",
-            signed.builder.url, task.of.1
-        )),
-    }
+    remark_on_url(task, configured, &signed.builder, terminal);
     if arguments.tamper.is_none()
         && let Some(requirement) = configured.requirement()
         && requirement.verify(&signed.builder.head(), &signed.builder.body, now).is_err()
@@ -291,6 +329,29 @@ fn remark(arguments: &Arguments, task: &Task, signed: &Signed, now: UnixTime, te
             "the public half of the given key is not among the configuration's \"keys\"; --as json shows it"
         };
         terminal.note(&format!("note: {what}: the source as configured denies this request"));
+    }
+}
+
+/// The same for a handshake.
+fn remark_on_handshake(task: &Task, builder: &RequestBuilder, terminal: &mut Terminal) {
+    let Some(configured) = &task.configured else { return };
+    remark_on_url(task, configured, builder, terminal);
+    if task.handshake.is_none() {
+        terminal.note(&format!(
+            "note: the source {} takes no part in handshakes, so it treats this request as an event; see docs/handshakes.md",
+            task.of.1
+        ));
+    }
+}
+
+fn remark_on_url(task: &Task, configured: &Configured, builder: &RequestBuilder, terminal: &mut Terminal) {
+    let (authority, path) = (builder.url.authority.as_bytes(), builder.url.path().as_bytes());
+    match configured.policy.routes.find(authority, path) {
+        Ok(found) if found == configured.position => {}
+        _ => terminal.note(&format!(
+            "note: {} does not match the source {}; --url or --send names another URL",
+            builder.url, task.of.1
+        )),
     }
 }
 
@@ -312,7 +373,7 @@ fn check_standard_input(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn read_url(text: Option<&str>) -> Result<Option<Url>, Failure> {
-    Ok(text.map(Url::parse).transpose()?)
+    text.map(Url::parse).transpose().map_err(Failure::Message)
 }
 
 fn read_with(pairs: &[String]) -> Result<Vec<(String, String)>, Failure> {

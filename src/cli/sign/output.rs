@@ -182,7 +182,7 @@ fn curl(builder: &RequestBuilder) -> String {
     format!("{before}curl {}\n", lines.join(" \\\n  "))
 }
 
-/// Whether a body can stand in a command line, and curl does not take it for the name of a file.
+/// Whether a body can be in a command line, and curl does not take it for the name of a file.
 fn is_argument(body: &[u8]) -> bool {
     body.len() <= MAX_ARGUMENT && !body.contains(&0) && !body.starts_with(b"@") && std::str::from_utf8(body).is_ok()
 }

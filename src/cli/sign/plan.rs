@@ -116,7 +116,9 @@ impl<'t> Plan<'t> {
                     });
                     Some(read.unwrap_or_default())
                 }
-                _ => None,
+                Scheme::Signature(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => None,
+                // To change one is to change the proof, not what it covers; no such check covers a body that it is in.
+                Scheme::Credential(_) | Scheme::Jwt(_) => None,
             })
             .flatten()
             .collect()
@@ -175,11 +177,9 @@ impl<'t> Plan<'t> {
         };
         let Some(wrong) = fitting(false).or_else(|| fitting(true)) else {
             return Err(Error::new(match tamper {
-                Tamper::Timestamp => {
-                    "this sender signs no time, so that a request of any age is taken: no request would be denied"
-                }
+                Tamper::Timestamp => "this sender signs no timestamp: a request of any age would be accepted",
                 _ => {
-                    "the proof is the secret itself and covers nothing, so that a changed body is taken: no request would be denied"
+                    "the proof is the secret itself and covers nothing: a request with a changed body would still be accepted"
                 }
             }));
         };
@@ -271,9 +271,12 @@ impl Step<'_> {
 /// The headers that hold the proof, its time and its id.
 fn headers(scheme: &Scheme) -> Vec<&str> {
     let mut headers = scheme.proof_headers();
-    if let Scheme::Signature(scheme) = scheme {
-        let timestamp = scheme.timestamp.iter().map(|rule| &rule.at);
-        headers.extend(timestamp.chain(&scheme.event_id).filter_map(Expression::as_header));
+    match scheme {
+        Scheme::Signature(scheme) => {
+            let timestamp = scheme.timestamp.iter().map(|rule| &rule.at);
+            headers.extend(timestamp.chain(&scheme.event_id).filter_map(Expression::as_header));
+        }
+        Scheme::Credential(_) | Scheme::Jwt(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {}
     }
     headers
 }

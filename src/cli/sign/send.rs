@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use ureq::http::Request;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 
-use super::builder::{RequestBuilder, Url};
+use super::builder::RequestBuilder;
+use crate::cli::http_request::Url;
 use crate::cli::terminal::Failure;
 
 /// The most of an answer that is read, in bytes. Receivers answer with a word or nothing.

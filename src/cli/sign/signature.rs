@@ -90,7 +90,7 @@ fn make_one(
     place(scheme, &mut writer, header.as_deref(), &tag)
 }
 
-/// The header that holds a signature now, and what stands at the signature's place.
+/// The header that holds a signature now, and what is at the signature's place.
 fn present(scheme: &SignatureScheme, writer: &SchemeWriter<'_, '_>) -> (Option<String>, Option<Vec<u8>>) {
     let headers = &writer.builder.headers;
     let header = match &scheme.signature.place {
@@ -122,7 +122,7 @@ fn is_member(name: &str, family: &str) -> bool {
     })
 }
 
-/// What the entries begin with that stand beside the signature.
+/// What the entries begin with that are beside the signature.
 fn known_entries(scheme: &SignatureScheme) -> Vec<&str> {
     scheme
         .values_beside_signature()
@@ -213,7 +213,7 @@ fn missing_value(message: &Message, writer: &SchemeWriter<'_, '_>, denial: Denia
     Error::denied(denial, &format!("{what} is not what this sender signs; give a whole event of it as --body"))
 }
 
-/// A time as the sender writes it. `present`, what stands there now, shows which of several ways that is.
+/// A time as the sender writes it. `present`, what is there now, shows which of several ways that is.
 fn write_time(unit: Unit, at: UnixTime, present: Option<&[u8]>) -> Option<String> {
     let (seconds, millis) = (at.as_millis().checked_div(1000)?, at.as_millis());
     let text = match unit {

@@ -1,4 +1,4 @@
-//! Wrong on purpose, in exactly one way.
+//! Requests with exactly one deliberate mistake.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use super::builder::RequestBuilder;
 use super::error::Error;
 use super::verifier::Verifier;
 
-/// What is made wrong.
+/// The mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Tamper {
-    /// One sign of the body is another, after it was signed
+    /// One character of the body is changed after signing
     Body,
-    /// One bit of the signature, or one sign of the credential, is another
+    /// One bit of the signature, or one character of the credential, is flipped
     Signature,
-    /// It is rightly signed, longer ago than the tolerance
+    /// The signature is valid, but older than the tolerance
     Timestamp,
-    /// It is signed with another secret of the same form
+    /// It is signed with a different secret of the same form
     Secret,
 }
 
 /// How far beyond its window a request lies.
 const LATE_BY: Duration = Duration::from_secs(60);
-/// How many signs of the body are tried, of which the sender may cover a few only.
+/// How many characters of the body are tried; the sender may sign only a few of them.
 const MOST_TRIES: usize = 400;
-/// How many signs are looked at to see whether some of them are not covered.
+/// How many characters are tried to see whether some are not signed.
 const PROBES: usize = 24;
 
 impl Tamper {
@@ -43,11 +43,17 @@ impl Tamper {
 
     /// Whether a check of this scheme can be wrong in this way.
     pub fn fits(self, scheme: &Scheme) -> bool {
-        match (self, scheme) {
-            (Tamper::Timestamp, Scheme::Jwt(_)) => true,
-            (Tamper::Timestamp, scheme) => scheme.tolerance().is_some(),
-            (Tamper::Body, Scheme::Credential(_)) => false,
-            (Tamper::Body | Tamper::Signature | Tamper::Secret, _) => true,
+        let (covers_content, has_time) = match scheme {
+            Scheme::Credential(_) => (false, false),
+            Scheme::Jwt(_) => (true, true),
+            Scheme::Signature(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {
+                (true, scheme.tolerance().is_some())
+            }
+        };
+        match self {
+            Tamper::Body => covers_content,
+            Tamper::Timestamp => has_time,
+            Tamper::Signature | Tamper::Secret => true,
         }
     }
 
@@ -126,12 +132,12 @@ pub fn with_other_body(
         }
         judged(body)
     };
-    // From the end: what stands in front is names more often than values.
+    // From the end: what is in front is names more often than values.
     let step = places.len().div_ceil(MOST_TRIES).max(1);
     let found = places.iter().rev().step_by(step).find_map(|position| changed_at(position)?.ok());
     let Some((builder, denial)) = found else {
         return Err(Error::new(
-            "the proof does not cover the body, so that a changed body is taken: no request would be denied",
+            "the proof does not cover the body: a request with a changed body would still be accepted",
         ));
     };
     let step = places.len().div_ceil(PROBES).max(1);
@@ -139,7 +145,7 @@ pub fn with_other_body(
     Ok(Changed { builder, denial, is_partly_open })
 }
 
-/// Another sign of the same kind.
+/// A different character of the same kind.
 fn another(byte: u8) -> u8 {
     match byte {
         b'0'..=b'8' | b'a'..=b'y' | b'A'..=b'Y' => byte.saturating_add(1),

@@ -9,11 +9,12 @@ use hookwarden::verify::expression::Expression;
 use hookwarden::verify::key::keyring::Selector;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 
-use super::builder::Url;
 use super::error::Error;
 use super::key::Key;
 use crate::cli::config_file::{self, CheckEntry, SecretEntry, SourceEntry};
 use crate::cli::environment::Environment;
+use crate::cli::handshake;
+use crate::cli::http_request::Url;
 use crate::cli::input;
 use crate::cli::registry;
 use crate::cli::senders;
@@ -31,6 +32,8 @@ pub struct Task {
     pub replay_id: Option<Expression>,
     /// What the source demands, with the secrets that it has now; and its position.
     pub configured: Option<Configured>,
+    /// How the source takes part in handshakes, without references to variables; `None` if it does not.
+    pub handshake: Option<Json>,
 }
 
 /// A check and its schemes.
@@ -47,7 +50,7 @@ pub struct Match {
     pub is_below: bool,
 }
 
-/// The source as the filter has it.
+/// The source as the filter sees it.
 pub struct Configured {
     pub policy: config::Policy,
     pub position: usize,
@@ -97,6 +100,7 @@ impl Task {
             matches: None,
             replay_id: None,
             configured: None,
+            handshake: None,
         })
     }
 
@@ -135,6 +139,8 @@ impl Task {
         let replay_id = source.member("replay.id").and_then(Json::text);
         let replay_id = replay_id.and_then(|text| Expression::parse(text, &|_| None).ok());
         let matches = Match::new(&source);
+        let handshake = handshake::takes_part(&source).then(|| source.member("handshake").cloned()).flatten();
+        let handshake = handshake.map(|option| resolved(option, environment));
         let groups: Result<Vec<Vec<_>>, _> =
             source.groups.into_iter().map(|group| group.into_iter().map(Check::new).collect()).collect();
         Ok(Self {
@@ -143,7 +149,22 @@ impl Task {
             matches: Some(matches),
             replay_id,
             configured: Some(Configured { policy: policy.policy, position }),
+            handshake,
         })
+    }
+}
+
+/// A JSON value with the values of variables in place of their names.
+fn resolved(json: Json, environment: &Environment) -> Json {
+    match json {
+        Json::Object(members) => match members.as_slice() {
+            [(name, Json::Text(variable))] if name == "env" => {
+                environment.value(variable).map_or(Json::Object(members), Json::Text)
+            }
+            _ => Json::Object(members.into_iter().map(|(name, value)| (name, resolved(value, environment))).collect()),
+        },
+        Json::List(list) => Json::List(list.into_iter().map(|json| resolved(json, environment)).collect()),
+        other => other,
     }
 }
 

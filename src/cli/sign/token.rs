@@ -12,7 +12,7 @@ use super::writer::{SchemeWriter, SigningContext};
 
 /// How long a token holds, where neither the scheme nor the sender's own tokens say, in seconds.
 const LIFETIME: u64 = 300;
-/// How long ago a token that is over was over, in seconds.
+/// How long ago an expired token expired, in seconds.
 const LATE_BY: u64 = 600;
 
 /// Puts a token into the request.

@@ -29,31 +29,8 @@ pub struct Part<'a> {
 impl Verifier {
     /// The requirement that all `parts` hold, each under its key.
     pub fn new(parts: &[Part<'_>]) -> Result<Self, Error> {
-        let mut public_keys = Vec::new();
-        let mut checks = Vec::new();
-        for part in parts {
-            let Json::Object(members) = part.check else { return Err(Error::new("a check is no object")) };
-            let mut members = members.clone();
-            members.retain(|(name, _)| !matches!(name.as_str(), "secrets" | "secrets_by" | "keys" | "keys_by"));
-            let list = match public_half(part)? {
-                Some(public_key) => {
-                    public_keys.push(public_key.clone());
-                    ("keys", object(vec![("value", Json::Text(public_key))]))
-                }
-                None => {
-                    let secret = Json::Text(part.key.text().to_owned());
-                    ("secrets", object(vec![("value", secret), ("insecure_short_secret", Json::Bool(true))]))
-                }
-            };
-            members.push((list.0.to_owned(), Json::List(vec![list.1])));
-            checks.push(Json::Object(members));
-        }
-        let source = object(vec![
-            ("name", Json::Text("signed".to_owned())),
-            ("match", object(vec![("path", Json::Text("/".to_owned()))])),
-            ("verify", Json::List(checks)),
-        ]);
-        let configuration = object(vec![("sources", Json::List(vec![source]))]).to_string();
+        let (checks, public_keys) = checks(parts)?;
+        let configuration = configuration("/", checks, None).to_string();
         let loaded = config::load(configuration.as_bytes(), &|_| None).map_err(|problems| {
             let problems: Vec<_> = problems.iter().map(shown).collect();
             Error::new(problems.join("\n"))
@@ -73,6 +50,47 @@ impl Verifier {
     pub fn verify(&self, builder: &RequestBuilder, now: UnixTime) -> Result<Verified, Denial> {
         self.requirement.verify(&builder.head(), &builder.body, now)
     }
+}
+
+/// The checks of `parts`, each with its key, as a configuration has them; and the public halves of private keys.
+pub fn checks(parts: &[Part<'_>]) -> Result<(Vec<Json>, Vec<String>), Error> {
+    let mut public_keys = Vec::new();
+    let mut checks = Vec::new();
+    for part in parts {
+        let (list, text) = match public_half(part)? {
+            Some(public_key) => {
+                public_keys.push(public_key.clone());
+                ("keys", public_key)
+            }
+            None => ("secrets", part.key.text().to_owned()),
+        };
+        checks.push(check_with(part.check, list, text)?);
+    }
+    Ok((checks, public_keys))
+}
+
+/// A check with one secret or public key instead of its own. `list`: `secrets` or `keys`.
+pub fn check_with(check: &Json, list: &str, text: String) -> Result<Json, Error> {
+    let Json::Object(members) = check else { return Err(Error::new("a check is not an object")) };
+    let mut members = members.clone();
+    members.retain(|(name, _)| !matches!(name.as_str(), "secrets" | "secrets_by" | "keys" | "keys_by"));
+    let mut entry = vec![("value", Json::Text(text))];
+    if list == "secrets" {
+        entry.push(("insecure_short_secret", Json::Bool(true)));
+    }
+    members.push((list.to_owned(), Json::List(vec![object(entry)])));
+    Ok(Json::Object(members))
+}
+
+/// A configuration with one source at `path`. `handshake`: how it takes part in handshakes.
+pub fn configuration(path: &str, checks: Vec<Json>, handshake: Option<Json>) -> Json {
+    let mut source = vec![
+        ("name", Json::Text("signed".to_owned())),
+        ("match", object(vec![("path", Json::Text(path.to_owned()))])),
+        ("verify", Json::List(checks)),
+    ];
+    source.extend(handshake.map(|option| ("handshake", option)));
+    object(vec![("sources", Json::List(vec![object(source)]))])
 }
 
 /// The public half of a private key; `None` where the scheme has secrets.

@@ -23,7 +23,7 @@ pub struct SigningContext<'a> {
     pub keeps_body: bool,
     /// Whether one bit of the signature, or one sign of the credential, is turned.
     pub tampers_with_tag: bool,
-    /// Whether a token is over by now, though it has no time of its own.
+    /// Whether a token has expired, although the scheme has no time of its own.
     pub is_late: bool,
     pub key: &'a Key,
     pub rng: &'a mut Rng,
@@ -112,7 +112,7 @@ impl<'d, 'a> SchemeWriter<'d, 'a> {
         }
     }
 
-    /// Makes two templates say the same. The head follows the body: what stands there is for the receiver's
+    /// Makes two templates say the same. The head follows the body: what is there is for the receiver's
     /// convenience.
     pub fn make_equal(&mut self, left: &Message, right: &Message) -> Result<(), Error> {
         let (left_text, right_text) = (self.render(left, None), self.render(right, None));

@@ -14,7 +14,7 @@ pub(super) enum Holds {
     TokenOnly,
     /// Configured values, which may be secrets: it is hashed.
     Values,
-    /// What was computed, and values of the check that are no secrets: it is sent.
+    /// What was computed, and values of the check that are not secrets, since it is sent.
     Results,
 }
 

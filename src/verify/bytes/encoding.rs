@@ -60,7 +60,7 @@ impl Encoding {
 
     /// Decodes `text`, or `None` if it is not canonical.
     ///
-    /// Not constant-time: it reads what the request presents, which is no secret.
+    /// Not constant-time: it reads what the request presents, which is not a secret.
     #[must_use]
     pub fn decode(self, text: &[u8]) -> Option<Vec<u8>> {
         match self {

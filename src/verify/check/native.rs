@@ -13,7 +13,7 @@ impl Requirement {
         senders.map(|dialects| dialects.select(request).map_or(0, |(position, _)| position)).collect()
     }
 
-    /// Verifies a request that is there as a whole.
+    /// Verifies a complete request.
     ///
     /// # Errors
     /// Why it is refused.

@@ -10,7 +10,7 @@ use crate::verify::expression::{Expression, Facts};
 use crate::verify::identity::{Found, Identity, IdentityBasis, Unidentified};
 use crate::verify::key::key_set::PublishedKey;
 use crate::verify::key::keyring::{Keyring, Secrets};
-use crate::verify::key::live::{LiveChange, LiveFault, LiveValues, Origin};
+use crate::verify::key::live::{LiveChange, LiveFault, LiveValues, Origin, Parsed};
 use crate::verify::key::secret::Key;
 use crate::verify::key::text_rule::{self, TextRule};
 use crate::verify::primitives::timestamp::UnixTime;
@@ -33,12 +33,12 @@ pub struct Check {
     challenges: Vec<ChallengeForm>,
 }
 
-/// When a dialect applies, if that does not depend on the presence of its proof.
+/// The condition under which a dialect applies. A dialect without one applies if the request has its proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// When the value is there.
+    /// The value is present.
     Present(Expression),
-    /// When both are equal.
+    /// Both have the same content.
     Equal(Message, Message),
 }
 
@@ -216,7 +216,8 @@ impl Check {
     pub fn finds_a_secret_in(&self, number: usize, body: &[u8]) -> bool {
         let is_of_it = |origin: &Origin| matches!(origin, Origin::Document(own, _) if *own == number);
         let mut live = self.keyring.live().filter(|(_, live)| is_of_it(&live.origin));
-        live.any(|(_, live)| live.is_in(body, &|text, rule| self.key(text, rule)))
+        let (body, parsed) = (Rc::from(body), Parsed::default());
+        live.any(|(_, live)| live.is_in(&body, &parsed, &|text, rule| self.key(text, rule)))
     }
 
     /// The key that the text of a live secret is.

@@ -28,7 +28,8 @@ impl<'a> Content<'a> {
         self.body
     }
 
-    /// The body as one JSON document without duplicate keys, whatever its type says: senders send JSON as text.
+    /// The body as one JSON document without duplicate keys. The content type is ignored, because some senders send JSON
+    /// as `text/plain`.
     ///
     /// # Errors
     /// [`Denial::BodyMalformed`].

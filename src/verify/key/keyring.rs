@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::verify::denial::Denial;
-use crate::verify::key::live::{LiveChange, LiveSecret, LiveValues, Prepare};
+use crate::verify::key::live::{LiveChange, LiveSecret, LiveValues, Parsed, Prepare};
 use crate::verify::key::secret::Secret;
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::request::{Occurrence, Request};
@@ -294,6 +294,7 @@ impl Keyring {
         &self,
         position: usize,
         values: &dyn LiveValues,
+        parsed: &Parsed,
         prepare: Prepare<'_>,
         report: &mut dyn FnMut(LiveChange),
     ) -> bool {
@@ -301,7 +302,7 @@ impl Keyring {
         for entry in self.lists.get(position).iter().flat_map(|list| &list.entries) {
             let Entry::Live(live) = entry else { continue };
             let (was_there, is_first) = (live.found().is_ok(), !live.was_read());
-            if live.refresh(values, prepare) {
+            if live.refresh(values, parsed, prepare) {
                 has_changed = true;
                 let (id, list) = (Rc::clone(&live.id), self.name(position));
                 report(LiveChange { id, list, fault: live.found().err(), was_there, is_first });
@@ -335,11 +336,12 @@ impl Keyring {
         let selected = self.select(request);
         let position = selected.unwrap_or(0);
         let Some(list) = self.lists.get(position).filter(|list| !list.entries.is_empty()) else { return false };
-        if self.refresh_list(position, values, prepare, report) {
+        let parsed = Parsed::default();
+        if self.refresh_list(position, values, &parsed, prepare, report) {
             // Which lists hold the same secret may have changed for all of them.
             let others = (0..self.lists.len()).filter(|other| *other != position);
             others.for_each(|other| {
-                self.refresh_list(other, values, prepare, report);
+                self.refresh_list(other, values, &parsed, prepare, report);
             });
             for (position, list) in self.lists.iter().enumerate().filter(|(_, list)| !list.entries.is_empty()) {
                 let shared_by = list.entries.iter().map(|entry| self.events_of(entry));

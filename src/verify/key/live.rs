@@ -105,6 +105,28 @@ pub struct LiveChange {
     pub is_first: bool,
 }
 
+/// The JSON of the document that was read last, since many secrets may be in one.
+#[derive(Default)]
+pub struct Parsed(RefCell<Option<ParsedDocument>>);
+
+/// A document, and its JSON if it is JSON.
+type ParsedDocument = (Rc<[u8]>, Option<Rc<Json>>);
+
+impl Parsed {
+    /// The JSON of a document; `None` if it is none, or has a member twice: nobody knows which one counts.
+    fn json(&self, body: &Rc<[u8]>) -> Option<Rc<Json>> {
+        let mut last = self.0.borrow_mut();
+        if let Some((known, json)) = last.as_ref()
+            && Rc::ptr_eq(known, body)
+        {
+            return json.clone();
+        }
+        let json = Json::parse(body).ok().filter(|json| !json.has_duplicate_keys()).map(Rc::new);
+        *last = Some((Rc::clone(body), json.clone()));
+        json
+    }
+}
+
 /// Makes the key of a scheme out of a text.
 pub type Prepare<'a> = &'a dyn Fn(&str, &TextRule) -> Result<Key, LiveFault>;
 
@@ -126,7 +148,7 @@ impl LiveSecret {
     }
 
     /// Reads it again. Returns whether it has changed.
-    pub(super) fn refresh(&self, values: &dyn LiveValues, prepare: Prepare<'_>) -> bool {
+    pub(super) fn refresh(&self, values: &dyn LiveValues, parsed: &Parsed, prepare: Prepare<'_>) -> bool {
         let kept = self.kept.borrow();
         let (read, text) = match &self.origin {
             Origin::FilterState(key) => {
@@ -140,7 +162,7 @@ impl LiveSecret {
             }
             Origin::Document(number, part) => match (&kept.read, values.document(*number)) {
                 (Read::Version(known), Some((version, _))) if *known == version => return false,
-                (_, Some((version, body))) => (Read::Version(version), part.of(&body)),
+                (_, Some((version, body))) => (Read::Version(version), part.of(&body, parsed)),
                 (Read::Nothing, None) if kept.found.is_some() => return false,
                 (_, None) => (Read::Nothing, Err(LiveFault::NoDocument)),
             },
@@ -163,10 +185,10 @@ impl LiveSecret {
 
     /// Whether it would be there if this were its document.
     #[must_use]
-    pub fn is_in(&self, body: &[u8], prepare: Prepare<'_>) -> bool {
+    pub fn is_in(&self, body: &Rc<[u8]>, parsed: &Parsed, prepare: Prepare<'_>) -> bool {
         match &self.origin {
             Origin::FilterState(_) => false,
-            Origin::Document(_, part) => part.of(body).and_then(|text| self.prepare(&text, prepare)).is_ok(),
+            Origin::Document(_, part) => part.of(body, parsed).and_then(|text| self.prepare(&text, prepare)).is_ok(),
         }
     }
 
@@ -182,16 +204,12 @@ impl LiveSecret {
 
 impl Part {
     /// Reads it out of a document.
-    fn of(&self, body: &[u8]) -> Result<Vec<u8>, LiveFault> {
+    fn of(&self, body: &Rc<[u8]>, parsed: &Parsed) -> Result<Vec<u8>, LiveFault> {
         let path = match self {
             Part::Whole => return Ok(body.to_vec()),
             Part::Json(path) => path,
         };
-        let json = Json::parse(body).map_err(|_| LiveFault::NoDocument)?;
-        // Of two members with one name nobody knows which one counts.
-        if json.has_duplicate_keys() {
-            return Err(LiveFault::NoDocument);
-        }
+        let json = parsed.json(body).ok_or(LiveFault::NoDocument)?;
         match json.at(path) {
             None => Err(LiveFault::Absent),
             Some(Json::Text(text)) if text.is_empty() => Err(LiveFault::Absent),

@@ -19,7 +19,7 @@ pub trait Kind {
     /// Whether its keys are public. If so, the configuration calls them `keys` instead of `secrets`.
     fn takes_public_keys(&self) -> bool;
 
-    /// The key that a pasted text is.
+    /// Reads a key from its pasted text.
     ///
     /// # Errors
     /// [`KeyError`], which contains no part of the text.

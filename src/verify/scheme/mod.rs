@@ -1,7 +1,7 @@
 //! The kinds of proof: one module each, behind the interface in `kind`. A scheme is data, which its kind interprets.
 //!
 //! Depends on all modules below it: `bytes`, `primitives`, `request`, `expression`, `key`. No kind depends on another.
-//! To add one, write its module and name it in the list below.
+//! To add one, write its module and name it in the list below; CONTRIBUTING.md has the other steps.
 
 pub mod credential;
 pub mod draft_cavage;
@@ -33,13 +33,30 @@ pub(super) use kind::{Begun, Context, Head};
 use message_signature::MessageSignatureScheme;
 use signature::SignatureScheme;
 
-/// Lists the kinds: each becomes a variant of the two enums and an arm of every match on them.
+/// Lists the kinds: each becomes a variant of the three enums and an arm of every match on them here.
 macro_rules! kinds {
-    ($($(#[doc = $meaning:literal])+ $kind:ident($content:ty) is $scheme:ty;)+) => {
+    ($($(#[doc = $meaning:literal])+ $kind:ident($content:ty) is $scheme:ty, at $key:literal;)+) => {
         /// How a request is verified.
         #[derive(Clone, Debug)]
         pub enum Scheme {
             $($(#[doc = $meaning])+ $kind($content),)+
+        }
+
+        /// The kinds of proof, without their data.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum SchemeKind {
+            $($(#[doc = $meaning])+ $kind,)+
+        }
+
+        impl SchemeKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind),+];
+
+            /// The key of its object in a scheme that is written as JSON.
+            #[must_use]
+            pub fn key(self) -> &'static str {
+                match self { $(Self::$kind => $key,)+ }
+            }
         }
 
         /// A verification that waits for the body.
@@ -119,15 +136,24 @@ macro_rules! kinds {
 
 kinds! {
     /// A signature over content that a template describes.
-    Signature(Box<SignatureScheme>) is SignatureScheme;
+    Signature(Box<SignatureScheme>) is SignatureScheme, at "signature";
     /// A credential that is the secret itself.
-    Credential(CredentialScheme) is CredentialScheme;
+    Credential(CredentialScheme) is CredentialScheme, at "credential";
     /// A JSON Web Token (RFC 7519) whose claims are bound to the request.
-    Jwt(Box<JwtScheme>) is JwtScheme;
+    Jwt(Box<JwtScheme>) is JwtScheme, at "jwt";
     /// HTTP Message Signatures (RFC 9421).
-    MessageSignature(Box<MessageSignatureScheme>) is MessageSignatureScheme;
+    MessageSignature(Box<MessageSignatureScheme>) is MessageSignatureScheme, at "message_signature";
     /// Signing HTTP Messages (draft-cavage-http-signatures).
-    HttpSignature(Box<HttpSignatureScheme>) is HttpSignatureScheme;
+    HttpSignature(Box<HttpSignatureScheme>) is HttpSignatureScheme, at "http_signature";
+}
+
+impl SchemeKind {
+    /// The kind of a scheme that is written as JSON, from the keys that it has. A signature's parts are members of the
+    /// scheme itself, so what has the key of no other kind is one.
+    pub fn of(mut has: impl FnMut(&'static str) -> bool) -> Self {
+        let mut others = Self::ALL.iter().copied().filter(|kind| *kind != Self::Signature);
+        others.find(|kind| has(kind.key())).unwrap_or(Self::Signature)
+    }
 }
 
 impl Scheme {
@@ -143,7 +169,7 @@ impl Scheme {
         self.kind().takes_public_keys()
     }
 
-    /// The key that a pasted text is under this scheme.
+    /// Reads a key of this scheme from its pasted text.
     ///
     /// # Errors
     /// [`KeyError`], which contains no part of the text.

@@ -9,16 +9,12 @@ extern "C" fn proxy_set_effective_context(context_id: u32) -> u32 {
     if refuses("proxy_set_effective_context") {
         return INTERNAL_FAILURE;
     }
-    host(|host| match host.streams.get(&context_id) {
-        None if context_id == ROOT => {
-            host.current = ROOT;
-            OK
-        }
-        Some(stream) if !stream.is_over => {
+    host(|host| {
+        let is_there = context_id == ROOT || host.streams.get(&context_id).is_some_and(|stream| !stream.is_over);
+        if is_there {
             host.current = context_id;
-            OK
         }
-        _ => BAD_ARGUMENT,
+        if is_there { OK } else { BAD_ARGUMENT }
     })
 }
 

@@ -170,3 +170,67 @@ fn a_batch_of_verified_requests_exits_with_zero() {
     let ran = hookwarden_with(&arguments, &line("body").to_string(), &[("SECRET", "a-github-secret-of-many-letters")]);
     assert_eq!(ran.code, 0, "{}", ran.out);
 }
+
+/// Every handshake in `providers/`, sent to a source that takes no part in handshakes.
+fn lines_of_all_handshakes() -> String {
+    let mut lines = String::new();
+    for name in hookwarden::config::providers::names() {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("providers/{name}.json"));
+        let file: Value = serde_json::from_slice(&fs::read(path).expect("it can be read")).expect("it is JSON");
+        let vectors = file["handshake_vectors"].as_array().into_iter().flatten();
+        for vector in vectors.filter(|vector| vector["expect"].is_object() || vector["expect"] == "forwarded") {
+            let url = vector["url"].as_str().expect("a vector has a URL");
+            let (_, rest) = url.split_once("://").expect("it is absolute");
+            let path = rest.find('/').map_or("/", |at| rest[at..].split('?').next().unwrap_or_default());
+            let mut check = json!({ "provider": name });
+            match vector.get("keys") {
+                Some(keys) => check["keys"] = json!([{ "value": keys[0] }]),
+                None => {
+                    let secrets = vector["secrets"].as_array().cloned();
+                    let secrets = secrets.unwrap_or_else(|| vec![json!("a-secret-that-nobody-guesses")]);
+                    let secrets = secrets.iter().map(|text| json!({ "value": text, "insecure_short_secret": true }));
+                    check["secrets"] = secrets.collect();
+                }
+            }
+            // Without the values that only the handshake uses.
+            let scheme = hookwarden::config::providers::find(name).expect("a provider").scheme.to_string();
+            let handshake = hookwarden::config::providers::find(name).and_then(|found| found.handshake);
+            let handshake = handshake.expect("a handshake").to_string();
+            let is_used = |value: &str| {
+                let value = format!("{{with:{value}}}");
+                scheme.contains(&value) || !handshake.contains(&value)
+            };
+            let with = vector["with"].as_object().cloned().unwrap_or_default();
+            let with: serde_json::Map<_, _> = with.into_iter().filter(|(value, _)| is_used(value)).collect();
+            if !with.is_empty() {
+                check["with"] = json!(with);
+            }
+            let source = json!({ "name": "tested", "match": { "path": path }, "methods": ["POST"], "verify": check });
+            let line = json!({
+                "configuration": { "sources": [source] },
+                "request": vector,
+                "time": vector.get("now").cloned().unwrap_or(json!(1_700_000_000)),
+                "id": [name, vector["case"]],
+            });
+            lines.push_str(&line.to_string());
+            lines.push('\n');
+        }
+    }
+    lines
+}
+
+#[test]
+fn a_handshake_of_any_sender_is_named_if_its_source_takes_no_part() {
+    let scratch = Scratch::new();
+    let lines = lines_of_all_handshakes();
+    let ran = hookwarden(&["explain", "--batch", &scratch.file("batch.jsonl", lines)], "");
+    let verdicts = verdicts(&ran);
+    assert!(verdicts.len() > 60, "{} handshakes: {}", verdicts.len(), ran.err);
+    let is_right = |verdict: &Value| match verdict["outcome"].as_str() {
+        // A signed one is verified like an event.
+        Some("passed") => verdict["code"] == "verified",
+        _ => verdict["finding"] == "handshake_off",
+    };
+    let wrong: Vec<_> = verdicts.iter().filter(|verdict| !is_right(verdict)).map(Value::to_string).collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), verdicts.len(), wrong.join("\n"));
+}

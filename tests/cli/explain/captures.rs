@@ -170,10 +170,7 @@ fn no_other_word_of_a_curl_command_becomes_its_url() {
         ),
         (format!("curl --url {url} {signature}"), "word 4 of the curl command belongs to no"),
         (format!("curl {url} https://other.example.com/{signature}"), "word 3 of the curl command belongs to no"),
-        (
-            format!("curl --bogus https://other.example.com/{signature} {url}"),
-            "word 3 of the curl command stands behind",
-        ),
+        (format!("curl --bogus https://other.example.com/{signature} {url}"), "word 3 of the curl command follows"),
         (format!("curl --url {url} --url {url}"), "has two URLs"),
         (format!("curl {url} -H “X-Hub-Signature-256: {signature}”"), "curly quotes"),
         (format!("curl {url} -H \"X-Hub-Signature-256: sha256=$(openssl dgst)\""), "has $(…)"),

@@ -67,7 +67,7 @@ impl Made {
         }))
     }
 
-    /// The verdict of a filter under `configuration`: `verified`, or the code of a denial.
+    /// The verdict of a filter under `configuration`: `verified`, `handshake`, or the code of a denial.
     pub fn verdict_of(&self, configuration: &Value) -> &'static str {
         let loaded = config::load(configuration.to_string().as_bytes(), &|_| None)
             .unwrap_or_else(|problems| panic!("{configuration:#}\nis refused: {problems:?}"));
@@ -86,10 +86,17 @@ impl Made {
         let record = match step {
             Step::Continue(passage) => passage.into_parts().1.expect("a verdict"),
             Step::Deny(record) => record,
+            Step::Answer(answer) => answer.record.expect("a handshake has a record"),
+            Step::Call(call) => {
+                let path = call.headers.iter().find(|(name, _)| name == ":path").map(|(_, value)| value.as_slice());
+                assert!(path.is_some_and(|path| path.starts_with(b"/?Action=ConfirmSubscription")), "{path:?}");
+                return "handshake";
+            }
             other => panic!("no verdict but {other:?} on {self:?}"),
         };
         match record.outcome {
             Outcome::Passed => "verified",
+            Outcome::Handshake => "handshake",
             Outcome::Denied(refusal) => refusal.code(),
             other => panic!("{other:?}"),
         }

@@ -21,15 +21,15 @@ const TAMPERS: &[(&str, &[&str])] = &[
 ];
 
 /// A file in `providers/`, and one of its valid vectors.
-struct Sender {
-    name: String,
+pub struct Sender {
+    pub name: String,
     scheme: Value,
-    file: Value,
-    vector: Value,
+    pub file: Value,
+    pub vector: Value,
 }
 
 impl Sender {
-    fn all() -> Vec<Self> {
+    pub fn all() -> Vec<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("providers");
         let only = std::env::var("PROVIDER").ok();
         let mut paths: Vec<PathBuf> =
@@ -56,7 +56,7 @@ impl Sender {
     }
 
     /// The algorithm, if it uses public keys.
-    fn public_algorithm(&self) -> Option<String> {
+    pub fn public_algorithm(&self) -> Option<String> {
         self.vector.get("keys")?;
         let mut algorithms = Vec::new();
         collect(&self.scheme, &mut algorithms);
@@ -64,7 +64,7 @@ impl Sender {
     }
 
     /// The secret or private key that the command signs with.
-    fn secret(&self) -> String {
+    pub fn secret(&self) -> String {
         match self.public_algorithm() {
             Some(algorithm) => Keys::get().of(&algorithm).to_owned(),
             None => self.vector["secrets"][0].as_str().expect("a secret").to_owned(),
@@ -140,7 +140,7 @@ fn collect(value: &Value, algorithms: &mut Vec<String>) {
 }
 
 /// Runs `look` for every sender, on a few threads, and prints all failures.
-fn for_every_sender(look: impl Fn(&Sender) -> Vec<String> + Sync) {
+pub fn for_every_sender(look: impl Fn(&Sender) -> Vec<String> + Sync) {
     let senders = Sender::all();
     let wrong: Vec<String> = thread::scope(|scope| {
         let look = &look;
@@ -160,7 +160,7 @@ fn for_every_sender(look: impl Fn(&Sender) -> Vec<String> + Sync) {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn parsed(ran: &Ran) -> Result<Value, String> {
+pub fn parsed(ran: &Ran) -> Result<Value, String> {
     serde_json::from_str(&ran.out).map_err(|_| format!("exit {}: {}", ran.code, ran.err.trim()))
 }
 
@@ -195,7 +195,7 @@ fn the_filter_refuses_every_kind_of_tampering_for_every_sender() {
             // If only part of the body is covered, that part can still be changed, and the command says so.
             let is_partly = *tamper == "body" && ran.err.contains("signs only part of the body");
             if !sender.can_be_wrong(tamper) && !is_partly {
-                if ran.code != 2 || !ran.err.contains("no request would be denied") || !ran.out.is_empty() {
+                if ran.code != 2 || !ran.err.contains("be accepted") || !ran.out.is_empty() {
                     wrong.push(format!("{tamper}: should be impossible: exit {}, {} {}", ran.code, ran.err, ran.out));
                 }
                 continue;

@@ -240,14 +240,14 @@ fn a_client_with_a_lane_needs_no_room_in_a_full_table() {
     let memory = Shared::default();
     let flood = Flood::open(&memory).unwrap();
     verified_from(&memory, &flood, 0..60_000, 0);
-    let before = memory.entries("hookwarden.proved");
+    let before = memory.entries("hookwarden.verified");
     assert!((45_000..60_000).contains(&before), "{before}: the table is full, and no fuller");
     // After a minute they are written again.
     verified_from(&memory, &flood, 59_000..60_000, 60_000);
-    assert_eq!(memory.entries("hookwarden.proved"), before);
+    assert_eq!(memory.entries("hookwarden.verified"), before);
     // A new client takes the place of the one that was verified longest ago, not of these.
     verified_from(&memory, &flood, 60_000..61_000, 60_000);
-    assert!(memory.entries("hookwarden.proved") <= 49_152);
+    assert!(memory.entries("hookwarden.verified") <= 49_152);
     let has_lane = |number: u32| {
         let caller = IpAddr::from(Ipv4Addr::from_bits(number << 8));
         flood.failed(&memory, &rule(1), "s", caller, after(60_000));
@@ -262,9 +262,9 @@ fn lanes_of_yesterday_make_room() {
     let memory = Shared::default();
     let flood = Flood::open(&memory).unwrap();
     verified_from(&memory, &flood, 0..10_000, 0);
-    assert_eq!(memory.entries("hookwarden.proved"), 10_000);
+    assert_eq!(memory.entries("hookwarden.verified"), 10_000);
     verified_from(&memory, &flood, 10_000..20_000, DAY - 1000);
-    assert_eq!(memory.entries("hookwarden.proved"), 20_000, "a day is not over");
+    assert_eq!(memory.entries("hookwarden.verified"), 20_000, "a day is not over");
     verified_from(&memory, &flood, 20_000..30_000, DAY);
-    assert_eq!(memory.entries("hookwarden.proved"), 20_000, "those of the day before are gone");
+    assert_eq!(memory.entries("hookwarden.verified"), 20_000, "those of the day before are gone");
 }

@@ -70,13 +70,13 @@ fn of_envoy(manager: &Cursor<'_>, rule: Option<(&Source<'_>, Cursor<'_>)>, findi
                 source.name,
                 rule.place().line
             );
-            let right = "say use_remote_address: true, and xff_num_trusted_hops for the proxies in front";
+            let right = "set use_remote_address: true, and xff_num_trusted_hops for the proxies in front";
             findings.add(&codes::ADDRESS_FORGEABLE, &at, message, right);
         }
         None => {
             let message = "use_remote_address is off: the client's address in log lines is what X-Forwarded-For says, \
                            which any client can set";
-            let right = "say use_remote_address: true, and xff_num_trusted_hops for the proxies in front";
+            let right = "set use_remote_address: true, and xff_num_trusted_hops for the proxies in front";
             findings.add(&codes::ADDRESS_UNTRUSTED, &at, message, right);
         }
     }
@@ -92,7 +92,7 @@ fn forwarded(manager: &Cursor<'_>, sources: &[Source<'_>], findings: &mut Findin
     if !appends {
         let message =
             format!("{name} finds the proxy in X-Forwarded-For, to which this listener does not append its peer");
-        let right = "say use_remote_address: true, and leave skip_xff_append out";
+        let right = "set use_remote_address: true, and leave skip_xff_append out";
         findings.add(&codes::ADDRESS_FORGEABLE, &rule, message, right);
     }
 }

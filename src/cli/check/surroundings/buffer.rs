@@ -8,9 +8,9 @@ use super::super::sources::{Source, sources};
 use super::{Surroundings, routing};
 use crate::cli::document::cursor::Cursor;
 
-/// What Envoy buffers unless told (`per_connection_buffer_limit_bytes`).
+/// Envoy's default buffer limit (`per_connection_buffer_limit_bytes`), in bytes.
 const ENVOY_DEFAULT: u64 = 1 << 20;
-/// What Envoy Gateway tells it unless told.
+/// Envoy Gateway's default for the same, in bytes.
 const GATEWAY_DEFAULT: u64 = 32 << 10;
 /// How much the limit should lie above the largest body: what Envoy has buffered when it looks at its limit can be a
 /// read or two more than the body that the filter saw.

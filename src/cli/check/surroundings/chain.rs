@@ -61,7 +61,7 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
     if let Some(open) = &setup.fails_open {
         let message = "if the module cannot run, every request passes unverified";
         let right =
-            "say failure_policy: FAIL_RELOAD (Istio: failStrategy: FAIL_RELOAD; Envoy Gateway: failOpen: false)";
+            "set failure_policy: FAIL_RELOAD (Istio: failStrategy: FAIL_RELOAD; Envoy Gateway: failOpen: false)";
         findings.add(&codes::FAILS_OPEN, open, message, right);
     }
     if let Some(at) = &setup.unpinned {
@@ -96,7 +96,7 @@ fn only_steers(mutation: &Cursor<'_>) -> bool {
 
 fn tell(setup: &Setup<'_>, filter: &Filter<'_>, findings: &mut Findings) {
     if filter.kind == "router" {
-        let message = "hookwarden stands behind the router, the last filter of the chain";
+        let message = "hookwarden comes after the router, which is the last filter of the chain";
         findings.add(&codes::BEHIND_ROUTER, &setup.plugin, message, "put it before envoy.filters.http.router");
         return;
     }
@@ -124,7 +124,7 @@ fn tell(setup: &Setup<'_>, filter: &Filter<'_>, findings: &mut Findings) {
         Some(Change::Authorization(what)) => {
             let configuration = setup.configuration.as_ref();
             let used = configuration.is_some_and(|configuration| {
-                sources(&configuration.root()).iter().any(|source| source.proves_by_authorization())
+                sources(&configuration.root()).iter().any(|source| source.has_proof_in_authorization())
             });
             if used {
                 let message =

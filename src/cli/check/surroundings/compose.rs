@@ -14,7 +14,7 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut 
     let bootstrap = setup.plugin.document.file.rsplit('/').next().unwrap_or_default();
     let composes = surroundings.documents.iter().map(Cursor::root).filter_map(|root| root.get("services"));
     for (_, service) in composes.flat_map(|services| services.members()) {
-        // The one that reads the file in which the plugin stands, or has it in its own.
+        // The one that reads the file in which the plugin is, or has it in its own.
         let within = setup.plugin.document.file == service.document.file;
         if !within && !service.value.to_json().contains(bootstrap) || service.get("env_file").is_some() {
             continue;

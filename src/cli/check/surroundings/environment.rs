@@ -21,7 +21,7 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
         {
             let message =
                 format!("{name} has neither a value nor valueFrom: HOST, so that it reaches the plugin empty");
-            findings.add(&codes::VARIABLE_NOT_PASSED, listed, message, "say valueFrom: HOST");
+            findings.add(&codes::VARIABLE_NOT_PASSED, listed, message, "set valueFrom: HOST");
         }
         if found.is_some() {
             continue;
@@ -30,7 +30,7 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
         let message = format!("{name} does not reach the plugin, so the source is closed and answers 503");
         let mut right = format!("name it in {}", setup.variables.named_in);
         if let Some(near) = near {
-            right.push_str(&format!(", where {near} stands"));
+            right.push_str(&format!(", where {near} is"));
         }
         findings.add(&codes::VARIABLE_NOT_PASSED, at, message, right);
     }

@@ -38,7 +38,7 @@ pub fn check(source: &Source<'_>, now: UnixTime, findings: &mut Findings) {
                 findings.add(&codes::SECRET_EXPIRED, &at, "is past: this secret has expired and has no effect", right);
             } else if left < SOON && !follows(secret, secrets, end) {
                 let message = format!("ends in {days} days, and no other secret of the list is valid after that");
-                findings.add(&codes::SECRET_EXPIRING, &at, message, "add its successor, and let the sender switch");
+                findings.add(&codes::SECRET_EXPIRING, &at, message, "add its successor, and have the sender switch");
             } else if left < SOON {
                 let right = "see that the sender uses the other secret by then: the metric \"matches\" tells";
                 findings.add(&codes::SECRET_EXPIRING, &at, format!("ends in {days} days"), right);

@@ -1,11 +1,9 @@
 //! Senders that check their endpoint, where the source does not answer them.
 
-use hookwarden::config::providers;
-use hookwarden::verify::bytes::json::{Json, JsonPath};
-
 use super::super::codes;
 use super::super::findings::Findings;
 use super::super::sources::Source;
+use crate::cli::handshake;
 
 pub fn check(source: &Source<'_>, findings: &mut Findings) {
     if source.at.get("handshake").is_some() {
@@ -23,13 +21,8 @@ pub fn check(source: &Source<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether a request that this sender makes before events is no event that verifies.
+/// Whether a request that this sender makes before events is not a verified event.
 fn has_unsigned_handshake(provider: &str) -> bool {
-    let Some(handshake) = providers::find(provider).and_then(|provider| provider.handshake) else { return false };
-    let rules = handshake.elements().unwrap_or_else(|| vec![&handshake]);
-    let is_signed = |rule: &&Json| {
-        let proof = JsonPath::parse("proof").and_then(|path| rule.at(&path));
-        proof.and_then(Json::text) == Some("first")
-    };
-    !rules.iter().all(is_signed)
+    let handshake = handshake::of_provider(provider);
+    handshake.is_some_and(|handshake| !handshake::rules(&handshake).into_iter().all(handshake::is_signed))
 }

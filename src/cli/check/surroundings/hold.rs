@@ -36,7 +36,7 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
                 &codes::HOLD_CONTRADICTS,
                 &at,
                 message,
-                "say \"body_hold\": \"chain\" in the plugin's configuration",
+                "set \"body_hold\": \"chain\" in the plugin's configuration",
             );
         }
         (false, Flag::Missing, true) => {
@@ -44,19 +44,19 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
                            allow_on_headers_stop_iteration, so that requests that wait for their body end in 503";
             let right = format!(
                 "set {FLAG} on the plugin (Envoy 1.35 or newer); or say \"body_hold\": \"chain\" and put \
-                 envoy.filters.http.buffer behind it"
+                 envoy.filters.http.buffer after it"
             );
             findings.add(&codes::HOLD_MISSING, &setup.plugin, message, right);
         }
         (false, Flag::Impossible, true) => {
             let message = "nothing holds requests until they are verified: this kind of resource cannot set \
                            allow_on_headers_stop_iteration, so that requests that wait for their body end in 503";
-            let right = format!("say \"body_hold\": \"chain\", and {}", behind(setup.host));
+            let right = format!("set \"body_hold\": \"chain\", and {}", behind(setup.host));
             findings.add(&codes::HOLD_MISSING, &at, message, right);
         }
         (true, Flag::Set, false) => {
             let message = "both ways to hold are there; with \"chain\" the upstream gets no key id and no event id";
-            let right = "say \"body_hold\": \"filter\" and leave the buffer filter out";
+            let right = "set \"body_hold\": \"filter\" and leave the buffer filter out";
             findings.add(&codes::HOLD_TWICE, &at, message, right);
         }
         (true, _, false) => check_routes(setup, &working, findings),
@@ -72,25 +72,26 @@ fn nothing_behind(setup: &Setup<'_>, at: &Cursor<'_>, flag: Flag, findings: &mut
         let message = format!("the buffer filter is switched off, so that nothing holds requests: {shown}");
         findings.add(&codes::BUFFER_OFF, off, message, "switch it on where webhooks go");
     } else if let Some(filter) = setup.chain.before("buffer").next() {
-        let message = format!("the buffer filter stands before hookwarden, where it holds nothing back: {shown}");
+        let message =
+            format!("the buffer filter comes before hookwarden, where it does not protect the upstream: {shown}");
         let right = match setup.host {
             Host::EnvoyGateway => {
-                "order it behind: EnvoyProxy spec.filterOrder: [{ name: envoy.filters.http.buffer, \
+                "order it after: EnvoyProxy spec.filterOrder: [{ name: envoy.filters.http.buffer, \
                  after: envoy.filters.http.wasm }] (Envoy Gateway 1.6 or newer)"
             }
             Host::Istio => "insert it before the router: INSERT_BEFORE, with subFilter envoy.filters.http.router",
-            _ => "move it behind hookwarden, directly before the router",
+            _ => "move it after hookwarden, directly before the router",
         };
         findings.add(&codes::BUFFER_BEFORE, &filter.at, message, right);
     } else if flag == Flag::Set {
         let message = format!(
-            "\"body_hold\" is \"chain\" and no buffer filter stands behind the plugin: {shown}; the flag for the \
+            "\"body_hold\" is \"chain\" and no buffer filter comes after the plugin: {shown}; the flag for the \
              other way is set"
         );
-        findings.add(&codes::HOLD_CONTRADICTS, at, message, "say \"body_hold\": \"filter\", or leave it out");
+        findings.add(&codes::HOLD_CONTRADICTS, at, message, "set \"body_hold\": \"filter\", or leave it out");
     } else if setup.chain.is_known {
         let message = format!(
-            "nothing holds requests until they are verified: no buffer filter is behind the plugin, and {shown}"
+            "nothing holds requests until they are verified: no buffer filter comes after the plugin, and {shown}"
         );
         findings.add(&codes::HOLD_MISSING, &setup.plugin, message, behind(setup.host));
     } else {
@@ -107,10 +108,10 @@ fn behind(host: Host) -> &'static str {
              both at once"
         }
         Host::EnvoyGateway => {
-            "add a BackendTrafficPolicy with requestBuffer, and order it behind wasm with EnvoyProxy \
+            "add a BackendTrafficPolicy with requestBuffer, and order it after wasm with EnvoyProxy \
              spec.filterOrder; if they are in other files, check them at once"
         }
-        _ => "put envoy.filters.http.buffer behind the plugin, directly before the router",
+        _ => "put envoy.filters.http.buffer after the plugin, directly before the router",
     }
 }
 

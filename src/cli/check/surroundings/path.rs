@@ -23,7 +23,7 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
                      needs it will not match",
                     source.name
                 );
-                let right = "let the sender call a plain path; meshConfig.pathNormalization.normalization: NONE keeps \
+                let right = "have the sender call a plain path; meshConfig.pathNormalization.normalization: NONE keeps \
                              paths as they came, and weakens policies that name paths";
                 findings.add(&codes::PATH_TIDIED, &at, message, right);
             }
@@ -49,12 +49,12 @@ fn of_envoy(setup: &Setup<'_>, manager: &Cursor<'_>, signed: Option<&Source<'_>>
     for (name, what) in [("normalize_path", "dot segments and escapes"), ("merge_slashes", "repeated slashes")] {
         if let Some(at) = on(name) {
             let message = format!("{name} changes paths ({what}) before hookwarden sees them: {why}");
-            findings.add(&codes::PATH_NORMALIZED, &at, message, format!("say {name}: false"));
+            findings.add(&codes::PATH_NORMALIZED, &at, message, format!("set {name}: false"));
         }
     }
     if let Some(at) = escaped.filter(|_| !keeps) {
         let message = format!("{action} acts on escaped slashes before hookwarden sees the path: {why}");
-        findings.add(&codes::PATH_NORMALIZED, &at, message, "say KEEP_UNCHANGED: hookwarden refuses such paths itself");
+        findings.add(&codes::PATH_NORMALIZED, &at, message, "set KEEP_UNCHANGED: hookwarden refuses such paths itself");
     }
     let root = setup.configuration.as_ref().map(|configuration| configuration.root());
     let lets_on = root.and_then(|root| root.get("unmatched").filter(|word| word.text() == Some("allow")).map(|_| ()));
@@ -67,7 +67,7 @@ fn of_envoy(setup: &Setup<'_>, manager: &Cursor<'_>, signed: Option<&Source<'_>>
         }
         None => {
             let message = "normalize_path is not set: whether paths are changed is up to the runtime and the build";
-            let right = "say normalize_path: false, merge_slashes: false and path_with_escaped_slashes_action: \
+            let right = "set normalize_path: false, merge_slashes: false and path_with_escaped_slashes_action: \
                          KEEP_UNCHANGED, so that hookwarden sees what the sender wrote";
             findings.add(&codes::PATH_UNSET, manager, message, right);
         }
@@ -103,7 +103,7 @@ fn of_gateway(
             "source {:?} verifies the URL, and Envoy Gateway always resolves dot segments: a path with any will not match",
             source.name
         );
-        findings.add(&codes::PATH_TIDIED, &at, message, "let the sender call a plain path");
+        findings.add(&codes::PATH_TIDIED, &at, message, "have the sender call a plain path");
     } else {
         let at = paths.unwrap_or_else(|| setup.plugin.clone());
         let message = format!(

@@ -32,9 +32,9 @@ fn stores(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<
     }
 }
 
-/// A log format with the query, where a secret stands in the query.
+/// A log format with the query, where a secret is in the query.
 fn logs(manager: &Cursor<'_>, sources: &[Source<'_>], findings: &mut Findings) {
-    let Some(source) = sources.iter().find(|source| source.proves_in_query()) else { return };
+    let Some(source) = sources.iter().find(|source| source.has_proof_in_query()) else { return };
     for log in manager.list("access_log") {
         let format = log.at(&["typed_config", "log_format"]);
         let with_query = |text: &str| {
@@ -62,7 +62,7 @@ fn time_outs(manager: &Cursor<'_>, findings: &mut Findings) {
         // The other two are off unless set; together they leave nothing that ends a slow sender's request.
         if let Some(at) = off.filter(|_| name == "stream_idle_timeout" || manager.get("request_timeout").is_some()) {
             let message = format!("{name} is off: a sender that stalls can hold memory indefinitely");
-            findings.add(&codes::TIMEOUT_OFF, &at, message, format!("say {name}: 60s"));
+            findings.add(&codes::TIMEOUT_OFF, &at, message, format!("set {name}: 60s"));
         }
     }
 }
@@ -99,7 +99,7 @@ pub fn check_all(surroundings: &Surroundings<'_>, findings: &mut Findings) {
         if has_plugin && !tags.contains("hookwarden") {
             let at = bootstrap.get("stats_config").unwrap_or_else(|| bootstrap.clone());
             let message =
-                "there are no stats_tags for hookwarden: source, code and secret stand in the metrics' names only";
+                "there are no stats_tags for hookwarden: source, code and secret appear only in the metrics' names";
             findings.add(&codes::STATS_TAGS, &at, message, "take stats_config from envoy/envoy.yaml");
         }
     }

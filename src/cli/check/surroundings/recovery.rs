@@ -28,7 +28,7 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
         let message = "a VM that stopped, for want of memory or by a fault, stays stopped: every source answers 503 until \
                        Envoy starts again";
         let right =
-            format!("say {name}: {word} (Envoy 1.33 or newer), which starts a new VM and lets nothing pass meanwhile");
+            format!("set {name}: {word} (Envoy 1.33 or newer), which starts a new VM and lets nothing pass meanwhile");
         findings.add(&codes::STAYS_STOPPED, policy.as_ref().unwrap_or(&setup.plugin), message, right);
     }
 }

@@ -17,7 +17,7 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
     match (setup.host, &setup.manager) {
         (Host::Envoy, Some(manager)) => {
             if let Some(at) = replaced_by(&manager.at) {
-                findings.add(&codes::REQUEST_ID_REPLACED, &at, message, "say preserve_external_request_id: true");
+                findings.add(&codes::REQUEST_ID_REPLACED, &at, message, "set preserve_external_request_id: true");
             }
         }
         (Host::EnvoyGateway, _) => {

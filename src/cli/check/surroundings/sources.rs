@@ -101,7 +101,7 @@ fn modes(source: &Source<'_>, findings: &mut Findings) {
         }
         Some("disabled") => {
             let message = format!("source {:?} is switched off: every request gets 503", source.name);
-            findings.add(&codes::DISABLED, &mode, message, "say \"enforce\" when the incident is over");
+            findings.add(&codes::DISABLED, &mode, message, "set \"enforce\" when the incident is over");
         }
         _ => {}
     }

@@ -27,7 +27,7 @@ pub fn check(source: &Source<'_>, findings: &mut Findings) {
                 &codes::STRONGER_PROVIDER,
                 &provider,
                 message,
-                format!("say \"{stronger}\", once the sender signs so"),
+                format!("use \"{stronger}\" once the sender signs that way"),
             );
         }
         if let Some(tolerance) = check.get("tolerance")

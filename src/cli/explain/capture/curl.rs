@@ -6,7 +6,8 @@ use std::path::Path;
 use hookwarden::verify::bytes::{encoding, percent};
 
 use super::curl_options::{LETTERS_WITH_VALUE, WITH_VALUE, WITHOUT_VALUE};
-use super::{Captured, OtherBody, Url, shell};
+use super::{Captured, OtherBody, shell};
+use crate::cli::http_request::Url;
 
 /// Whether a text begins as a `curl` command.
 pub fn is_command(text: &[u8]) -> bool {
@@ -160,7 +161,7 @@ impl Command<'_> {
             match &word.behind {
                 Some(option) if !is_alone && word.looks_like_url() => {
                     return Err(format!(
-                        "word {} of the curl command stands behind {option}, which is not known here: it may be its \
+                        "word {} of the curl command follows {option}, which is not known here: it may be its \
                          value or the URL; take that option away",
                         word.position
                     ));
@@ -182,7 +183,7 @@ impl Command<'_> {
             }
         };
         Err(format!(
-            "word {} of the curl command belongs to no option, and the URL stands elsewhere: a quote is missing around a \
+            "word {} of the curl command belongs to no option, and the URL is elsewhere: a quote is missing around a \
              value, or the command is written for another shell",
             stray.position
         ))
@@ -285,9 +286,9 @@ impl Command<'_> {
         }
         let separator: &[u8] = if self.is_json { b"" } else { b"&" };
         let body = self.data.join(separator);
-        let url = Url::parse(self.url.as_deref().ok_or("the curl command has no URL")?)?;
+        let (_, user) = Url::parse_captured(self.url.as_deref().ok_or("the curl command has no URL")?)?;
         captured.add_url(self.url.as_deref().unwrap_or_default())?;
-        if let Some(user) = self.user.or(url.user)
+        if let Some(user) = self.user.or(user)
             && captured.header("authorization").is_none()
         {
             let value = [b"Basic ".as_slice(), &encoding::encode_base64(user.as_bytes())].concat();
@@ -307,7 +308,7 @@ impl Command<'_> {
         if self.strips {
             captured.other_bodies.push(OtherBody {
                 code: "curl_strips_line_ends",
-                sentence: "curl -d @file drops every line end of the file; the signature is over the file as it is.",
+                sentence: "curl -d @file drops every line end of the file; the signature covers the file as it is.",
                 advice: "Send the file with --data-binary @file.",
                 bytes: self.data_with_line_ends.join(separator),
             });

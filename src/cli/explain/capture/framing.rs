@@ -15,8 +15,8 @@ pub fn reconcile_length(captured: &mut Captured, declared: Option<usize>) {
         let behind = body.len().saturating_sub(declared);
         captured.body.truncate(declared);
         captured.notes.push(format!(
-            "{behind} {} behind the body that its length does not count: an editor's line end, left out",
-            if behind == 1 { "byte stands" } else { "bytes stand" }
+            "{behind} {} after the body that Content-Length does not count: an editor's line end, left out",
+            if behind == 1 { "byte" } else { "bytes" }
         ));
         return;
     }
@@ -25,7 +25,7 @@ pub fn reconcile_length(captured: &mut Captured, declared: Option<usize>) {
         if restored.len() == declared {
             captured.body = restored;
             captured.notes.push(
-                "the copy lost the carriage returns of the body's lines; its length proves it, and they were put back"
+                "the copy lost the carriage returns of the body's lines; Content-Length shows it, and they were put back"
                     .to_owned(),
             );
             return;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Captured, OtherBody, Reading, Stated, framing};
 
-/// The entries of a HAR file, or the one that this is; `None` if it is no HAR.
+/// The entries of a HAR file, or the one that this is; `None` if it is not a HAR file.
 pub fn entries(value: &Value) -> Option<Vec<&Value>> {
     match value.pointer("/log/entries").or_else(|| value.get("entries")) {
         Some(Value::Array(entries)) => return Some(entries.iter().collect()),

@@ -26,7 +26,7 @@ pub fn read(text: &[u8]) -> Result<Captured, String> {
     }
     for line in lines {
         if add_line(&mut captured, &line).is_err() {
-            captured.notes.push("a line of the head is no header and was left out".to_owned());
+            captured.notes.push("a line of the head is not a header and was ignored".to_owned());
         }
     }
     if traced.is_some() {
@@ -58,14 +58,14 @@ pub fn read_head(text: &[u8]) -> Result<Captured, String> {
     Ok(captured)
 }
 
-/// Undoes the transfer coding, and puts right what the declared length proves.
+/// Undoes the transfer coding, and the changes that the declared length shows.
 pub fn take_body(captured: &mut Captured) {
     let is_chunked =
         captured.header("transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().ends_with(b"chunked"));
     if is_chunked {
         match chunked::decode(&captured.body) {
             Some(body) => captured.body = body,
-            None => captured.notes.push("the body is not in chunks any more, and taken as it stands".to_owned()),
+            None => captured.notes.push("the body is no longer chunked; it is used as it is".to_owned()),
         }
         return;
     }

@@ -11,6 +11,7 @@ const BESIDE: &[&str] = &[
     "configuration",
     "expect",
     "expect_response",
+    "handshake",
     "id",
     "keys",
     "notes",
@@ -54,7 +55,7 @@ const KNOWN: &[&str] = &[
 /// # Errors
 /// What is missing or of the wrong kind.
 pub fn from_value(value: &Value) -> Result<Captured, String> {
-    let Some(members) = value.as_object() else { return Err("the request is no JSON object".to_owned()) };
+    let Some(members) = value.as_object() else { return Err("the request is not a JSON object".to_owned()) };
     if let Some(inner @ (Value::Object(_) | Value::String(_))) = members.get("request") {
         let mut captured = match inner {
             Value::String(text) => Captured::read(text.as_bytes(), super::Reading::default())?,

@@ -9,16 +9,15 @@ mod har;
 mod http;
 mod json;
 mod shell;
-mod url;
 
 use std::path::Path;
 
 use hookwarden::verify::HeaderLine;
 
+use crate::cli::http_request::{self, Url};
 pub use files::from_files;
 pub use framing::{trim_line_ends, with_crlf, with_lf};
 pub use json::{from_value, stated_time};
-pub use url::Url;
 
 /// A captured request.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +49,7 @@ pub struct Captured {
 pub struct Stated {
     /// The text.
     pub text: String,
-    /// Where it stands, for people.
+    /// Where it is, for people.
     pub place: &'static str,
 }
 
@@ -113,7 +112,7 @@ impl Captured {
     /// What it still lacks.
     pub fn complete(&mut self, method: Option<&str>, url: Option<&str>) -> Result<(), String> {
         if let Some(url) = url {
-            let url = Url::parse(url)?;
+            let (url, _) = Url::parse_captured(url)?;
             self.scheme = Some(url.scheme);
             self.authority = url.authority;
             self.target = url.target;
@@ -139,17 +138,10 @@ impl Captured {
     #[must_use]
     pub fn head(&self) -> Vec<HeaderLine> {
         let scheme = self.scheme.as_deref().unwrap_or("https");
-        let pseudo = [
-            (":method", self.method.as_str()),
-            (":scheme", scheme),
-            (":authority", self.authority.as_str()),
-            (":path", self.target.as_str()),
-        ];
-        let pseudo = pseudo.into_iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        pseudo.chain(self.headers.iter().cloned()).collect()
+        http_request::head(&self.method, [scheme, &self.authority, &self.target], &self.headers)
     }
 
-    /// The value of a header that stands once.
+    /// The value of a header that occurs once.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let mut values = self.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
@@ -162,7 +154,7 @@ impl Captured {
     /// The path without its query, which may hold a token and is shown nowhere.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
+        http_request::path(&self.target)
     }
 
     /// Adds a header line; `Host` and pseudo headers become what they stand for.
@@ -171,7 +163,7 @@ impl Captured {
         match name.to_ascii_lowercase().as_str() {
             "host" | ":authority" if self.authority.is_empty() => self.authority = text(),
             "host" | ":authority" if self.authority.as_bytes() != value => {
-                self.notes.push("names two hosts; the first is taken".to_owned());
+                self.notes.push("names two hosts; the first is used".to_owned());
             }
             "host" | ":authority" => {}
             ":method" => self.method = text(),
@@ -183,7 +175,7 @@ impl Captured {
 
     /// Takes method, scheme, host and target from a URL; what is already there stays.
     fn add_url(&mut self, text: &str) -> Result<(), String> {
-        let url = Url::parse(text)?;
+        let (url, _) = Url::parse_captured(text)?;
         if self.authority.is_empty() {
             self.authority = url.authority;
         }

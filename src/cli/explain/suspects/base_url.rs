@@ -1,7 +1,7 @@
 //! The part of a URL before the path, which a proxy does not see as the sender wrote it.
 
 use super::Mistake;
-use crate::cli::explain::capture::Url;
+use crate::cli::http_request::Url;
 
 /// An URL's part before the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,16 +10,16 @@ pub struct Base {
     /// With user and password, if the URL has them.
     pub host: String,
     pub port: Option<String>,
-    /// What stands before the path.
+    /// What precedes the path.
     pub prefix: String,
 }
 
 impl Base {
     pub fn parse(url: &str) -> Option<Self> {
-        let parsed = Url::parse(url).ok()?;
+        let (parsed, user) = Url::parse_captured(url).ok()?;
         let (host, port) = split_port(&parsed.authority);
         let prefix = parsed.target.trim_end_matches('/').to_owned();
-        let user = parsed.user.map(|user| format!("{user}@")).unwrap_or_default();
+        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
         Some(Self { scheme: parsed.scheme, host: format!("{user}{host}"), port, prefix })
     }
 
@@ -40,7 +40,7 @@ impl Base {
 /// What is wrong with the configured base, if this is the right one.
 pub fn mistake(right: &Base, configured: Option<&Base>) -> Mistake {
     let advice = format!(
-        "Set \"public_url\" in \"with\" to \"{}\": what stands before the path in the URL that is configured at the sender.",
+        "Set \"public_url\" in \"with\" to \"{}\": what precedes the path in the URL that is configured at the sender.",
         right.shown()
     );
     let advice = if right.prefix == "/" {

@@ -7,7 +7,7 @@ use super::json_text::{self, Tree};
 use super::{Change, Mistake, Scene};
 use crate::cli::explain::capture::{trim_line_ends, with_crlf, with_lf};
 
-const RAW: &str = "Take the bytes of the body before anything reads it: what parses, logs or rewrites it must stand behind \
+const RAW: &str = "Take the bytes of the body before anything reads it: whatever parses, logs or rewrites it must come after \
                    hookwarden. If it was only saved so, save it again byte by byte.";
 
 /// Adds a body, with the code of a mistake, what happened, and what to do.
@@ -21,7 +21,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     };
     let is_signed_without = "The body ends in a line end that was not signed: an editor or a tool added it.";
     let saved = "Save the body byte by byte (no editor; curl --data-binary, printf %s). If it arrives like this, look at what \
-                 stands in front.";
+                 is in front.";
     for end in [b"\r\n".as_slice(), b"\n", b"\r"] {
         if let Some(shorter) = body.strip_suffix(end) {
             add(shorter.to_vec(), "body_trailing_newline", is_signed_without, saved);
@@ -61,7 +61,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     add(body.trim_ascii_start().to_vec(), "body_whitespace", trimmed, saved);
     add(body.trim_ascii_end().to_vec(), "body_whitespace", trimmed, saved);
     if !body.is_empty() {
-        let empty = "The signature is over an empty body: the sender, or what signs for it, signed before there was one, or \
+        let empty = "The signature covers an empty body: the sender, or what signs for it, signed before there was one, or \
                      after it was read.";
         let advice = "Sign the bytes that are sent: in a signing proxy or test script, look at whether the body's stream was \
                       consumed before.";
@@ -69,11 +69,11 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
         add(
             b"{}".to_vec(),
             "body_empty",
-            "The signature is over \"{}\": the sender signed an object that was not filled yet.",
+            "The signature covers \"{}\": the sender signed an object before filling it.",
             advice,
         );
     } else {
-        let missing = "The body is missing: the signature is over an empty JSON object.";
+        let missing = "The body is missing: the signature covers an empty JSON object.";
         add(b"{}".to_vec(), "body_missing", missing, "Look at what dropped the body on its way.");
     }
     wrapped(body, &mut add);
@@ -88,7 +88,7 @@ fn wrapped(body: &[u8], add: Add<'_>) {
             decoded,
             "body_base64",
             sentence,
-            "Decode it once before the request is checked, or capture it behind the decoding.",
+            "Decode it once before the request is checked, or capture it after it was decoded.",
         );
     }
     let sentence = "The sender signed the base64 of the body.";
@@ -106,7 +106,7 @@ fn wrapped(body: &[u8], add: Add<'_>) {
     if trimmed.len() > 1 {
         let quoted = json_text::quoted(trimmed);
         let sentence = "The sender signed the body as a JSON text, in quotes and with escapes: it encoded it twice.";
-        add(quoted.into_bytes(), "body_json_string", sentence, "Let the sender sign what it sends.");
+        add(quoted.into_bytes(), "body_json_string", sentence, "Have the sender sign what it sends.");
     }
     let escapes = [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
     let plain = escapes.iter().fold(text.to_owned(), |text, (escape, plain)| text.replace(escape, plain));
@@ -133,7 +133,7 @@ fn wrapped(body: &[u8], add: Add<'_>) {
 
 /// The members of an object that may be the body: what gateways and queues wrap it into.
 fn unwrapped(members: &[(String, Json)], text: &str, add: Add<'_>) {
-    let sentence = "The signed body is a member of this one: a gateway, queue or log wrapped it.";
+    let sentence = "The signed body is a member of this body: a gateway, queue or log wrapped it.";
     let advice = "Unwrap it before the request is checked, or capture the request in front of what wraps it.";
     let tree = Tree::parse(text);
     for (key, value) in members {

@@ -19,8 +19,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     };
     if let Some(plain) = decompressed(body) {
         let sentence = "The body is compressed here, and the sender signed it before it was compressed.";
-        let advice =
-            "Let the sender send without Content-Encoding, or let Envoy's decompressor stand in front of hookwarden.";
+        let advice = "Have the sender send without Content-Encoding, or put Envoy's decompressor before hookwarden.";
         add(plain, "body_compressed", sentence, advice);
     }
     let says = scene.captured.header("content-encoding").map(<[u8]>::to_ascii_lowercase);
@@ -29,7 +28,7 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     }
     // Whether this gives the very bytes depends on the program that compressed; most small bodies are written alike.
     let sentence = "The body was decompressed on its way: the sender signed the compressed bytes.";
-    let advice = "Let hookwarden stand in front of what decompresses (nginx gunzip, a body parser, Envoy's decompressor), or save \
+    let advice = "Put hookwarden before whatever decompresses (nginx gunzip, a body parser, Envoy's decompressor), or save \
                   the body without curl's --compressed.";
     for bytes in compressed(body) {
         add(bytes, "body_decompressed", sentence, advice);

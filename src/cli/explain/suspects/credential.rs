@@ -46,8 +46,8 @@ pub fn look(search: &mut Search<'_>, place: &CredentialPlace, form: &CredentialF
             }
             let words = |form: &CredentialForm| match form {
                 CredentialForm::Plain => "as it is".to_owned(),
-                CredentialForm::Prefixed(prefix) => format!("behind \"{prefix}\""),
-                CredentialForm::AuthScheme(name) => format!("behind the scheme \"{name}\""),
+                CredentialForm::Prefixed(prefix) => format!("after \"{prefix}\""),
+                CredentialForm::AuthScheme(name) => format!("after the scheme \"{name}\""),
                 CredentialForm::Basic => "as basic authentication".to_owned(),
             };
             let mut mistakes = Vec::new();
@@ -58,7 +58,7 @@ pub fn look(search: &mut Search<'_>, place: &CredentialPlace, form: &CredentialF
                 };
                 let sentence = format!("The right credential is there, {found} and not where the scheme looks for it.");
                 let advice = "Choose the provider that looks there (\"header-token\" takes any header, \"bearer\" and \"basic\" Authorization), \
-                              or let the sender write it where it is expected. If a proxy renames headers, turn that off.";
+                              or have the sender write it where it is expected. If a proxy renames headers, turn that off.";
                 mistakes.push(Mistake::new("credential_elsewhere", sentence, advice));
             }
             if other_form != form {

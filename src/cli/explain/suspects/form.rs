@@ -6,7 +6,7 @@ use super::json_text::{self, Tree};
 use super::variants::{orders, with_escape_digits};
 use super::{Change, Mistake, Scene};
 
-const ADVICE: &str = "Let hookwarden see the bytes as they came: what parses the form must stand behind it. If the body was only saved \
+const ADVICE: &str = "Give hookwarden the bytes as they arrived: whatever parses the form must come after it. If the body was only saved \
                       so, keep the raw body.";
 
 /// What a program leaves as it is when it writes a form.

@@ -43,7 +43,7 @@ pub fn is_pseudo(name: &str) -> bool {
     name.starts_with(':')
 }
 
-/// How often a header stands in a head.
+/// How often a header is in a head.
 fn count(head: &[HeaderLine], name: &str) -> usize {
     head.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).count()
 }
@@ -62,7 +62,7 @@ fn renamed(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
     let mut pairs = Vec::new();
     for name in &missing {
         if let Some((own, _)) = head.iter_mut().find(|(own, _)| !is_pseudo(own) && bare(own) == bare(name)) {
-            pairs.push(format!("\"{name}\" stands in the request as \"{own}\""));
+            pairs.push(format!("\"{name}\" is in the request as \"{own}\""));
             (*name).clone_into(own);
         }
     }
@@ -88,7 +88,7 @@ fn renamed(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
             if let Some((other, _)) = head.get_mut(at) {
                 (*name).clone_into(other);
             }
-            let sentence = format!("What the scheme reads from the header \"{name}\" stands in the header \"{own}\".");
+            let sentence = format!("What the scheme reads from the header \"{name}\" is in the header \"{own}\".");
             let advice = format!(
                 "If the sender writes \"{own}\", describe it so in a scheme of your own, or look for another \
                                   provider. If a proxy renames it, turn that off."
@@ -96,7 +96,7 @@ fn renamed(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
             changes.push(Change::of_head(head, Mistake::new("header_renamed", sentence, advice)));
         }
     }
-    // Where both stand there, the one that a proxy kept aside.
+    // Where both are there, the one that a proxy kept aside.
     for name in needed {
         for prefix in PREFIXES {
             let aside = format!("{prefix}{name}");
@@ -130,7 +130,7 @@ fn repeated(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
                     "with several values"
                 };
                 let sentence = format!(
-                    "The header \"{name}\" stands {} times in the request, {what}: a proxy adds or copies it.",
+                    "The header \"{name}\" occurs {} times in the request, {what}: a proxy adds or copies it.",
                     values.len()
                 );
                 once(value, "header_repeated", sentence);
@@ -200,7 +200,7 @@ fn rewritten(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
 
 /// Seconds for milliseconds, and the other way around.
 fn timestamp(value: &[u8], with: With<'_>) {
-    let advice = "Say the unit that the sender writes in a scheme of your own (\"unit\": \"s\", \"ms\" or \"s-or-ms\"), or let the sender write \
+    let advice = "Set the unit that the sender writes in a scheme of your own (\"unit\": \"s\", \"ms\" or \"s-or-ms\"), or have the sender write \
                   the other.";
     if !value.iter().all(u8::is_ascii_digit) {
         return;

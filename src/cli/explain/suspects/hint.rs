@@ -2,8 +2,6 @@
 
 use hookwarden::config::dialects::Dialect;
 use hookwarden::verify::bytes::json::{Json, JsonPath};
-use hookwarden::verify::expression::Facts;
-use hookwarden::verify::expression::content::Content;
 use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::scheme::credential::{CredentialForm, CredentialPlace};
 use hookwarden::verify::scheme::jwt::JwtScheme;
@@ -63,8 +61,8 @@ fn raw_login(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake
     if reads_raw {
         mistakes.push(Mistake::new(
             "credential_form",
-            "What follows \"Basic\" is not base64-encoded: the user and the password stand there as they are, around a colon.",
-            "Let the sender encode user:password in base64, as most do when the login is given to them as such.",
+            "What follows \"Basic\" is not base64-encoded: the user and the password are there in plain text, separated by a colon.",
+            "Have the sender encode user:password in base64, as most do when they are given a user and a password.",
         ));
     }
 }
@@ -91,10 +89,10 @@ fn masked(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
         mistakes.push(Mistake::new(
             "capture_masked",
             format!(
-                "The value of {} was taken out of the capture: the program that saved it masks such headers.",
+                "The value of {} is masked: the program that saved the capture hides such headers.",
                 names.join(" and ")
             ),
-            "Capture the request again with that program's masking off (a browser: export HAR with sensitive data).",
+            "Capture the request again with masking turned off in that program (a browser: export HAR with sensitive data).",
         ));
     }
 }
@@ -103,11 +101,8 @@ fn of_another_sender(others: &[&str]) -> Mistake {
     let names: Vec<_> = others.iter().take(4).map(|name| format!("\"{name}\"")).collect();
     Mistake::new(
         "header_of_another_sender",
-        format!(
-            "The request has a proof of the kind that {} reads, and no configured secret matches it.",
-            names.join(" or ")
-        ),
-        "If the sender is that one, name its provider and give it its secret; or the sender calls the URL of another source.",
+        format!("The request is signed the way {} expects it, but no configured secret matches.", names.join(" or ")),
+        "If that is the sender, configure its provider and secret. Otherwise the sender calls the URL of another source.",
     )
 }
 
@@ -129,9 +124,9 @@ fn missing(scene: &Scene<'_>, others: &[&str], mistakes: &mut Vec<Mistake>) {
     };
     mistakes.push(Mistake::new(
         "proof_missing",
-        format!("{what} is not in the request: the sender has no secret set and so does not sign, or something in front removes headers."),
-        "Set the secret at the sender. Then compare what it sends with what arrives here: some proxies drop headers that they do not know, or \
-         whose name has an underscore.",
+        format!("{what} is not in the request: either the sender has no secret and does not sign, or something in front removes headers."),
+        "Set the secret at the sender. Then compare what it sends with what arrives here: some proxies drop unknown headers, or \
+         headers with an underscore in their name.",
     ));
 }
 
@@ -149,7 +144,7 @@ fn claims(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake>) 
         mistakes.push(Mistake::new(
             "token_algorithm",
             format!(
-                "The token names the algorithm {}, which the scheme does not take.",
+                "The token names the algorithm {}, which the scheme does not accept.",
                 named.unwrap_or("that it has".to_owned())
             ),
             "Set the sender to an algorithm of the scheme; a token without one (\"none\") proves nothing.",
@@ -163,19 +158,16 @@ fn claims(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake>) 
     let list = if wrong.is_empty() { "a time (iat or exp)".to_owned() } else { wrong.join(", ") };
     mistakes.push(Mistake::new(
         "token_claim",
-        format!("The token's signature is right, and what it claims is not: {list}."),
+        format!("The token's signature is valid, but these claims are wrong: {list}."),
         "Compare the values in \"with\" (audience, issuer, public_url) with the sender's. If a claim is a digest, the body was changed on its way.",
     ));
 }
 
 fn wrong_claims(scheme: &JwtScheme, claims: &Json, scene: &Scene<'_>) -> Vec<String> {
-    let request = Request::new(&scene.head);
-    let content = Content::new(&scene.captured.body, request.media_type());
-    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
     let mut wrong = Vec::new();
     for (path, rule) in &scheme.claims {
         let claim = claims.at(path);
-        if !rule.holds(claim, &facts).unwrap_or(false) {
+        if !scene.read(|facts| rule.holds(claim, facts)).unwrap_or(false) {
             let what = if claim.is_none() { "is missing" } else { "does not match" };
             wrong.push(format!("\"{}\" {what}", path.steps().join(".")));
         }
@@ -188,14 +180,12 @@ fn required(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
     if scene.denial != Denial::RequireMismatch {
         return;
     }
-    let request = Request::new(&scene.head);
-    let content = Content::new(&scene.captured.body, request.media_type());
-    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
     for (json, (scheme, _)) in trial::dialects_with_json(scene.check) {
         let Scheme::Signature(scheme) = scheme else { continue };
         let texts: Vec<_> = elements(member(json, "require")).collect();
         for (position, (left, right)) in scheme.require.iter().enumerate() {
-            if matches!((left.render(&facts), right.render(&facts)), (Ok(left), Ok(right)) if left == right) {
+            if matches!(scene.read(|facts| (left.render(facts), right.render(facts))), (Ok(left), Ok(right)) if left == right)
+            {
                 continue;
             }
             let words: Vec<_> = elements(texts.get(position).copied())
@@ -240,7 +230,7 @@ fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
             "Content-Encoding says that the body is compressed, and it is not: something decompressed it on its way, and the sender signed the \
              compressed bytes."
                 .to_owned(),
-            "Let hookwarden stand in front of what decompresses, or save the body as it came (curl without --compressed).",
+            "Put hookwarden before whatever decompresses, or save the body as it came (curl without --compressed).",
         );
     }
     if body.is_empty()
@@ -264,7 +254,7 @@ fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
                  the body that was signed is gone.",
                 captured.method
             ),
-            "Give the sender the URL behind the redirect: https, the host's full name, the slash at the end of the path as it is configured.",
+            "Give the sender the URL that the redirect leads to: https, the host's full name, the trailing slash as configured.",
         );
     }
     let text = String::from_utf8_lossy(body);
@@ -302,13 +292,13 @@ fn malformed(media_type: &[u8], body: &[u8], add: &mut dyn FnMut(&'static str, S
     match Json::parse(body) {
         Ok(json) if json.has_duplicate_keys() => add(
             "json_duplicate_keys",
-            "The body is JSON with a key twice in one object, which readers read differently.".to_owned(),
-            "No sender writes this: look at what builds the body.",
+            "The body is JSON with a key twice in one object, which parsers resolve differently.".to_owned(),
+            "No sender writes this: check what builds the body.",
         ),
         Err(error) if !is_form && !body.is_empty() => add(
             "body_not_json",
-            format!("The body is no JSON: line {}, column {}: {}.", error.line, error.column, error.message),
-            "The scheme reads a value of a JSON body: save it byte by byte, or let the sender send JSON.",
+            format!("The body is not JSON: line {}, column {}: {}.", error.line, error.column, error.message),
+            "The scheme reads a value of a JSON body: save it byte by byte, or have the sender send JSON.",
         ),
         _ => {}
     }

@@ -6,7 +6,7 @@ use super::json_style::{Escapes, Html, Spacing, Style, Unicode};
 use super::json_text::Tree;
 use super::{Change, Effort, Mistake, Scene};
 
-const ADVICE: &str = "Let hookwarden see the bytes as they came: something parsed the body and wrote it again, in front of it (a \
+const ADVICE: &str = "Give hookwarden the bytes as they arrived: something parsed the body and wrote it again, in front of it (a \
                       gateway, a body parser) or where the capture was made (a log, JSON.stringify(req.body)). Keep the raw body.";
 
 /// The changes of this file: every way in which programs write the same document.
@@ -215,7 +215,7 @@ fn push(changes: &mut Vec<Change>, tree: &Tree<'_>, style: Style, arrived: Optio
         what.push(("json_html_escapes", format!("<, > and &: {signed}")));
     }
     if style.has_line_end {
-        what.push(("body_trailing_newline", "a line end behind it was signed".to_owned()));
+        what.push(("body_trailing_newline", "it was signed with a line feed at its end".to_owned()));
     }
     let code = match what.as_slice() {
         [] => "json_spacing",

@@ -13,7 +13,7 @@ pub struct Style {
 /// The white space between tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spacing {
-    /// As it stands.
+    /// As it is.
     Kept,
     /// None.
     Compact,
@@ -29,7 +29,7 @@ pub enum Spacing {
     Jackson,
 }
 
-/// Which characters of texts are escaped. `None` is as it stands.
+/// Which characters of texts are escaped. `None` is as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Escapes {
     pub unicode: Option<Unicode>,
@@ -61,7 +61,7 @@ pub enum Html {
 }
 
 impl Style {
-    /// As it stands.
+    /// As it is.
     pub const KEPT: Style = Style {
         spacing: Spacing::Kept,
         escapes: Escapes { unicode: None, slash: None, html: None },
@@ -72,7 +72,7 @@ impl Style {
 }
 
 impl Escapes {
-    /// How many things are not as they stand.
+    /// How many things are not as they are.
     pub fn count(&self) -> usize {
         [self.unicode.is_some(), self.slash.is_some(), self.html.is_some()].iter().filter(|one| **one).count()
     }

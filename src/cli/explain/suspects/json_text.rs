@@ -7,7 +7,7 @@ use crate::cli::document::json;
 use crate::cli::document::text::Text;
 use crate::cli::document::value::{Kind, Member, Value};
 
-/// A document whose keys, texts and numbers are kept as they stand.
+/// A document whose keys, texts and numbers are kept as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tree<'a> {
     Object(Vec<KeyAndValue<'a>>, &'a str),
@@ -45,14 +45,14 @@ impl<'a> Tree<'a> {
         })
     }
 
-    /// The text of the member `key` of an object, as it stands.
+    /// The text of the member `key` of an object, as it is.
     pub fn member_text(&self, key: &str) -> Option<&'a str> {
         let Tree::Object(members, _) = self else { return None };
         let quoted = quoted(key);
         members.iter().find(|(name, _)| *name == quoted).map(|(_, value)| value.text())
     }
 
-    /// As it stands.
+    /// As it is.
     fn text(&self) -> &'a str {
         match self {
             Tree::Object(_, text) | Tree::List(_, text) | Tree::Text(text) | Tree::Atom(text) => text,
@@ -123,7 +123,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// What stands before an element.
+/// What precedes an element.
 fn separate(spacing: Spacing, at: usize, depth: usize, in_line: bool, out: &mut String) {
     if at > 0 {
         out.push(',');
@@ -136,7 +136,7 @@ fn separate(spacing: Spacing, at: usize, depth: usize, in_line: bool, out: &mut 
     }
 }
 
-/// What stands before the closing bracket.
+/// What precedes the closing bracket.
 fn end(spacing: Spacing, depth: usize, is_empty: bool, in_line: bool, out: &mut String) {
     match spacing {
         Spacing::Jackson if is_empty || in_line => out.push(' '),
@@ -155,7 +155,7 @@ fn line(spacing: Spacing, depth: usize, out: &mut String) {
     out.push_str(&indent);
 }
 
-/// Texts rewritten, everything else as it stands.
+/// Texts rewritten, everything else as it is.
 fn write_kept(text: &str, escapes: Escapes, out: &mut String) {
     let mut rest = text;
     while let Some((before, from_quote)) = rest.find('"').and_then(|quote| rest.split_at_checked(quote)) {
@@ -204,7 +204,7 @@ fn rewritten(text: &str, escapes: Escapes) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The character that an escape stands for, and how many characters stand behind the backslash.
+/// The character that an escape stands for, and how many characters follow the backslash.
 fn unescaped(rest: &str) -> Option<(char, usize)> {
     let unit = |text: &str| u32::from_str_radix(text.get(..4)?, 16).ok();
     match rest.chars().next()? {

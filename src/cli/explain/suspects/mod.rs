@@ -25,6 +25,7 @@ mod variants;
 use std::cell::Cell;
 
 use hookwarden::config::dialects::Dialect;
+use hookwarden::verify::expression::Facts;
 use hookwarden::verify::key::keyring::Selector;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::scheme::{Scheme, native};
@@ -34,6 +35,7 @@ use super::capture::Captured;
 use super::configuration::Configuration;
 use super::trial::{self, TrialResult, Verifier};
 use crate::cli::config_file::CheckEntry;
+use crate::cli::http_request;
 use key::Keys;
 pub use route::{astray, join, nearest, reason};
 pub use time::signed_time;
@@ -115,7 +117,7 @@ struct Change {
 }
 
 impl Mistake {
-    fn new(code: &'static str, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub fn new(code: &'static str, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { code, sentence: sentence.into(), advice: advice.into() }
     }
 }
@@ -137,6 +139,11 @@ impl Change {
 }
 
 impl<'a> Scene<'a> {
+    /// Reads values of the request.
+    pub fn read<T>(&self, read: impl FnOnce(&Facts<'_>) -> T) -> T {
+        http_request::read(&self.head, &self.captured.body, read)
+    }
+
     /// A scene.
     pub fn new(
         configuration: &'a Configuration,

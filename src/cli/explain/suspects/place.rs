@@ -29,7 +29,7 @@ pub fn look(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>) {
                 signatures(search, scheme, scheme.reads_entries(), keys);
             }
             Scheme::Credential(own) => credential::look(search, &own.place, &own.form, keys),
-            _ => {}
+            Scheme::Jwt(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => {}
         }
         if search.is_done() {
             return;
@@ -107,7 +107,7 @@ fn units(search: &mut Search<'_>, scheme: &SignatureScheme, keys: &Keys<'_>) {
             "The signed timestamp is written as {words} and not in the unit that the scheme reads (seconds against \
                                 milliseconds)."
         );
-        let advice = "Say the unit that the sender writes in a scheme of your own (\"timestamp\": {\"unit\": …}), or let the sender write the \
+        let advice = "Set the unit that the sender writes in a scheme of your own (\"timestamp\": {\"unit\": …}), or have the sender write the \
                       other.";
         let change =
             Change { head: None, body: None, mistakes: vec![Mistake::new("timestamp_unit", sentence, advice)] };
@@ -181,7 +181,7 @@ fn differences(scheme: &SignatureScheme, token: &Token, algorithm: SignatureAlgo
         let sentence =
             format!("The signature is right, and written as {}; the scheme reads {expected}.", token.spelling.words());
         let advice =
-            "Let the sender write it as the scheme says, or say the other \"encoding\" in a scheme of your own.";
+            "Have the sender write it as the scheme says, or set the other \"encoding\" in a scheme of your own.";
         mistakes.push(Mistake::new("signature_encoding", sentence, advice));
     }
     if token.prefix != own.prefix && !(own.optional_prefix && token.prefix.is_empty()) && own.separator.is_none() {
@@ -192,7 +192,7 @@ fn differences(scheme: &SignatureScheme, token: &Token, algorithm: SignatureAlgo
             words(&own.prefix)
         );
         let advice =
-            "Let the sender write the prefix as the scheme says, or say the other \"prefix\" in a scheme of your own.";
+            "Have the sender write the prefix as the scheme says, or set the other \"prefix\" in a scheme of your own.";
         mistakes.push(Mistake::new("signature_prefix", sentence, advice));
     }
     if algorithm != scheme.algorithm {

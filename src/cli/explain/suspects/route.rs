@@ -71,16 +71,16 @@ pub fn nearest(configuration: &Configuration, captured: &Captured) -> Vec<Findin
                     "The path differs from that of the source \"{name}\" ({}) in upper and lower case only.",
                     source.pattern
                 ),
-                "Let the sender call the path exactly as it is configured.",
+                "Have the sender call the path exactly as it is configured.",
             ));
         } else if is_near {
             add(Mistake::new(
                 "path_slash",
                 format!(
-                    "The path differs from that of the source \"{name}\" ({}) in a slash at its end.",
+                    "The path differs from that of the source \"{name}\" ({}) only in a trailing slash.",
                     source.pattern
                 ),
-                "Let the sender call the path exactly as it is configured.",
+                "Have the sender call the path exactly as it is configured.",
             ));
         } else if is_readable && here != source.pattern {
             add(Mistake::new(
@@ -89,7 +89,7 @@ pub fn nearest(configuration: &Configuration, captured: &Captured) -> Vec<Findin
                     "Some servers would read the path as that of the source \"{name}\" ({}): it has escapes, dots, doubled slashes or the like.",
                     source.pattern
                 ),
-                "Let the sender call the path exactly as it is configured, and let Envoy normalise paths.",
+                "Have the sender call the path exactly as it is configured, and let Envoy normalise paths.",
             ));
         } else if ends(here, bare) || ends(bare, here) {
             add(Mistake::new(
@@ -98,7 +98,7 @@ pub fn nearest(configuration: &Configuration, captured: &Captured) -> Vec<Findin
                     "The path has more, or less, in front of it than that of the source \"{name}\" ({}): something rewrites it.",
                     source.pattern
                 ),
-                "Compare match.path with what arrives at this hop, behind every rewriting.",
+                "Compare match.path with what arrives at this hop, after every rewrite.",
             ));
         }
     }
@@ -121,7 +121,7 @@ pub fn join(near: &mut Vec<Finding>, astray: Vec<Finding>) {
     near.splice(0..0, certain);
 }
 
-/// The sources that a request proves itself to, whoever it was sent to.
+/// The sources under which a request verifies, whichever it was sent to.
 pub fn astray(configuration: &Configuration, but: Option<usize>, captured: &Captured, now: UnixTime) -> Vec<Finding> {
     let head = captured.head();
     let mut findings = Vec::new();

@@ -150,7 +150,7 @@ impl Form {
             ),
             Form::WithoutPrefix => (
                 "secret_prefix_stripped",
-                "The sender signs with the secret without the prefix that stands before its \"_\"; the scheme signs with \
+                "The sender signs with the secret without the prefix that precedes its \"_\"; the scheme signs with \
                  all of it.",
                 "Configure the secret without its prefix, or the provider whose scheme takes it off.",
             ),
@@ -168,7 +168,7 @@ impl Form {
             ),
             Form::WithWhsec => (
                 "secret_prefix_missing",
-                "The secret lacks the \"whsec_\" in front, which the sender signs with.",
+                "The secret lacks its prefix \"whsec_\", which the sender signs with.",
                 "Paste the secret as the sender shows it, with \"whsec_\".",
             ),
             Form::Base64 | Form::Base64Url => (
@@ -216,12 +216,12 @@ impl Form {
             Form::Base64Of => (
                 "secret_base64_encoded",
                 "The sender signs with the base64 of the configured secret.",
-                "Configure the secret as the sender has it: encoded.",
+                "Configure the secret in encoded form, as the sender uses it.",
             ),
             Form::HexOf => (
                 "secret_hex_encoded",
                 "The sender signs with the hexadecimal digits of the configured secret.",
-                "Configure the secret as the sender has it: encoded.",
+                "Configure the secret in encoded form, as the sender uses it.",
             ),
             Form::PercentDecoded => (
                 "secret_percent_encoded",
@@ -230,7 +230,7 @@ impl Form {
             ),
             Form::PercentEncoded => (
                 "secret_percent_encoded",
-                "The sender uses the secret percent-encoded, as it stands in the URL that it calls.",
+                "The sender uses the secret percent-encoded, as it is in the URL that it calls.",
                 "Choose a secret of letters and digits, which needs no escapes.",
             ),
             Form::Dollars => (
@@ -250,7 +250,7 @@ impl Form {
             ),
             Form::Password => (
                 "secret_password_only",
-                "The sender uses what stands behind the colon of the configured secret alone.",
+                "The sender uses only what follows the colon of the configured secret.",
                 "Configure what the sender sends.",
             ),
             Form::Swapped => (

@@ -1,11 +1,10 @@
-//! Suspects of time: a proof that is right, and old or from the future.
+//! Suspects of time: a valid proof that is too old, or from the future.
 
 use std::time::Duration;
 
 use hookwarden::config::dialects::Dialect;
 use hookwarden::verify::bytes::json::{Json, JsonPath};
 use hookwarden::verify::expression::Facts;
-use hookwarden::verify::expression::content::Content;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::primitives::timestamp::parse_http_date;
 use hookwarden::verify::scheme::Scheme;
@@ -13,9 +12,9 @@ use hookwarden::verify::scheme::jwt::JwtScheme;
 use hookwarden::verify::{HeaderLine, Occurrence, Request};
 
 use super::{Mistake, Scene};
-use crate::cli::clock;
+use crate::cli::{clock, http_request};
 
-/// What is wrong with the time of a request whose proof is right, if anything is.
+/// What is wrong with the time of a request whose proof is valid, if anything is.
 pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
     let dialects = &scene.dialects;
     let times = dialects.iter().find_map(|dialect| {
@@ -33,7 +32,7 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
     let way = if is_old { "before" } else { "after" };
     let arrived = clock::written(scene.now);
     let sentence = format!(
-        "The signature is right, and was made at {}, {} {way} the request arrived ({arrived}); {} are allowed.",
+        "The signature is valid, but was made at {}, {} {way} the request arrived ({arrived}); {} are allowed.",
         clock::written(UnixTime::from_millis(signed)),
         clock::span(off),
         clock::span(millis(window)),
@@ -47,8 +46,8 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
             "The difference is whole hours: one of the clocks writes local time for UTC.",
         )
     } else if is_old {
-        let advice = "A replay, a request that was captured earlier (say with --at when it arrived), a sender that retries with the old \
-                      signature, or a clock that is wrong: compare the clocks before \"tolerance\" is widened.";
+        let advice = "Either a replay, a request that was captured earlier (pass the time of arrival with --at), a sender that retries with the old \
+                      signature, or a wrong clock: compare the clocks before you raise \"tolerance\".";
         let zone = " The difference is whole hours: perhaps one of the clocks writes local time for UTC.";
         Mistake::new("timestamp_stale", sentence, format!("{advice}{}", if is_zone { zone } else { "" }))
     } else {
@@ -60,7 +59,7 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
     })
 }
 
-/// A token that is over, or not valid yet, by what it says itself.
+/// A token that has expired or is not valid yet, according to its own claims.
 fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
     let Scheme::Jwt(jwt) = scheme else { return None };
     let (_, claims) = token_parts(jwt, &scene.head, &scene.captured.body)?;
@@ -69,14 +68,13 @@ fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
     let arrived = clock::written(scene.now);
     if let Some(end) = time("exp").filter(|end| now >= end.as_millis().saturating_add(leeway)) {
         let sentence =
-            format!("The token is right, and was over at {}; the request arrived at {arrived}.", clock::written(end));
-        let advice =
-            "A replay, a request that was captured earlier (say with --at when it arrived), or a clock that is wrong.";
+            format!("The token is valid, but expired at {}; the request arrived at {arrived}.", clock::written(end));
+        let advice = "Either a replay, a request that was captured earlier (pass the time of arrival with --at), or a wrong clock.";
         return Some(Mistake::new("token_expired", sentence, advice));
     }
     let start = time("nbf").filter(|start| now.saturating_add(leeway) < start.as_millis())?;
     let sentence =
-        format!("The token is right, and valid from {} on; the request arrived at {arrived}.", clock::written(start));
+        format!("The token is valid, but only from {} on; the request arrived at {arrived}.", clock::written(start));
     Some(Mistake::new(
         "token_early",
         sentence,
@@ -86,25 +84,21 @@ fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
 
 /// Header and claims of the token that a request has, not verified.
 pub fn token_parts(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8]) -> Option<(Json, Json)> {
-    let request = Request::new(head);
-    let content = Content::new(body, request.media_type());
-    scheme.unverified(&Facts { request: Some(request), content: Some(&content), ..Facts::default() })
+    http_request::read(head, body, |facts| scheme.unverified(facts))
 }
 
 /// When the sender says that it signed.
 pub fn signed_time((scheme, _): &Dialect, head: &[HeaderLine], body: &[u8]) -> Option<UnixTime> {
     let request = Request::new(head);
-    let content = Content::new(body, request.media_type());
-    let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
     match scheme {
-        Scheme::Signature(scheme) => {
+        Scheme::Signature(scheme) => http_request::read(head, body, |facts| {
             let rule = scheme.timestamp.as_ref()?;
-            let values = scheme.signature.place.values(&facts).unwrap_or_default();
+            let values = scheme.signature.place.values(facts).unwrap_or_default();
             let sets = scheme.signature.sets(&values);
             let entries = sets.first().map(Vec::as_slice).unwrap_or_default();
-            let text = rule.at.value(&Facts { entries, ..facts }).ok()?;
+            let text = rule.at.value(&Facts { entries, ..*facts }).ok()?;
             clock::read(std::str::from_utf8(&text).ok()?)
-        }
+        }),
         Scheme::Jwt(scheme) => clock::read(token_parts(scheme, head, body)?.1.at(&JsonPath::parse("iat")?)?.text()?),
         Scheme::MessageSignature(_) => {
             let Occurrence::Once(input) = request.header("signature-input") else { return None };

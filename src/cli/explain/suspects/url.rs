@@ -7,8 +7,8 @@ use super::base_url::{self, Base, split_port};
 use super::key::Keys;
 use super::variants::{orders, with_escape_digits};
 use super::{Bench, Change, Mistake, Search};
-use crate::cli::explain::capture::Url;
 use crate::cli::explain::trial;
+use crate::cli::http_request::Url;
 
 /// What gateways put in front of a path, or take away.
 const PREFIXES: &[&str] =
@@ -172,7 +172,7 @@ fn targets(search: &Search<'_>) -> Vec<Change> {
             let target = if value.starts_with('/') {
                 value.to_owned()
             } else {
-                Url::parse(value).map(|url| url.target).unwrap_or_default()
+                Url::parse_captured(value).map(|(url, _)| url.target).unwrap_or_default()
             };
             let sentence =
                 format!("The path was rewritten on its way: the sender called what the header \"{name}\" still holds.");
@@ -180,8 +180,8 @@ fn targets(search: &Search<'_>) -> Vec<Change> {
             add(glued(&target, query), "path_rewritten", &sentence);
         }
     }
-    let slash = "The sender signed the path with a slash at its end; the request has none.";
-    let no_slash = "The sender signed the path without the slash at its end.";
+    let slash = "The sender signed the path with a trailing slash; the request has none.";
+    let no_slash = "The sender signed the path without the trailing slash.";
     match path.strip_suffix('/') {
         Some(shorter) => add(glued(shorter, query), "path_slash", no_slash),
         None => add(glued(&format!("{path}/"), query), "path_slash", slash),
@@ -215,7 +215,7 @@ fn targets(search: &Search<'_>) -> Vec<Change> {
         let decoded = |text: &[u8]| String::from_utf8(text.to_vec()).unwrap_or_default();
         add(glued(&path, Some(&decoded(&percent::decode_form(query.as_bytes())))), "query_encoding", encoding);
     } else {
-        add(format!("{path}?"), "query_missing", "The sender signed a \"?\" behind the path.");
+        add(format!("{path}?"), "query_missing", "The sender signed the path with a \"?\" at its end.");
     }
     let escapes = "The path's escapes are written in another way than they were signed in.";
     add(glued(&with_escape_digits(&path, char::to_ascii_uppercase), query), "path_encoding", escapes);
@@ -235,7 +235,7 @@ fn targets(search: &Search<'_>) -> Vec<Change> {
         add(glued(&format!("{prefix}{path}"), query), "path_rewritten", &sentence);
     }
     let advice = "The signature covers the URL that the sender calls: let nothing in front rewrite path or query, or say in \"public_url\" \
-                  what stands before the path.";
+                  what precedes the path.";
     let mut seen = std::collections::HashSet::from([captured.target.clone(), String::new()]);
     found.retain(|(target, ..)| seen.insert(target.clone()));
     let with = |target: &str| {
@@ -277,7 +277,7 @@ fn authorities(search: &Search<'_>) -> Vec<Change> {
             let sentence =
                 format!("The sender signed the host \"{host}\"; the request arrived for another: a proxy changed it.");
             let advice =
-                "Let the proxy in front keep the host that the sender calls (nginx: proxy_set_header Host $host).";
+                "Have the proxy in front keep the host that the sender calls (nginx: proxy_set_header Host $host).";
             Change::of_head(head, Mistake::new("host_changed", sentence, advice))
         })
         .collect()

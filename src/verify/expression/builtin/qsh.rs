@@ -13,7 +13,7 @@ const TOKEN_PARAMETER: &[u8] = b"jwt";
 /// Method, path and query in their canonical forms, with `&` between them.
 ///
 /// The method is upper-case. The path is as sent, with `&` escaped and without one final `/`; an empty one is `/`.
-/// The query's parameters are decoded, percent-encoded as RFC 3986 has it, sorted by name and value; values of the
+/// The query's parameters are decoded, percent-encoded as in RFC 3986, sorted by name and value; values of the
 /// same name are joined with commas; `jwt` is left out.
 ///
 /// The sender leaves out the path of the app's base URL, so `target` must begin after it. The body is not covered.

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use crate::verify::primitives::timestamp::UnixTime;
 
-/// Writes a time as RFC 3339 has it, in UTC, with the requested number of fractional digits, nine at most. Digits finer
+/// Writes a time as in RFC 3339, in UTC, with the requested number of fractional digits, nine at most. Digits finer
 /// than a millisecond are zero.
 #[must_use]
 pub fn write_rfc3339(time: UnixTime, fraction_digits: usize) -> Option<String> {
@@ -16,7 +16,7 @@ pub fn write_rfc3339(time: UnixTime, fraction_digits: usize) -> Option<String> {
     Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{point}{fraction}Z"))
 }
 
-/// Writes a time as HTTP has it (RFC 9110, section 5.6.7): `Tue, 20 Apr 2021 02:07:55 GMT`.
+/// Writes a time as in HTTP (RFC 9110, section 5.6.7): `Tue, 20 Apr 2021 02:07:55 GMT`.
 #[must_use]
 pub fn write_http_date(time: UnixTime) -> Option<String> {
     let time = to_utc(time)?;

@@ -99,7 +99,7 @@ impl ClaimedHttpSignature {
         check_age(self.date, max_age, now.as_millis().checked_div(1000).unwrap_or_default())
     }
 
-    /// Whether the body is the one that was signed. The digest is no secret.
+    /// Whether the body is the one that was signed. The digest is not a secret.
     ///
     /// # Errors
     /// [`Error::DigestMismatch`].

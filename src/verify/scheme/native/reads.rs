@@ -61,7 +61,7 @@ impl SignatureScheme {
         self.messages.iter().flat_map(Message::values).chain(timestamp).chain(&self.event_id).chain(pairs)
     }
 
-    /// Whether it reads entries of the signature's list beside the candidates.
+    /// Whether it reads other entries of the signature's list than the candidates.
     #[must_use]
     pub fn reads_entries(&self) -> bool {
         self.values_beside_signature().any(|value| matches!(value.origin(), Origin::Entry(_) | Origin::EntryAt(_)))
