@@ -92,12 +92,6 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     let entries = list.secrets.as_slice();
     let old = old(list, arguments)?;
     let Some(old_entry) = entries.get(old) else { return Err(failure("the list has no such secret")) };
-    if old_entry.is_live() && !arguments.finish {
-        return Err(failure(
-            "this secret is live: change it where it is kept, beside the old one, and nothing in the configuration \
-             (docs/live-secrets.md#rotating)",
-        ));
-    }
     let value = |path: &Path| {
         let found = Cursor::root(&document).find(path).map(|cursor| cursor.value);
         found.ok_or_else(|| failure(format!("{path} cannot be found in the file")))
@@ -108,6 +102,12 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
             "{} is fetched from where the sender publishes its keys: there is nothing to rotate",
             list.place
         )));
+    }
+    if old_entry.is_live() && !arguments.finish {
+        return Err(failure(
+            "this secret is live: change it where it is kept, beside the old one, and nothing in the configuration \
+             (docs/live-secrets.md#rotating)",
+        ));
     }
     let (next, new_id, new_env) = if arguments.finish {
         let mut kept = entries.iter().enumerate().filter(|(at, _)| *at != old).map(|(_, entry)| entry);
