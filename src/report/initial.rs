@@ -9,12 +9,13 @@ use crate::guard::replay::OnDuplicate;
 use crate::verify::Denial;
 
 /// The denials that a shipped alert rule or the dashboard names. Others appear with their first request.
-pub const NAMED_DENIALS: [Denial; 16] = [
+pub const NAMED_DENIALS: [Denial; 17] = [
     Denial::HoldUnsupported,
     Denial::MemoryExhausted,
     Denial::HostFailure,
     Denial::SourceClosed,
     Denial::SecretUnavailable,
+    Denial::KeyUnavailable,
     Denial::TimestampStale,
     Denial::TimestampFuture,
     Denial::SourceDisabled,
@@ -111,6 +112,10 @@ fn is_possible(denial: Denial, source: &Source, hold: BodyHold) -> bool {
         Denial::SecretUnavailable => {
             let mut checks = source.requirement.iter().flat_map(|requirement| requirement.checks());
             checks.any(|check| check.keyring().live().next().is_some())
+        }
+        Denial::KeyUnavailable => {
+            let mut checks = source.requirement.iter().flat_map(|requirement| requirement.checks());
+            checks.any(|check| check.published_at().is_some())
         }
         _ => true,
     }
