@@ -33,7 +33,7 @@ pub const NAMED_DENIALS: [Denial; 17] = [
 /// against every rule for labels, and 200 bytes: half a second for a thousand sources with eleven metrics each.
 const MAX_SOURCES: usize = 1000;
 
-/// Defines all of them with the host. Only one VM of a process needs to: the host keeps them. Beyond [`MAX_SOURCES`] sources,
+/// Defines all of them with the host. Only one VM of a process needs to: the host keeps them. Beyond `MAX_SOURCES` sources,
 /// those of the others appear with their first request.
 pub fn define(policy: &Policy, meter: &dyn Meter) {
     meter.define(Metric::Counter, BYTES_HASHED);
