@@ -120,6 +120,7 @@ impl Plugin {
                 if instance.host.select(*id).is_ok() {
                     session::answer(instance, exchange, response);
                 }
+                // Back to the plugin. Whatever needs it chooses it again and looks at the result.
                 let _ = instance.host.select(self.id);
             }
         }
