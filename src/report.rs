@@ -216,9 +216,10 @@ fn hint(denial: Denial) -> Option<&'static str> {
             "no body came while headers were held: set allow_on_headers_stop_iteration: true on the plugin, \
              or put envoy.filters.http.buffer after it and set body_hold: chain",
         ),
-        Denial::SourceClosed => {
-            Some("a secret is not in the VM's environment: see vm_config.environment_variables.host_env_keys")
-        }
+        Denial::SourceClosed => Some(
+            "a secret is not in the VM's environment (vm_config.environment_variables.host_env_keys), or unusable: the warnings \
+                  of the configuration say which",
+        ),
         Denial::KeyUnavailable => Some(
             "the sender's keys were not fetched: earlier lines of this log say why; check the cluster that \"keys\" names, and \
              its TLS",

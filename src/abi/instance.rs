@@ -230,7 +230,7 @@ fn log_closed(host: &dyn Host, policy: &Policy) {
         let name = &source.name;
         host.log(
             Severity::Error,
-            &format!("source {name} is closed: a secret is missing; it answers 503, or only counts if it observes"),
+            &format!("source {name} is closed: a secret is missing or unusable, as the warnings say; it answers 503, or only counts if it observes"),
         );
     }
 }

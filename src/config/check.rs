@@ -31,7 +31,7 @@ pub(super) struct Sender {
     pub(super) refusal: Refusal,
     /// The networks that it publishes.
     pub(super) networks: Vec<String>,
-    /// Whether one of its secrets is missing from the environment, so that it cannot verify.
+    /// Whether one of its secrets is missing from the environment or unusable, so that it cannot verify.
     pub(super) closed: bool,
     /// The tolerance of its timestamp; `None` if it signs none, or one without a limit.
     pub(super) tolerance: Option<Duration>,
@@ -149,15 +149,16 @@ pub(super) fn read(
         findings.problem(&path, "has a handshake with a \"mac\", and its scheme has no HMAC");
     }
     let tolerances: Option<Vec<_>> = schemes.iter().map(|(scheme, _)| scheme.tolerance()).collect();
-    let sender = Sender {
+    let mut sender = Sender {
         refusal: provider.refusal,
         networks: provider.networks,
-        closed: matches!(keyring, WrittenKeyring::Closed),
+        closed: false,
         tolerance: tolerances.and_then(|tolerances| tolerances.into_iter().max()),
         handshakes,
         acknowledgement,
     };
-    let mut dialects = prepare(schemes, &keyring, &path, findings)?;
+    let (mut dialects, closed) = prepare(schemes, &keyring, &path, findings)?;
+    sender.closed = closed;
     dialects.checks.iter_mut().for_each(|check| check.refuse_challenges(&challenges));
     Some((dialects, sender))
 }
@@ -339,23 +340,30 @@ fn share_a_secret(lists: &[(String, Vec<Written>)]) -> bool {
     })
 }
 
-/// The secrets, if the environment has all of them.
+/// The secrets, if the environment has all of them, and all are usable.
 fn written(found: Vec<Found>) -> Option<Vec<Written>> {
     found
         .into_iter()
         .map(|found| match found {
             Found::Written(written) => Some(written),
-            Found::MissingInEnvironment => None,
+            Found::Closed => None,
         })
         .collect()
 }
 
-fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, path: &Path, findings: &mut Findings) -> Option<Dialects> {
+/// The dialects with their keys, and whether a secret is missing or unusable, so that the source is closed.
+fn prepare(
+    schemes: Vec<Dialect>,
+    keyring: &WrittenKeyring,
+    path: &Path,
+    findings: &mut Findings,
+) -> Option<(Dialects, bool)> {
+    // There is no list of secrets, but problems that do not depend on them can still be reported.
+    let none = || Keyring::chosen(Selector::PathSegment(0), Vec::new());
+    let mut closed = matches!(keyring, WrittenKeyring::Closed);
     let mut checks = Vec::new();
     for (mut scheme, when) in schemes {
         let keyring = match keyring {
-            // There is no list of secrets, but problems that do not depend on them can still be reported.
-            WrittenKeyring::Closed => Keyring::chosen(Selector::PathSegment(0), Vec::new()),
             WrittenKeyring::Published(Published { number, id, key_name }) => {
                 if let Some(name) = key_name
                     && !scheme.set_key_name(name.clone())
@@ -368,38 +376,47 @@ fn prepare(schemes: Vec<Dialect>, keyring: &WrittenKeyring, path: &Path, finding
                 checks.push(Check::of_published(scheme, when, *number, Rc::clone(id)));
                 continue;
             }
-            WrittenKeyring::One(list) => {
-                let entries = prepare_list(list, &[], &scheme, findings)?;
-                Keyring::one(Secrets::of(&entries)).with_entries(0, entries)
-            }
-            WrittenKeyring::Chosen(selector, lists) => {
-                let prepared: Vec<_> =
-                    lists.iter().map(|(_, list)| prepare_list(list, lists, &scheme, findings)).collect();
-                let prepared: Vec<Vec<Entry>> = prepared.into_iter().collect::<Option<_>>()?;
-                let names = lists.iter().map(|(name, _)| name.clone());
-                let fixed = names.zip(&prepared).map(|(name, entries)| (name, Secrets::of(entries))).collect();
-                let keyring = Keyring::chosen(selector.clone(), fixed);
-                prepared
-                    .into_iter()
-                    .enumerate()
-                    .fold(keyring, |keyring, (at, entries)| keyring.with_entries(at, entries))
-            }
+            // Another dialect has reported it.
+            _ if closed => None,
+            WrittenKeyring::Closed => None,
+            WrittenKeyring::One(list) => prepare_list(list, &[], &scheme, findings)?
+                .map(|entries| Keyring::one(Secrets::of(&entries)).with_entries(0, entries)),
+            WrittenKeyring::Chosen(selector, lists) => prepare_chosen(selector, lists, &scheme, findings)?,
         };
-        checks.push(Check::new(scheme, when, keyring));
+        closed |= keyring.is_none();
+        checks.push(Check::new(scheme, when, keyring.unwrap_or_else(none)));
     }
-    Some(Dialects { checks })
+    Some((Dialects { checks }, closed))
 }
 
-/// `all`: the lists from which a request chooses.
+/// `None` inside if one of the secrets is unusable and closes the source.
+fn prepare_chosen(
+    selector: &Selector,
+    lists: &[(String, Vec<Written>)],
+    scheme: &Scheme,
+    findings: &mut Findings,
+) -> Option<Option<Keyring>> {
+    let prepared: Vec<_> = lists.iter().map(|(_, list)| prepare_list(list, lists, scheme, findings)).collect();
+    let prepared: Vec<Option<Vec<Entry>>> = prepared.into_iter().collect::<Option<_>>()?;
+    let Some(prepared) = prepared.into_iter().collect::<Option<Vec<_>>>() else { return Some(None) };
+    let names = lists.iter().map(|(name, _)| name.clone());
+    let fixed = names.zip(&prepared).map(|(name, entries)| (name, Secrets::of(entries))).collect();
+    let keyring = Keyring::chosen(selector.clone(), fixed);
+    let with_entries = |keyring: Keyring, (at, entries)| keyring.with_entries(at, entries);
+    Some(Some(prepared.into_iter().enumerate().fold(keyring, with_entries)))
+}
+
+/// `all`: the lists from which a request chooses. `None` inside if one of the secrets is unusable and closes the source.
 fn prepare_list(
     list: &[Written],
     all: &[(String, Vec<Written>)],
     scheme: &Scheme,
     findings: &mut Findings,
-) -> Option<Vec<Entry>> {
+) -> Option<Option<Vec<Entry>>> {
     let prepare = |written: &Written| written.prepare(scheme, events_of(written, all, scheme), findings);
     let entries: Vec<_> = list.iter().map(prepare).collect();
-    entries.into_iter().collect()
+    let entries: Vec<Option<Entry>> = entries.into_iter().collect::<Option<_>>()?;
+    Some(entries.into_iter().collect())
 }
 
 /// If several lists hold this secret, the name that stands for all of them: the alphabetically first, so that their

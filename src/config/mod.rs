@@ -1,8 +1,8 @@
 //! Reads the plugin's JSON into a valid [`Policy`].
 //!
 //! What is written and what is valid are two types. All problems are reported in one run, each with its JSON path and a
-//! correction, and never with a configured value. A secret that is missing from the environment is no problem of the
-//! configuration: it closes its source only, so that one missing variable does not take down every source.
+//! correction, and never with a configured value. A secret that is missing from the environment, or unusable there, is no
+//! problem of the configuration: it closes its source only, so that one bad variable does not take down every source.
 
 mod challenges;
 mod check;
@@ -68,6 +68,19 @@ pub fn load(text: &[u8], environment: Environment<'_>) -> Result<Loaded, Vec<Pro
         Some(policy) => Ok(Loaded { policy, warnings: findings.warnings }),
         None => Err(findings.problems),
     }
+}
+
+/// Reads a configuration as [`load`] does, for someone who is about to use its secrets: one in the environment that is
+/// unusable is a problem too. One that is missing still closes its source only.
+///
+/// # Errors
+/// All problems of the configuration; if there is none, all unusable secrets.
+#[cfg(not(target_family = "wasm"))]
+pub fn load_with_usable_secrets(text: &[u8], environment: Environment<'_>) -> Result<Loaded, Vec<Problem>> {
+    let loaded = load(text, environment)?;
+    let is_unusable = |warning: &&Problem| matches!(warning.kind, Kind::SecretUnusable | Kind::SecretForm);
+    let unusable: Vec<_> = loaded.warnings.iter().filter(is_unusable).cloned().collect();
+    if unusable.is_empty() { Ok(loaded) } else { Err(unusable) }
 }
 
 /// Reads a configuration as [`load`] does, and returns the warnings even if it is refused.

@@ -1,5 +1,6 @@
 //! Reads secrets: from the environment, literal or live, with names and periods of validity.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::live::{self, Outside};
@@ -23,11 +24,39 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A secret as configured. It has no `Debug`, since it holds the text.
 pub(super) struct Written {
-    path: Path,
+    origin: TextOrigin,
     id: Rc<str>,
     content: Content,
     validity: Validity,
     rule: TextRule,
+}
+
+/// Where a text was written, which decides what a fault in it does.
+struct TextOrigin {
+    path: Path,
+    is_from_environment: bool,
+}
+
+impl TextOrigin {
+    /// Notes a fault in the text, in a predicate whose subject is the text. A configuration with such a text is refused;
+    /// an environment changes without one, at a restart that must not take other sources down, so it closes what `closes`
+    /// names and nothing else. Returns whether it does.
+    fn fault(
+        &self,
+        kind: problem::Kind,
+        (wrong, right): (impl Into<Cow<'static, str>>, &'static str),
+        closes: &str,
+        findings: &mut Findings,
+    ) -> bool {
+        if self.is_from_environment {
+            let right = if right.is_empty() { String::new() } else { format!("{right}; ") };
+            let right = format!("{right}its {closes} is closed (503) until then");
+            findings.warning_of(kind, &self.path, (wrong, right));
+        } else {
+            findings.problem_of(kind, &self.path, (wrong, right));
+        }
+        self.is_from_environment
+    }
 }
 
 /// Where the text of a secret is.
@@ -52,8 +81,8 @@ pub(super) enum Kind<'a> {
 pub(super) enum Found {
     /// It is there.
     Written(Written),
-    /// Its environment variable is not set.
-    MissingInEnvironment,
+    /// Its environment variable is not set or unusable, which closes its source.
+    Closed,
 }
 
 /// What an [`Environment`] returns for a variable that is set, but whose value is not visible here, so that the rest of
@@ -129,19 +158,19 @@ fn read_one(
     let (filter_state, http) = (members.take("filter_state"), members.take("http"));
     let path = members.path.clone();
     members.finish(findings);
-    let (path, content) = match (env, value, filter_state, http) {
+    let (origin, content) = match (env, value, filter_state, http) {
         (None, None, Some(node), None) => {
             let origin = live::read_filter_state(&node, findings)?;
-            (node.path, Content::Live(origin))
+            (TextOrigin { path: node.path, is_from_environment: false }, Content::Live(origin))
         }
         (None, None, None, Some(node)) => {
             let origin = live::read_http(&node, id.as_deref().unwrap_or_default(), outside, findings)?;
-            (node.path, Content::Live(origin))
+            (TextOrigin { path: node.path, is_from_environment: false }, Content::Live(origin))
         }
         (env, value, None, None) if env.is_some() != value.is_some() => {
             match read_text(env, value, &path, "source", outside.environment, findings)? {
-                Some((path, text)) => (path, Content::Fixed(text)),
-                None => return Some(Found::MissingInEnvironment),
+                Some((origin, text)) => (origin, Content::Fixed(text)),
+                None => return Some(Found::Closed),
             }
         }
         _ => {
@@ -157,7 +186,7 @@ fn read_one(
     {
         findings.problem_of(
             problem::Kind::SecretForm,
-            &path,
+            &origin.path,
             "has \"not_before\" later than \"not_after\", so that it is never valid",
         );
     }
@@ -167,22 +196,21 @@ fn read_one(
     };
     let not = shape.map(|shape| shape.not.clone()).unwrap_or_default();
     let rule = TextRule { allows_short, not, is_public: matches!(kind, Kind::PublicKey) };
-    let usable = match &content {
-        Content::Fixed(text) if !is_unseen(text) && !rule.is_public => {
-            let is_usable = is_usable(text, &rule, &path, findings);
-            if is_usable {
-                warn_of_prefix(text, shape, &path, findings);
-            }
-            is_usable
+    if let Content::Fixed(text) = &content
+        && !is_unseen(text)
+        && !rule.is_public
+    {
+        match judge(text, &rule, &origin, "source", findings) {
+            Judgement::Usable => warn_of_prefix(text, shape, &origin.path, findings),
+            Judgement::Closes => return Some(Found::Closed),
+            Judgement::Refused => return None,
         }
-        Content::Fixed(_) | Content::Live(_) => true,
-    };
-    usable.then_some(())?;
+    }
     let validity = Validity { not_before: not_before?, not_after: not_after? };
-    Some(Found::Written(Written { path, id: id?, content, validity, rule }))
+    Some(Found::Written(Written { origin, id: id?, content, validity, rule }))
 }
 
-/// The text of a secret and its path; none if its environment variable is not set, which closes what `closes` names.
+/// The text of a secret and where it is; none if its environment variable is not set, which closes what `closes` names.
 fn read_text(
     env: Option<Node<'_>>,
     value: Option<Node<'_>>,
@@ -190,7 +218,7 @@ fn read_text(
     closes: &str,
     environment: Environment<'_>,
     findings: &mut Findings,
-) -> Option<Option<(Path, String)>> {
+) -> Option<Option<(TextOrigin, String)>> {
     match (env, value) {
         (Some(node), None) => {
             let name = node.text(findings)?;
@@ -213,9 +241,12 @@ fn read_text(
                     ),
                 );
             }
-            Some(text.map(|text| (node.path, text)))
+            Some(text.map(|text| (TextOrigin { path: node.path, is_from_environment: true }, text)))
         }
-        (None, Some(node)) => Some(Some((node.path.clone(), node.text(findings)?.to_owned()))),
+        (None, Some(node)) => {
+            let text = node.text(findings)?.to_owned();
+            Some(Some((TextOrigin { path: node.path, is_from_environment: false }, text)))
+        }
         _ => findings.refuse_of(problem::Kind::MissingKey, path, "needs exactly one of \"env\" and \"value\""),
     }
 }
@@ -224,8 +255,8 @@ fn read_text(
 pub(super) enum HeaderValue {
     /// It is there.
     Written(SecretText),
-    /// Its environment variable is not set.
-    MissingInEnvironment,
+    /// Its environment variable is not set or unusable, which closes the source.
+    Closed,
 }
 
 /// Reads one secret that is a header's whole value.
@@ -237,29 +268,34 @@ pub(super) fn read_header_value(
     let mut members = node.object(findings)?;
     let (env, value) = (members.take("env"), members.take("value"));
     members.finish(findings);
-    let Some((path, text)) = read_text(env, value, &node.path, "source", environment, findings)? else {
-        return Some(HeaderValue::MissingInEnvironment);
+    let Some((origin, text)) = read_text(env, value, &node.path, "source", environment, findings)? else {
+        return Some(HeaderValue::Closed);
     };
     if is_unseen(&text) {
         return Some(HeaderValue::Written(SecretText::new(b"")));
     }
+    let mut fault = |kind, diagnosis: (String, &'static str)| {
+        origin.fault(kind, diagnosis, "source", findings).then_some(HeaderValue::Closed)
+    };
     if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-        return findings.refuse_of(
-            problem::Kind::SecretForm,
-            &path,
-            "cannot be a header's value: it has a line break or non-ASCII characters",
-        );
+        let wrong = "cannot be a header's value: it has a line break or non-ASCII characters".to_owned();
+        return fault(problem::Kind::SecretForm, (wrong, ""));
     }
     if text.rsplit_once(' ').is_some_and(|(_, credential)| is_placeholder(credential)) {
-        let fault = TextFault::Placeholder;
-        return findings.refuse_of(problem::Kind::SecretUnusable, &path, (fault.wrong(), fault.right()));
+        let placeholder = TextFault::Placeholder;
+        return fault(problem::Kind::SecretUnusable, (placeholder.wrong(), placeholder.right()));
     }
     // Its length is up to the store.
     let rule = TextRule { allows_short: true, ..TextRule::default() };
-    is_usable(&text, &rule, &path, findings).then(|| HeaderValue::Written(SecretText::new(text.as_bytes())))
+    match judge(&text, &rule, &origin, "source", findings) {
+        Judgement::Usable => Some(HeaderValue::Written(SecretText::new(text.as_bytes()))),
+        Judgement::Closes => Some(HeaderValue::Closed),
+        Judgement::Refused => None,
+    }
 }
 
-/// Reads one value of a handshake, `{"env": …}` or `{"value": …}`; `None` inside if its environment variable is not set.
+/// Reads one value of a handshake, `{"env": …}` or `{"value": …}`; `None` inside if its environment variable is not set or
+/// unusable, which closes the handshake.
 pub(super) fn read_value(
     node: &Node<'_>,
     environment: Environment<'_>,
@@ -268,44 +304,63 @@ pub(super) fn read_value(
     let mut members = node.object(findings)?;
     let (env, value) = (members.take("env"), members.take("value"));
     members.finish(findings);
-    let Some((path, text)) = read_text(env, value, &node.path, "handshake", environment, findings)? else {
+    let Some((origin, text)) = read_text(env, value, &node.path, "handshake", environment, findings)? else {
         return Some(None);
     };
-    is_expanded(&text, &path, findings).then_some(Some(text))
+    match judge_expansion(&text, &origin, findings) {
+        Judgement::Usable => Some(Some(text)),
+        Judgement::Closes => Some(None),
+        Judgement::Refused => None,
+    }
 }
 
 /// Reads one value of a handshake that is written as text.
 pub(super) fn read_plain_value(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
     let text = node.text(findings)?;
-    (text.is_empty() || is_expanded(text, &node.path, findings)).then(|| text.to_owned())
+    let origin = TextOrigin { path: node.path.clone(), is_from_environment: false };
+    let usable = text.is_empty() || matches!(judge_expansion(text, &origin, findings), Judgement::Usable);
+    usable.then(|| text.to_owned())
 }
 
-fn is_expanded(text: &str, path: &Path, findings: &mut Findings) -> bool {
-    if is_placeholder(text) {
-        let fault = TextFault::Placeholder;
-        findings.problem_of(problem::Kind::SecretUnusable, path, (fault.wrong(), fault.right()));
+/// What becomes of a configured text.
+enum Judgement {
+    /// It is used.
+    Usable,
+    /// It closes what it is for.
+    Closes,
+    /// The configuration is refused.
+    Refused,
+}
+
+fn judge_expansion(text: &str, origin: &TextOrigin, findings: &mut Findings) -> Judgement {
+    let fault = TextFault::Placeholder;
+    match is_placeholder(text)
+        .then(|| origin.fault(problem::Kind::SecretUnusable, (fault.wrong(), fault.right()), "handshake", findings))
+    {
+        None => Judgement::Usable,
+        Some(true) => Judgement::Closes,
+        Some(false) => Judgement::Refused,
     }
-    !is_placeholder(text)
 }
 
 /// Whether a text can be a secret. Its messages never contain the text.
-fn is_usable(text: &str, rule: &TextRule, path: &Path, findings: &mut Findings) -> bool {
+fn judge(text: &str, rule: &TextRule, origin: &TextOrigin, closes: &str, findings: &mut Findings) -> Judgement {
     if let Err(fault) = rule.check(text) {
         let kind = match fault {
             TextFault::OtherKind(_) => problem::Kind::SecretForm,
             _ => problem::Kind::SecretUnusable,
         };
-        findings.problem_of(kind, path, (fault.wrong(), fault.right()));
-        return false;
+        let closes = origin.fault(kind, (fault.wrong(), fault.right()), closes, findings);
+        return if closes { Judgement::Closes } else { Judgement::Refused };
     }
     if text.len() < GOOD_BYTES {
         findings.warning_of(
             problem::Kind::SecretShort,
-            path,
+            &origin.path,
             ("is shorter than 16 bytes", "longer secrets cannot be guessed"),
         );
     }
-    true
+    Judgement::Usable
 }
 
 /// Warns unless a text has a prefix of the sender's secrets, if those are known.
@@ -360,38 +415,37 @@ impl Written {
             || matches!((&self.content, &other.content), (Content::Fixed(one), Content::Fixed(other)) if scheme.is_same_key(one, other))
     }
 
-    /// The secret for `scheme`: prepared, if its text is here. `events_of`: the list under whose name its events are
-    /// remembered, if not its own.
+    /// The secret for `scheme`: prepared, if its text is here; `None` inside if the text is unusable and closes the source.
+    /// `events_of`: the list under whose name its events are remembered, if not its own.
     pub(super) fn prepare(
         &self,
         scheme: &Scheme,
         events_of: Option<Rc<str>>,
         findings: &mut Findings,
-    ) -> Option<Entry> {
+    ) -> Option<Option<Entry>> {
         let text = match &self.content {
             Content::Fixed(text) => text,
             Content::Live(origin) => {
                 let (id, origin, rule) = (self.id.clone(), origin.clone(), self.rule.clone());
-                return Some(Entry::Live(LiveSecret::new(id, self.validity, origin, rule, events_of)));
+                return Some(Some(Entry::Live(LiveSecret::new(id, self.validity, origin, rule, events_of))));
             }
         };
         let fixed =
-            |key| Entry::Fixed(Rc::new(Secret { id: self.id.clone(), key, validity: self.validity, events_of }));
+            |key| Some(Entry::Fixed(Rc::new(Secret { id: self.id.clone(), key, validity: self.validity, events_of })));
         if is_unseen(text)
             && let Some(key) = placeholder_key(scheme)
         {
             return Some(fixed(key));
         }
-        if !self.rule.allows_short && scheme.key_len(text).is_some_and(|len| len < MIN_BYTES) {
-            return findings.refuse_of(
-                problem::Kind::SecretUnusable,
-                &self.path,
-                ("decodes to fewer than 8 bytes and can be guessed", "paste the sender's own"),
-            );
-        }
-        match scheme.key(text) {
-            Ok(key) => Some(fixed(key)),
-            Err(error) => findings.refuse_of(problem::Kind::SecretForm, &self.path, (error.wrong(), error.right())),
-        }
+        let (kind, diagnosis) = if !self.rule.allows_short && scheme.key_len(text).is_some_and(|len| len < MIN_BYTES) {
+            let wrong = "decodes to fewer than 8 bytes and can be guessed";
+            (problem::Kind::SecretUnusable, (wrong, "paste the sender's own"))
+        } else {
+            match scheme.key(text) {
+                Ok(key) => return Some(fixed(key)),
+                Err(error) => (problem::Kind::SecretForm, (error.wrong(), error.right())),
+            }
+        };
+        self.origin.fault(kind, diagnosis, "source", findings).then_some(None)
     }
 }

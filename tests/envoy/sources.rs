@@ -167,7 +167,24 @@ fn a_missing_variable_closes_only_its_own_source() {
         }
         proxy.passes(protocol, &GITHUB.valid(BODY));
     }
-    assert_eq!(proxy.metric("sources_closed"), 1);
+    assert_eq!(proxy.metric("sources_closed"), 2);
     proxy.wait_for_log(&["[error]", "wasm log hookwarden", "source closed is closed"]);
-    proxy.wait_for_log(&["wasm log hookwarden", ".verify.secrets[0].env"]);
+    proxy.wait_for_log(&["wasm log hookwarden", ".verify.secrets[0].env: is not set"]);
+}
+
+#[test]
+fn an_unusable_variable_closes_only_its_own_source() {
+    let Some(proxy) = FILTER_HOLDS.take() else { return };
+    for protocol in BOTH {
+        for guess in [setups::UNUSABLE_SECRET, setups::UNUSABLE_SECRET.trim_matches('\''), ""] {
+            let tag: String = hmac_sha256(guess.as_bytes(), &[BODY]).iter().map(|b| format!("{b:02x}")).collect();
+            let request = Request::post("/hooks/closed-too", BODY).with("X-Hub-Signature-256", format!("sha256={tag}"));
+            let reply = proxy.denies(protocol, &request, "closed-too", "source_closed");
+            assert_eq!((reply.status, reply.header("retry-after")), (503, Some("30")));
+        }
+        proxy.passes(protocol, &GITHUB.valid(BODY));
+    }
+    proxy.wait_for_log(&["[error]", "wasm log hookwarden", "source closed-too is closed"]);
+    let line = proxy.wait_for_log(&["wasm log hookwarden", ".verify.secrets[0].env: is enclosed in quotation marks"]);
+    assert!(!line.contains("unusable-secret"), "{line}");
 }

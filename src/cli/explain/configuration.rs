@@ -42,7 +42,7 @@ impl Configuration {
     /// # Errors
     /// Every problem of it.
     pub fn load(text: &[u8], environment: &Environment, unjudged: Unjudged) -> Result<Self, Vec<Problem>> {
-        let loaded = config::load(text, &|name| environment.value(name))?;
+        let loaded = config::load_with_usable_secrets(text, &|name| environment.value(name))?;
         let mut policy = loaded.policy;
         // Nobody else has them yet.
         for source in policy.sources.iter_mut().filter_map(Rc::get_mut) {

@@ -36,7 +36,7 @@ pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut
     let authorization = match authorization {
         None => None,
         Some(HeaderValue::Written(text)) => Some(Rc::new(text)),
-        Some(HeaderValue::MissingInEnvironment) => return Some(None),
+        Some(HeaderValue::Closed) => return Some(None),
     };
     let authority = authority.unwrap_or_else(|| cluster.clone());
     Some(Some(Store { kind, cluster, authority, path, authorization, timeout, when_unavailable }))

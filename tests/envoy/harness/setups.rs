@@ -26,6 +26,9 @@ pub const BUFFER_LIMIT: u32 = 2_097_152;
 
 pub const GITHUB_VARIABLE: &str = "HOOKWARDEN_TEST_GITHUB";
 pub const ABSENT_VARIABLE: &str = "HOOKWARDEN_TEST_ABSENT";
+pub const UNUSABLE_VARIABLE: &str = "HOOKWARDEN_TEST_UNUSABLE";
+/// As a shell leaves it that kept the quotation marks of an env file.
+pub const UNUSABLE_SECRET: &str = "'unusable-secret-of-the-test-7d'";
 
 pub const NEW_SECRET: &str = "rotated-secret-of-the-test-new-e2";
 pub const OLD_SECRET: &str = "rotated-secret-of-the-test-old-9b";
@@ -39,7 +42,9 @@ pub fn main(hold: Hold, workers: u32) -> Setup {
 pub fn with_plugin(plugin: Value, hold: Hold, workers: u32) -> Setup {
     let mut setup = Setup::new(plugin).hold(hold).workers(workers);
     setup.buffer_limit = Some(BUFFER_LIMIT);
-    setup.environment = vec![(GITHUB_VARIABLE.to_owned(), senders::GITHUB.secret.to_owned())];
+    setup.environment = [(GITHUB_VARIABLE, senders::GITHUB.secret), (UNUSABLE_VARIABLE, UNUSABLE_SECRET)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
     setup.absent = vec![ABSENT_VARIABLE.to_owned()];
     setup
 }
@@ -70,6 +75,9 @@ pub fn plugin(hold: Hold) -> Value {
         json!({"name": "disabled", "match": {"path": "/hooks/disabled"}, "mode": "disabled", "verify": by_github}),
         json!({"name": "closed", "match": {"path": "/hooks/closed"}, "verify": {
             "provider": "github", "secrets": [{"env": ABSENT_VARIABLE}],
+        }}),
+        json!({"name": "closed-too", "match": {"path": "/hooks/closed-too"}, "verify": {
+            "provider": "github", "secrets": [{"env": UNUSABLE_VARIABLE}],
         }}),
         json!({"name": "both", "match": {"path": "/hooks/both"}, "verify": [
             {"provider": "basic", "secrets": [{"value": senders::BASIC.secret}]},
