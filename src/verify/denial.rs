@@ -41,7 +41,7 @@ denials! {
     AmbiguousPath = "ambiguous_path",
     /// The source's mode is `disabled`.
     SourceDisabled = "source_disabled",
-    /// A secret of the source is missing in the environment, so that nothing can be verified.
+    /// A secret of the source is missing in the environment or unusable, so that nothing can be verified.
     SourceClosed = "source_closed",
     /// The request has more header lines than the filter reads, or the headers that the proof needs are too large.
     TooManyHeaders = "too_many_headers",

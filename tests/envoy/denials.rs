@@ -98,7 +98,7 @@ fn a_denial_is_one_json_line_in_the_log_one_count_and_filter_state_in_the_access
     let hashed = 2 * BODY.len() as u64;
     let counted = wait_for(Duration::from_secs(5), || (proxy.metric("bytes_hashed") == hashed).then_some(()));
     assert!(counted.is_some(), "the tick reports the bytes hashed: {}", proxy.metric("bytes_hashed"));
-    assert_eq!(metrics.get("sources_closed"), Some(&1));
+    assert_eq!(metrics.get("sources_closed"), Some(&2));
     let log = proxy.log();
     assert_eq!(log.matches("\"event\":\"denied\"").count(), 1, "one line for each denial:\n{log}");
 
