@@ -346,7 +346,9 @@ fn section(name: &str, file: &Value, providers: &BTreeMap<String, Value>) -> Str
     }
     if let Some(networks) = file.pointer("/networks/list").and_then(Value::as_array) {
         let list: Vec<_> = networks.iter().filter_map(Value::as_str).map(|network| format!("`{network}`")).collect();
-        facts.push(("Networks", format!("{} (read {})", list.join(", "), text(file, "/networks/read"))));
+        let source = text(file, "/networks/source");
+        let from = if source.is_empty() { String::new() } else { format!(" from {source}") };
+        facts.push(("Networks", format!("{} (read {}{from})", list.join(", "), text(file, "/networks/read"))));
     }
     facts.extend(handshake(file).map(|handshake| ("Handshake", handshake)));
     for (label, pointer) in [("Secret", "/secret/hint"), ("When refused", "/refusal/note")] {

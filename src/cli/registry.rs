@@ -122,6 +122,8 @@ pub struct Networks {
     pub list: Vec<String>,
     /// The day on which they were read.
     pub read: String,
+    /// Where; may be empty.
+    pub source: String,
 }
 
 /// An event of a sender: a request that was verified.
@@ -151,9 +153,11 @@ pub fn all() -> Vec<Sender> {
 impl Sender {
     fn read((name, told, samples): &(&'static str, &'static str, &'static str)) -> Self {
         let file: Value = serde_json::from_str(told).unwrap_or_default();
-        let networks = file
-            .get("networks")
-            .map(|networks| Networks { list: texts(networks.get("list")), read: text(networks, "/read") });
+        let networks = file.get("networks").map(|networks| Networks {
+            list: texts(networks.get("list")),
+            read: text(networks, "/read"),
+            source: text(networks, "/source"),
+        });
         let status = file.pointer("/refusal/status").and_then(Value::as_u64);
         let longest = file.pointer("/secret/longest").and_then(Value::as_u64);
         Self {

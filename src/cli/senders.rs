@@ -22,6 +22,9 @@ pub struct Arguments {
     /// Only those that check an endpoint before they send events, and what a source needs to answer them.
     #[arg(long)]
     handshakes: bool,
+    /// Only the networks that they publish, one per line, for a firewall; "allow_from": "provider" stands for them.
+    #[arg(long, conflicts_with = "handshakes")]
+    networks: bool,
     /// The output format.
     #[arg(long, default_value = "text")]
     format: Format,
@@ -41,6 +44,7 @@ Examples:
   hookwarden senders stripe              how Stripe signs, and a source to copy
   hookwarden senders google              those whose name has this word
   hookwarden senders --handshakes        those that check an endpoint first
+  hookwarden senders stripe --networks   the addresses that it calls from
   hookwarden senders stripe --format json | jq '.[0].source'
 
 Exit code 1 if no sender is found.";
@@ -59,11 +63,19 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
             return Ok(Verdict::Bad);
         }
     }
+    if arguments.networks {
+        found.retain(|sender| sender.networks.is_some());
+        if found.is_empty() {
+            terminal.error("none of these senders publishes its networks, as far as we know");
+            return Ok(Verdict::Bad);
+        }
+    }
     let text = match (arguments.format, found.as_slice()) {
         (Format::Json, found) => {
             let list: Vec<_> = found.iter().map(|sender| object(sender)).collect();
             format!("{:#}\n", Value::Array(list))
         }
+        (Format::Text, found) if arguments.networks => networks(found, terminal),
         (Format::Text, [sender]) => page::of(sender, &all),
         (Format::Text, found) if arguments.handshakes => table_of_handshakes(found),
         (Format::Text, found) => table(found),
@@ -101,6 +113,24 @@ fn table(found: &[&Sender]) -> String {
     layout::table(["PROVIDER", "SENDER", "PROOF", "BODY", "TIME"], &rows)
 }
 
+/// The networks of one sender as a list, and of several with their names. When and where they were read is a remark, so
+/// that the list can be used as it is.
+fn networks(found: &[&Sender], terminal: &mut Terminal) -> String {
+    let published = || found.iter().filter_map(|sender| Some((sender.name, sender.networks.as_ref()?)));
+    for (name, networks) in published() {
+        let from = if networks.source.is_empty() { String::new() } else { format!(" from {}", networks.source) };
+        terminal.note(&format!("{name}: read on {}{from}", networks.read));
+    }
+    if let [_] = found {
+        let lines = published().flat_map(|(_, networks)| &networks.list);
+        return lines.map(|network| format!("{network}\n")).collect();
+    }
+    let rows: Vec<_> = published()
+        .flat_map(|(name, networks)| networks.list.iter().map(|network| [name.to_owned(), network.clone()]))
+        .collect();
+    layout::table(["PROVIDER", "NETWORK"], &rows)
+}
+
 fn table_of_handshakes(found: &[&Sender]) -> String {
     let mut rows = Vec::new();
     for sender in found {
@@ -126,7 +156,13 @@ fn object(sender: &Sender) -> Value {
         MadeBy::You => "you",
         MadeBy::Either => "either",
     });
-    let networks = sender.networks.as_ref().map(|networks| json!({ "list": networks.list, "read": networks.read }));
+    let networks = sender.networks.as_ref().map(|networks| {
+        let mut object = json!({ "list": networks.list, "read": networks.read });
+        if let (Some(object), false) = (object.as_object_mut(), networks.source.is_empty()) {
+            object.insert("source".to_owned(), json!(networks.source));
+        }
+        object
+    });
     json!({
         "provider": sender.name,
         "title": sender.title,

@@ -130,8 +130,8 @@ fn every_code_has_a_fixture_or_a_reason_to_have_none() {
         .collect();
     let names = codes.lines().filter_map(|line| line.split_whitespace().next());
     let untested: Vec<_> = names.filter(|name| !said.contains(&format!("[{name}]"))).collect();
-    // It needs two files and has its own test below.
-    assert_eq!(untested, ["nothing-here"], "these codes have no fixture");
+    // One needs two files, the other another time; each has its own test below.
+    assert_eq!(untested, ["nothing-here", "networks-old"], "these codes have no fixture");
 }
 
 #[test]
@@ -266,6 +266,24 @@ fn github_gets_a_command_for_each_finding_with_its_place() {
     assert!(line.contains(",title=hookwarden hold-missing::$.static_resources"), "{line}");
     assert!(line.contains("%0Aright: ") && line.contains("%0Asee docs/configuration.md#"), "{line}");
     assert_eq!(ran.out.lines().count(), 1, "{}", ran.out);
+}
+
+#[test]
+fn networks_that_were_read_half_a_year_ago_are_a_warning() {
+    let source = |allowed: &str| {
+        format!(
+            r#"{{"sources": [{{"name": "hook", "match": {{"path": "/hook"}}, "allow_from": {allowed},
+            "verify": {{"provider": "stripe", "secrets": [{{"env": "SECRET"}}]}}}}]}}"#
+        )
+    };
+    let said = |at: &str, allowed: &str| hookwarden(&["check", "--at", at, "-"], &source(allowed)).out;
+    let late = "2027-06-15T00:00:00Z";
+    for allowed in [r#""provider""#, r#"["192.0.2.0/24", "provider"]"#] {
+        let out = said(late, allowed);
+        assert!(out.contains("networks-old") && out.contains("https://stripe.com/"), "{out}");
+        assert!(!said(AT, allowed).contains("networks-old"));
+    }
+    assert!(!said(late, r#"["192.0.2.0/24"]"#).contains("networks-old"));
 }
 
 #[test]

@@ -210,3 +210,20 @@ fn the_senders_that_check_an_endpoint_are_listed_with_what_a_source_needs() {
     assert_eq!((none.code, none.out.as_str()), (1, ""));
     assert!(none.err.contains("none of these senders makes a handshake"), "{}", none.err);
 }
+
+#[test]
+fn the_networks_of_a_sender_are_printed_for_a_firewall() {
+    let ran = hookwarden(&["senders", "stripe", "--networks"], "");
+    let file = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/providers/stripe.json")).expect("the file is there");
+    let file: Value = serde_json::from_slice(&file).expect("it is JSON");
+    let list: Vec<_> = file["networks"]["list"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    assert!(list.len() > 3, "{list:?}");
+    assert_eq!(ran.out.lines().collect::<Vec<_>>(), list);
+    assert!(ran.err.contains("stripe: read on 20") && ran.err.contains("https://stripe.com/"), "{}", ran.err);
+    let several = hookwarden(&["senders", "git", "--networks"], "").out;
+    assert!(several.lines().any(|line| line.split_whitespace().eq(["gitlab", "34.74.90.64/28"])), "{several}");
+    assert!(several.lines().any(|line| line.split_whitespace().eq(["github", "192.30.252.0/22"])), "{several}");
+    let none = hookwarden(&["senders", "shopify", "--networks"], "");
+    assert_eq!((none.code, none.out.as_str()), (1, ""));
+    assert!(none.err.contains("publishes its networks"), "{}", none.err);
+}

@@ -149,6 +149,7 @@ codes! {
     ADDRESS_FORGEABLE Error "address-forgeable" "docs/operations.md#log-lines" "An address rule relies on a header that clients can forge."
     ADDRESS_UNTRUSTED Note "address-untrusted" "docs/operations.md#log-lines" "The address in the log comes from a header that clients can forge."
     ADDRESS_PRIVATE Warning "address-private" "docs/operations.md#log-lines" "An address rule lists a load balancer's addresses, which every client appears to have."
+    NETWORKS_OLD Warning "networks-old" "docs/configuration.md#addresses" "The list of the sender's networks is more than half a year old."
     FLOOD_SHARED Warning "flood-shared" "docs/configuration.md#failed-proofs" "The flood limit counts addresses that the sender shares with others."
     INTERNAL_CALLERS Warning "internal-callers" "docs/operations.md#headers-that-steer-envoy" "Callers that Envoy treats as internal can make it retry or abort requests."
     TLS_MISSING Error "tls-missing" "docs/limits.md#what-it-does-not-do" "A source requires TLS, but the listener has none."

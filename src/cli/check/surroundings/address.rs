@@ -1,5 +1,9 @@
 //! Whether the client's address can be believed where a rule goes by it.
 
+use std::time::Duration;
+
+use hookwarden::verify::primitives::timestamp::{UnixTime, parse_rfc3339};
+
 use super::super::codes;
 use super::super::findings::Findings;
 use super::super::setup::{Host, Setup};
@@ -7,11 +11,16 @@ use super::super::sources::Source;
 use super::Surroundings;
 use crate::cli::document::cursor::Cursor;
 use crate::cli::document::value::Value;
+use crate::cli::registry;
+
+/// How old a list of a sender's networks may be.
+const FRESH: Duration = Duration::from_secs(183 * 24 * 60 * 60);
 
 pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
     let rule = sources.iter().find_map(|source| Some((source, source.address_rule()?)));
     for source in sources {
         shared(source, findings);
+        outdated(source, surroundings.now, findings);
     }
     match setup.host {
         Host::Envoy => {
@@ -97,13 +106,41 @@ fn forwarded(manager: &Cursor<'_>, sources: &[Source<'_>], findings: &mut Findin
     }
 }
 
+/// Where a source allows the networks that its senders publish.
+fn published<'a>(source: &Source<'a>) -> Option<Cursor<'a>> {
+    let list = source.at.get("allow_from")?;
+    let elements = if list.elements().is_empty() { vec![list] } else { list.elements() };
+    elements.into_iter().find(|network| network.text() == Some("provider"))
+}
+
+/// Networks that were read long ago.
+fn outdated(source: &Source<'_>, now: UnixTime, findings: &mut Findings) {
+    let Some(at) = published(source) else { return };
+    for (_, check) in source.checks() {
+        let provider = check.provider.as_deref().and_then(registry::find);
+        let Some((provider, networks)) = provider.and_then(|provider| Some((provider.name, provider.networks?))) else {
+            continue;
+        };
+        let read = parse_rfc3339(&format!("{}T00:00:00Z", networks.read));
+        let age = read.map(|read| Duration::from_millis(now.as_millis().saturating_sub(read.as_millis())));
+        if age.is_some_and(|age| age > FRESH) {
+            let message = format!(
+                "the networks of {provider:?} were read on {}: requests from newer ones are refused as address_denied",
+                networks.read
+            );
+            let right = if networks.source.is_empty() {
+                "update hookwarden, or list the networks that the sender publishes today".to_owned()
+            } else {
+                format!("update hookwarden, or list those of {}", networks.source)
+            };
+            findings.add(&codes::NETWORKS_OLD, &at, message, right);
+        }
+    }
+}
+
 /// A limit by address on addresses that are rented to others, too.
 fn shared(source: &Source<'_>, findings: &mut Findings) {
-    let published = source.at.get("allow_from").is_some_and(|list| {
-        let elements = if list.elements().is_empty() { vec![list] } else { list.elements() };
-        elements.iter().any(|network| network.text() == Some("provider"))
-    });
-    if let (true, Some(at)) = (published, source.at.get("flood_limit")) {
+    if let (Some(_), Some(at)) = (published(source), source.at.get("flood_limit")) {
         let message = format!(
             "the networks that the sender of source {:?} publishes are often those of a cloud, which rents the same \
              addresses to others: a stranger's failed proofs can count against the sender",
