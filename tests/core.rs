@@ -74,6 +74,10 @@ mod limits;
 mod listening;
 #[path = "core/live.rs"]
 mod live;
+#[path = "core/live_hosts.rs"]
+mod live_hosts;
+#[path = "core/live_jwk.rs"]
+mod live_jwk;
 #[path = "core/live_keys.rs"]
 mod live_keys;
 #[path = "core/live_secrets.rs"]

@@ -6,7 +6,8 @@
 //! - hostile input: `proofs.rs`, `headers.rs`, `paths.rs`, `framing.rs`;
 //! - what a denial looks like: `denials.rs`; what the upstream gets: `identity.rs`;
 //! - senders: `providers.rs`; secrets and modes: `sources.rs`; the plugin's configuration: `config.rs`;
-//! - what is fetched or changes: secrets `live_secrets.rs`, keys that senders publish `live_keys.rs`;
+//! - what is fetched or changes: secrets `live_secrets.rs`, keys that senders publish `live_keys.rs`, or hand out one by one
+//!   `live_jwk.rs`;
 //! - guards: `shape.rs`, `transport.rs`, `addresses.rs`, `flood.rs`, `budget.rs`, `replay.rs`; their order: `order.rs`;
 //!   in mode `observe`: `observed.rs`;
 //! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
@@ -58,6 +59,8 @@ mod held;
 mod hold;
 #[path = "envoy/identity.rs"]
 mod identity;
+#[path = "envoy/live_jwk.rs"]
+mod live_jwk;
 #[path = "envoy/live_keys.rs"]
 mod live_keys;
 #[path = "envoy/live_secrets.rs"]

@@ -422,15 +422,13 @@ fn retries(file: &Value) -> Option<String> {
 
 /// Where a sender publishes its keys.
 fn keys_from(keys: &Value) -> String {
-    let (kind, what) = if keys.get("x509").is_some() {
-        ("x509", "certificates, each named by a request")
-    } else {
-        ("jwks", "a key set")
-    };
+    let kinds = [("x509", "certificates, each named by a request"), ("jwk", "keys, each named by a request")];
+    let (kind, what) = kinds.into_iter().find(|(kind, _)| keys.get(kind).is_some()).unwrap_or(("jwks", "a key set"));
     let part = |name: &str| keys.pointer(&format!("/{kind}/{name}")).and_then(Value::as_str);
     let mut text = format!("can be [fetched](../live-keys.md): {what}");
-    if part("host").is_some() || part("path").is_some() {
-        let (host, path) = (part("host").unwrap_or("AUTHORITY"), part("path").unwrap_or("/PATH"));
+    let host = part("host").or_else(|| part("host/0"));
+    if host.is_some() || part("path").is_some() {
+        let (host, path) = (host.unwrap_or("AUTHORITY"), part("path").unwrap_or("/PATH"));
         text.push_str(&format!(" at `https://{host}{path}`").replace("{with:region}", "REGION").replace("{id}", "ID"));
     }
     text.push('.');

@@ -73,7 +73,8 @@ impl Host for ProxyWasm {
     fn call(&self, call: &Call) -> Result<u32, Refused> {
         let texts = call.headers.iter().map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value).ok()?)));
         let headers = texts.collect::<Option<Vec<_>>>().ok_or(Refused)?;
-        Ok(hostcalls::dispatch_http_call(&call.cluster, headers, None, Vec::new(), call.timeout)?)
+        let body = Some(call.body.as_slice()).filter(|body| !body.is_empty());
+        Ok(hostcalls::dispatch_http_call(&call.cluster, headers, body, Vec::new(), call.timeout)?)
     }
 
     fn response_status(&self) -> Option<u16> {

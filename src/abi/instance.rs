@@ -129,16 +129,16 @@ impl Instance {
         }
     }
 
-    /// The calls for certificates that are due, each with the number of its publication.
-    pub(super) fn certificate_fetches(&self) -> Vec<(usize, Call)> {
+    /// The calls for named keys that are due, each with the number of its publication.
+    pub(super) fn named_key_fetches(&self) -> Vec<(usize, Call)> {
         let Some(now) = self.host.clock() else { return Vec::new() };
-        self.policy.certificate_calls(now, self.host)
+        self.policy.named_key_calls(now, self.host)
     }
 
-    /// The answer to a call for a certificate; `None` if there was none, or the host refused to make it.
-    pub(super) fn on_certificate(&self, number: usize, response: Option<Response<'_>>) {
-        let failure = self.policy.on_certificate(number, response, &self.context_now());
-        let (Some(failure), Some(rule)) = (failure, self.policy.certificate_rule(number)) else { return };
+    /// The answer to a call for a named key; `None` if there was none, or the host refused to make it.
+    pub(super) fn on_named_key(&self, number: usize, response: Option<Response<'_>>) {
+        let failure = self.policy.on_named_key(number, response, &self.context_now());
+        let (Some(failure), Some(rule)) = (failure, self.policy.named_key_rule(number)) else { return };
         self.host.add(self.host.define(Metric::Counter, &report::live_failures(&rule.user)), 1);
         let line = report::fetch_failed(&rule.user, &rule.place.cluster, failure, true);
         self.host.log(Severity::Warning, &line);

@@ -38,8 +38,8 @@ struct Pending {
 enum Purpose {
     /// The document of the place with this number.
     Document(Rc<Instance>, usize),
-    /// A certificate of the publication with this number.
-    Certificate(Rc<Instance>, usize),
+    /// A named key of the publication with this number.
+    NamedKey(Rc<Instance>, usize),
     /// A request that was decided on a tick.
     Request(Waiting),
 }
@@ -49,9 +49,7 @@ impl Purpose {
     fn is_that_of(&self, other: &Self) -> bool {
         match (self, other) {
             (Purpose::Document(one, place), Purpose::Document(two, other))
-            | (Purpose::Certificate(one, place), Purpose::Certificate(two, other)) => {
-                place == other && Rc::ptr_eq(one, two)
-            }
+            | (Purpose::NamedKey(one, place), Purpose::NamedKey(two, other)) => place == other && Rc::ptr_eq(one, two),
             _ => false,
         }
     }
@@ -66,8 +64,8 @@ impl Context for Plugin {
                 let place = instance.policy.fetchers().place(*number);
                 place.and_then(|place| http::document_answer(&place, headers, size))
             }
-            Purpose::Certificate(instance, number) => {
-                let rule = instance.policy.certificate_rule(*number);
+            Purpose::NamedKey(instance, number) => {
+                let rule = instance.policy.named_key_rule(*number);
                 rule.and_then(|rule| http::document_answer(&rule.place, headers, size))
             }
             Purpose::Request(_) => (headers > 0).then(|| http::call_answer(size)).flatten(),
@@ -93,8 +91,8 @@ impl Plugin {
         for (place, call) in instance.fetches() {
             self.call(&call, Purpose::Document(Rc::clone(instance), place));
         }
-        for (number, call) in instance.certificate_fetches() {
-            self.call(&call, Purpose::Certificate(Rc::clone(instance), number));
+        for (number, call) in instance.named_key_fetches() {
+            self.call(&call, Purpose::NamedKey(Rc::clone(instance), number));
         }
     }
 
@@ -114,7 +112,7 @@ impl Plugin {
     fn conclude(&self, purpose: &Purpose, response: Option<Response<'_>>) {
         match purpose {
             Purpose::Document(instance, place) => instance.on_fetched(*place, response),
-            Purpose::Certificate(instance, number) => instance.on_certificate(*number, response),
+            Purpose::NamedKey(instance, number) => instance.on_named_key(*number, response),
             Purpose::Request(Waiting { id, instance, exchange }) => {
                 // If the stream is not there any more the request has ended.
                 if instance.host.select(*id).is_ok() {

@@ -95,7 +95,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         let found = Cursor::root(&document).find(path).map(|cursor| cursor.value);
         found.ok_or_else(|| failure(format!("{path} cannot be found in the file")))
     };
-    let is_fetched = |entry: &Value| entry.get("jwks").is_some() || entry.get("x509").is_some();
+    let is_fetched = |entry: &Value| ["jwks", "jwk", "x509"].iter().any(|kind| entry.get(kind).is_some());
     if value(&list.path)?.elements().iter().any(is_fetched) {
         return Err(failure(format!(
             "{} is fetched from where the sender publishes its keys: there is nothing to rotate",

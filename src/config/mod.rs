@@ -12,6 +12,7 @@ mod fingerprint;
 mod guards;
 mod handshake;
 mod live;
+mod named_keys;
 pub mod nearest;
 pub mod policy;
 pub mod problem;

@@ -4,26 +4,24 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::live::{Outside, Times, read_path};
+use super::named_keys;
 use super::problem::{Findings, Kind};
 use super::reader::{Members, Node};
 use super::scheme::{self, Context};
 use super::secret;
 use super::service::{read_authority, read_cluster};
-use crate::live::certificates::CertificateRule;
 use crate::live::place::{Differs, Place, Taken, User};
 use crate::live::publication::Publication;
 use crate::verify::bytes::json::{Json, JsonPath};
-use crate::verify::scheme::key_name::{Address, IdForm, KeyName};
+use crate::verify::scheme::key_name::KeyName;
 
 /// The time between two fetches of a key set, and how long it may be used, by default. Senders publish a key hours or days
 /// before they use it.
 const KEY_SET: (Duration, Duration) = (Duration::from_secs(3600), Duration::from_secs(86_400));
-/// The same of a certificate, which never changes and may only be withdrawn.
-const CERTIFICATE: (Duration, Duration) = (Duration::from_secs(86_400), Duration::from_secs(7 * 86_400));
 /// The longest key set, in bytes: one with certificate chains has up to 30 KiB.
 const MAX_KEY_SET: usize = 64 << 10;
-/// The longest certificate, in bytes, with its chain.
-const MAX_CERTIFICATE: usize = 16 << 10;
+/// How keys may be published: in a set, or one by one as JSON Web Keys or certificates.
+const KINDS: [&str; 3] = ["jwks", "jwk", "x509"];
 
 /// Keys that a sender publishes.
 pub(super) struct Published {
@@ -40,11 +38,11 @@ pub(super) struct Published {
 pub(super) struct Pinned<'a>(pub(super) Option<&'a Json>);
 
 impl<'a> Pinned<'a> {
-    fn member(self, path: &str) -> Option<&'a Json> {
+    pub(super) fn member(self, path: &str) -> Option<&'a Json> {
         JsonPath::parse(path).and_then(|path| self.0?.at(&path))
     }
 
-    fn text(self, path: &str) -> Option<&'a str> {
+    pub(super) fn text(self, path: &str) -> Option<&'a str> {
         self.member(path).and_then(Json::text)
     }
 }
@@ -52,7 +50,7 @@ impl<'a> Pinned<'a> {
 /// Whether a list of keys has an entry that is fetched.
 pub(super) fn is_in(node: &Node<'_>) -> bool {
     let fetched = |entry: &Json| match entry {
-        Json::Object(members) => members.iter().any(|(name, _)| name == "jwks" || name == "x509"),
+        Json::Object(members) => members.iter().any(|(name, _)| KINDS.contains(&name.as_str())),
         _ => false,
     };
     node.json.elements().is_some_and(|entries| entries.into_iter().any(fetched))
@@ -74,26 +72,31 @@ pub(super) fn read(
         );
     };
     let mut members = entry.object(findings)?;
-    let (jwks, x509) = (members.take("jwks"), members.take("x509"));
+    let mut written = KINDS.into_iter().filter_map(|kind| members.take(kind).map(|node| (kind, node)));
+    let (first, other) = (written.next(), written.next());
     let id = match members.take("id") {
         Some(node) => secret::read_name(&node, findings).map(str::to_owned),
-        None => Some(if jwks.is_some() { "jwks" } else { "x509" }.to_owned()),
+        None => first.as_ref().map(|(kind, _)| (*kind).to_owned()),
     };
     let path = members.path.clone();
     members.finish(findings);
+    let (Some((kind, node)), None) = (first, other) else {
+        return findings.refuse_of(Kind::MissingKey, &path, "needs exactly one of \"jwks\", \"jwk\" and \"x509\"");
+    };
     let user = User { source: outside.source.to_owned(), id: id? };
-    let has = |name| pinned.member(name).is_some();
-    match (jwks, x509) {
-        (Some(node), None) if has("x509") => findings.refuse(
+    match kind {
+        "jwks" if pinned.member("x509").is_some() => findings.refuse(
             &node.path,
             ("is not how this sender publishes its keys", "it publishes certificates: write \"x509\""),
         ),
-        (Some(node), None) => read_key_set(&node, pinned, user, context, outside, findings),
-        (None, Some(node)) if has("x509") => read_certificates(&node, pinned, user, context, outside, findings),
-        (None, Some(node)) => {
+        "jwks" => read_key_set(&node, pinned, user, context, outside, findings),
+        "jwk" if pinned.member("jwk").is_none() => {
+            findings.refuse(&node.path, ("is only for senders that hand out their keys one by one", "write \"jwks\""))
+        }
+        "x509" if pinned.member("x509").is_none() => {
             findings.refuse(&node.path, ("is only for senders whose requests name a certificate", "write \"jwks\""))
         }
-        _ => findings.refuse_of(Kind::MissingKey, &path, "needs exactly one of \"jwks\" and \"x509\""),
+        _ => named_keys::read(&node, kind, pinned, user, context, outside, findings),
     }
 }
 
@@ -107,8 +110,7 @@ fn read_key_set(
 ) -> Option<Published> {
     let mut members = node.object(findings)?;
     let cluster = members.require("cluster", findings).and_then(|node| read_cluster(&node, findings));
-    let host = pinned.text("jwks.host");
-    let authority = own_unless(host, &mut members, "authority", findings, &read_authority);
+    let authority = read_host(pinned, "jwks.host", &mut members, context, findings);
     let path = own_unless(pinned.text("jwks.path"), &mut members, "path", findings, &read_path);
     let key_name = match (members.take("key_id"), pinned.member("jwks.key_id")) {
         (Some(node), None) => scheme::read_expression(&node, context, findings).map(Some),
@@ -141,38 +143,34 @@ fn read_key_set(
     Some(Published { number, id, key_name: key_name.map(|at| KeyName { at, address: None }) })
 }
 
-fn read_certificates(
-    node: &Node<'_>,
+/// The sender's host. If its file has several, the configuration may choose another one than the first.
+pub(super) fn read_host(
     pinned: Pinned<'_>,
-    user: User,
+    at: &str,
+    members: &mut Members<'_>,
     context: Context<'_>,
-    outside: Outside<'_>,
     findings: &mut Findings,
-) -> Option<Published> {
-    let mut members = node.object(findings)?;
-    let cluster = members.require("cluster", findings).and_then(|node| read_cluster(&node, findings));
-    let times = Times::read(&mut members, CERTIFICATE, findings);
-    members.finish(findings);
-    let file = |name: &str| pinned.member(name).map(|json| Node { path: node.path.clone(), json });
-    let authority = file("x509.host").and_then(|node| scheme::read_literal(&node, context, findings));
-    let path = file("x509.path").and_then(|node| node.text(findings));
-    let at = file("x509.at").and_then(|node| scheme::read_expression(&node, context, findings));
-    let forms = [("hex", IdForm::Hex), ("word", IdForm::Word)];
-    let form = file("x509.id").and_then(|node| node.keyword(&forms, findings));
-    let (cluster, authority, (before, after)) = (cluster?, authority?, path?.split_once("{id}")?);
-    let Times { timeout, refresh, max_age } = times?;
-    let address = Address { before: format!("https://{authority}{before}"), after: after.to_owned(), form: form? };
-    let key_name = Some(KeyName { at: at?, address: Some(address) });
-    let id = Rc::from(user.id.as_str());
-    let (path, taken, max_bytes) = (before.to_owned(), Taken::Body, MAX_CERTIFICATE);
-    let headers = Vec::new();
-    let place = Rc::new(Place { cluster, authority, path, taken, headers, timeout, refresh, max_age, max_bytes });
-    let rule = CertificateRule { place, after: after.to_owned(), user };
-    Some(Published { number: publish(Publication::Certificates(rule), outside), id, key_name })
+) -> Option<String> {
+    let path = members.path.clone();
+    let mut literal = |json| scheme::read_literal(&Node { path: path.clone(), json }, context, findings);
+    let hosts = match pinned.member(at) {
+        None => return own_unless(None, members, "authority", findings, &read_authority),
+        Some(Json::List(hosts)) => hosts.iter().map(literal).collect::<Option<Vec<_>>>()?,
+        Some(json) => {
+            let host = literal(json)?;
+            return own_unless(Some(&host), members, "authority", findings, &read_authority);
+        }
+    };
+    let Some(node) = members.take("authority") else { return hosts.into_iter().next() };
+    let own = node.text(findings)?;
+    let found = hosts.iter().find(|host| *host == own).cloned();
+    found.or_else(|| {
+        findings.refuse(&node.path, ("is no host of this sender's", format!("it has {}", hosts.join(" and "))))
+    })
 }
 
 /// The number of a publication, which is added unless it is there.
-fn publish(publication: Publication, outside: Outside<'_>) -> usize {
+pub(super) fn publish(publication: Publication, outside: Outside<'_>) -> usize {
     let mut all = outside.live.publications.borrow_mut();
     all.iter().position(|other| *other == publication).unwrap_or_else(|| {
         all.push(publication);

@@ -10,9 +10,9 @@ use crate::guard::call::{Call, Response};
 use crate::guard::flood::Flood;
 use crate::guard::memory::{Memory, NotWritten};
 use crate::guard::route::Unrouted;
-use crate::live::certificates::CertificateRule;
 use crate::live::fetcher::Failure;
 use crate::live::fetchers::Fetchers;
+use crate::live::named_key_rule::NamedKeyRule;
 use crate::report::SourceCounters;
 use crate::verify::check::MissingKey;
 use crate::verify::key::key_set::PublishedKey;
@@ -48,15 +48,15 @@ impl ActivePolicy {
         Ok(Self { policy, sources, unmatched: SourceCounters::default(), fetchers, publications })
     }
 
-    /// The calls for certificates that this VM has to make, each with the number of its publication.
+    /// The calls for named keys that this VM has to make, each with the number of its publication.
     #[must_use]
-    pub fn certificate_calls(&self, now: UnixTime, memory: &dyn Memory) -> Vec<(usize, Call)> {
+    pub fn named_key_calls(&self, now: UnixTime, memory: &dyn Memory) -> Vec<(usize, Call)> {
         self.publications.on_tick(now, memory)
     }
 
-    /// The answer to a call for a certificate; `None` if there was none, or the host refused to make it. Returns why it failed,
+    /// The answer to a call for a named key; `None` if there was none, or the host refused to make it. Returns why it failed,
     /// if it did.
-    pub fn on_certificate(
+    pub fn on_named_key(
         &self,
         number: usize,
         response: Option<Response<'_>>,
@@ -70,9 +70,9 @@ impl ActivePolicy {
         self.publications.on_answer(number, response, &accepts, context)
     }
 
-    /// Where certificates are fetched.
+    /// How named keys are fetched.
     #[must_use]
-    pub fn certificate_rule(&self, number: usize) -> Option<&CertificateRule> {
+    pub fn named_key_rule(&self, number: usize) -> Option<&NamedKeyRule> {
         self.publications.rule(number)
     }
 

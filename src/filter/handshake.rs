@@ -170,6 +170,7 @@ pub(super) fn call(confirmation: &Confirmation) -> Call {
             header(":path", &confirmation.path),
             header(":authority", &confirmation.authority),
         ],
+        body: Vec::new(),
         timeout: confirmation.timeout,
     }
 }

@@ -4,12 +4,14 @@ use super::context::Context;
 use crate::guard::call::{Call, Response};
 use crate::guard::elapsed;
 use crate::guard::memory::{Memory, NotWritten};
-use crate::live::certificates::{CertificateRule, Certificates, Known};
 use crate::live::fetcher::{Early, Failure};
 use crate::live::fetchers::Fetchers;
+use crate::live::named_key_rule::NamedKeyRule;
+use crate::live::named_keys::{Known, NamedKeys};
 use crate::live::publication::Publication;
 use crate::verify::Requirement;
 use crate::verify::check::{Check, MissingKey};
+use crate::verify::key::key_answer::Reading;
 use crate::verify::key::key_set::{self, PublishedKey};
 use crate::verify::primitives::timestamp::UnixTime;
 
@@ -36,7 +38,7 @@ pub(super) struct Publications(Vec<Active>);
 enum Active {
     /// The number of the place.
     KeySet(usize),
-    Certificates(Box<Certificates>),
+    Named(Box<NamedKeys>),
 }
 
 impl Publications {
@@ -44,9 +46,7 @@ impl Publications {
     pub fn open(all: &[Publication], memory: &dyn Memory) -> Result<Self, NotWritten> {
         let open = |publication: &Publication| match publication {
             Publication::KeySet(place) => Ok(Active::KeySet(*place)),
-            Publication::Certificates(rule) => {
-                Certificates::open(rule, memory).map(|certificates| Active::Certificates(Box::new(certificates)))
-            }
+            Publication::Named(rule) => NamedKeys::open(rule, memory).map(|keys| Active::Named(Box::new(keys))),
         };
         all.iter().map(open).collect::<Result<_, _>>().map(Self)
     }
@@ -59,9 +59,7 @@ impl Publications {
                     Some(document) => check.publish(document.version, || key_set::read_jwks(&document.body)),
                     None => check.publish(0, || None),
                 },
-                Some(Active::Certificates(certificates)) => {
-                    check.publish(certificates.version(), || Some(keys_of(certificates)));
-                }
+                Some(Active::Named(keys)) => check.publish(keys.version(), || Some(read_all(keys))),
                 None => {}
             }
         }
@@ -74,7 +72,7 @@ impl Publications {
             Some(Active::KeySet(place)) => {
                 let _ = fetchers.is_early_coming(*place, context.now, context.memory);
             }
-            Some(Active::Certificates(certificates)) => certificates.synchronise(context.memory),
+            Some(Active::Named(keys)) => keys.synchronise(context.memory),
             None => {}
         }
     }
@@ -92,9 +90,11 @@ impl Publications {
                     if is_fresh { Prospect::Absent } else { Prospect::Unavailable }
                 }
             },
-            Some(Active::Certificates(certificates)) => {
-                let id = key.id.as_ref().and_then(|id| std::str::from_utf8(id).ok());
-                match id.map_or(Known::Absent, |id| certificates.ask(id, now, memory)) {
+            Some(Active::Named(keys)) => {
+                // An id of another form is none of the sender's.
+                let id = key.id.as_ref().filter(|id| keys.rule().form.admits(id));
+                let id = id.and_then(|id| std::str::from_utf8(id).ok());
+                match id.map_or(Known::Absent, |id| keys.ask(id, now, memory)) {
                     Known::Coming => Prospect::Coming,
                     Known::Absent => Prospect::Absent,
                     Known::Nothing => Prospect::Unavailable,
@@ -110,17 +110,17 @@ impl Publications {
             && key_set::read_jwks(body).is_some_and(|keys| check.accepts(&keys))
     }
 
-    /// The calls for certificates that this VM has to make, each with the number of its publication.
+    /// The calls for named keys that this VM has to make, each with the number of its publication.
     pub fn on_tick(&self, now: UnixTime, memory: &dyn Memory) -> Vec<(usize, Call)> {
         let call = |(number, active): (usize, &Active)| match active {
-            Active::Certificates(certificates) => Some((number, certificates.on_tick(now, memory)?)),
+            Active::Named(keys) => Some((number, keys.on_tick(now, memory)?)),
             Active::KeySet(_) => None,
         };
         self.0.iter().enumerate().filter_map(call).collect()
     }
 
-    /// The answer to a call for a certificate; `None` if there was none. `accepts`: whether any check can use the certificate.
-    /// Returns why it failed, if it did.
+    /// The answer to a call for a named key; `None` if there was none. `accepts`: whether any check can use the key. Returns
+    /// why it failed, if it did.
     pub fn on_answer(
         &self,
         number: usize,
@@ -128,20 +128,20 @@ impl Publications {
         accepts: &dyn Fn(&[PublishedKey]) -> bool,
         context: &Context<'_>,
     ) -> Option<Failure> {
-        let is_usable = |id: &str, body: &[u8]| {
-            let key = key_set::read_certificate(id, body).filter(|key| key.validity.contains(context.now));
-            key.is_some_and(|key| accepts(&[key]))
+        let Some(Active::Named(keys)) = self.0.get(number) else { return None };
+        let read = |id: &str, body: &[u8]| match keys.rule().answer.read(id, body) {
+            Reading::Key(key) if !key.validity.contains(context.now) || !accepts(std::slice::from_ref(&key)) => {
+                Reading::Nothing
+            }
+            reading => reading,
         };
-        match self.0.get(number) {
-            Some(Active::Certificates(certificates)) => certificates.on_answer(response, &is_usable, context.memory),
-            Some(Active::KeySet(_)) | None => None,
-        }
+        keys.on_answer(response, &read, context.memory)
     }
 
-    /// The rule of a publication of certificates.
-    pub fn rule(&self, number: usize) -> Option<&CertificateRule> {
+    /// The rule of a publication of named keys.
+    pub fn rule(&self, number: usize) -> Option<&NamedKeyRule> {
         match self.0.get(number) {
-            Some(Active::Certificates(certificates)) => Some(certificates.rule()),
+            Some(Active::Named(keys)) => Some(keys.rule()),
             Some(Active::KeySet(_)) | None => None,
         }
     }
@@ -151,6 +151,11 @@ impl Publications {
     }
 }
 
-fn keys_of(certificates: &Certificates) -> Vec<PublishedKey> {
-    certificates.all().into_iter().filter_map(|(id, body)| key_set::read_certificate(&id, &body)).collect()
+fn read_all(keys: &NamedKeys) -> Vec<PublishedKey> {
+    let all = keys.all().into_iter().map(|(id, body)| keys.rule().answer.read(&id, &body));
+    all.filter_map(|reading| match reading {
+        Reading::Key(key) => Some(key),
+        Reading::Withdrawn | Reading::Nothing => None,
+    })
+    .collect()
 }

@@ -113,7 +113,7 @@ impl Store {
         ];
         let authorization = self.authorization.iter().map(|text| ("authorization".to_owned(), text.header_value()));
         headers.extend(authorization);
-        Call { cluster: self.cluster.clone(), headers, timeout: self.timeout }
+        Call { cluster: self.cluster.clone(), headers, body: Vec::new(), timeout: self.timeout }
     }
 
     /// The result of a command: the only member of a short answer with status 200.

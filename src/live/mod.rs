@@ -8,7 +8,8 @@
 //! | `document` | what was fetched, in shared memory and in this thread |
 //! | `fetcher` | one place: when to fetch, and what an answer changes |
 //! | `fetchers` | all places of a configuration |
-//! | `certificates` | certificates that requests name, each with an address of its own |
+//! | `named_key_rule` | how a sender is asked for a key that a request names |
+//! | `named_keys` | such keys: which are here, which are asked for, and when |
 //! | `publication` | where a sender publishes its keys |
 //!
 //! # One fetch for all
@@ -25,10 +26,11 @@
 //! longer than the interval between two fetches. A quarter of it, and a tenth of that interval, are spread by the place
 //! and the time, so that the proxies of a fleet do not all ask at once.
 
-pub mod certificates;
 pub mod document;
 pub mod fetcher;
 pub mod fetchers;
+pub mod named_key_rule;
+pub mod named_keys;
 pub mod place;
 pub mod publication;
 mod state;

@@ -64,7 +64,7 @@ impl Place {
             (":authority".to_owned(), self.authority.clone().into_bytes()),
         ];
         headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())));
-        Call { cluster: self.cluster.clone(), headers, timeout: self.timeout }
+        Call { cluster: self.cluster.clone(), headers, body: Vec::new(), timeout: self.timeout }
     }
 
     /// A digest of what is fetched, whatever the conditions: a configuration that changes only those keeps the document.

@@ -109,6 +109,27 @@ fn live_secrets_come_from_files_that_envoy_watches() {
 }
 
 #[test]
+fn the_cluster_of_keys_that_are_handed_out_adds_the_credentials() {
+    let configuration = r#"{"sources": [{
+        "name": "plaid", "match": {"path": "/hooks/plaid"}, "replay": {"window": "24h"},
+        "verify": {"provider": "plaid", "keys": [{"jwk": {"cluster": "plaid", "authority": "sandbox.plaid.com"}}]}
+    }]}"#;
+    let ran = manifest("envoy", configuration, &[]);
+    assert_eq!(ran.err, "");
+    for part in [
+        "sni: sandbox.plaid.com\n",
+        "header: PLAID-CLIENT-ID\n",
+        "header: PLAID-SECRET\n",
+        "path: /etc/hookwarden/sds/plaid-secret.yaml }\n",
+        "node: { id: hookwarden, cluster: hookwarden }\n",
+    ] {
+        assert!(ran.out.contains(part), "{part}\n{}", ran.out);
+    }
+    let checked = hookwarden(&["check", "--deny-warnings", "-"], &ran.out);
+    assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
+}
+
+#[test]
 fn every_manifest_sets_body_hold_whatever_the_configuration_has() {
     for target in TARGETS {
         for configuration in [PLAIN, &PLAIN.replacen('{', "{ \"body_hold\": \"chain\",", 1)] {

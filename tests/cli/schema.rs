@@ -46,6 +46,8 @@ const BEYOND_A_SCHEMA: &[(&str, &str)] = &[
     ),
     ("is not how this sender publishes its keys", "how the keys are published depends on the provider"),
     ("is only for senders whose requests name a certificate", "how the keys are published depends on the provider"),
+    ("is only for senders that hand out their keys one by one", "how the keys are published depends on the provider"),
+    ("is no host of this sender's", "whether the sender's file has several hosts depends on the provider"),
     ("fetches the same as an earlier one at other times", "values in different places are compared"),
     (
         "has no effect: this sender signs no timestamp",

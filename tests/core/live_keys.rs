@@ -8,13 +8,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hookwarden::filter::{ActivePolicy, Context, Exchange};
 use hookwarden::guard::call::Response;
 use hookwarden::guard::pool::Pool;
-use hookwarden::live::certificates::{CertificateRule, Certificates, Known};
 use hookwarden::live::fetcher::{Failure, Outcome};
+use hookwarden::live::named_key_rule::{IdIn, NamedKeyRule};
+use hookwarden::live::named_keys::{Known, NamedKeys};
 use hookwarden::live::place::{Place, Taken, User};
 use hookwarden::private_key::PrivateKey;
 use hookwarden::step::Step;
 use hookwarden::verify::Request;
-use hookwarden::verify::key::key_set;
+use hookwarden::verify::key::key_answer::{KeyAnswer, Reading};
+use hookwarden::verify::key::key_id::IdForm;
+use hookwarden::verify::key::key_set::{self, PublishedKey};
+use hookwarden::verify::key::secret::Validity;
 use hookwarden::verify::primitives::public_key::PublicAlgorithm;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use serde_json::{Value, json};
@@ -96,7 +100,7 @@ fn a_certificate_may_be_used_between_its_dates() {
     assert!(key_set::read_certificate("a", b"\xff").is_none());
 }
 
-fn rule() -> CertificateRule {
+fn rule() -> NamedKeyRule {
     let place = Place {
         cluster: "sns".to_owned(),
         authority: "sns.example".to_owned(),
@@ -109,17 +113,24 @@ fn rule() -> CertificateRule {
         max_bytes: 16,
     };
     let user = User { source: "source".to_owned(), id: "x509".to_owned() };
-    CertificateRule { place: Rc::new(place), after: ".pem".to_owned(), user }
+    let (id_in, form, answer) = (IdIn::Path(".pem".to_owned()), IdForm::Word, KeyAnswer::Certificate);
+    NamedKeyRule { place: Rc::new(place), id_in, form, answer, user }
 }
 
-fn answer(certificates: &Certificates, memory: &Shared, status: u16, body: &[u8]) -> Option<Failure> {
-    certificates.on_answer(Some(Response { status, body }), &|_, body| body.starts_with(b"good"), memory)
+fn answer(certificates: &NamedKeys, memory: &Shared, status: u16, body: &[u8]) -> Option<Failure> {
+    let read = |id: &str, body: &[u8]| match body.starts_with(b"good") {
+        true => {
+            Reading::Key(PublishedKey { id: Some(id.to_owned()), text: String::new(), validity: Validity::default() })
+        }
+        false => Reading::Nothing,
+    };
+    certificates.on_answer(Some(Response { status, body }), &read, memory)
 }
 
 #[test]
 fn a_certificate_is_looked_up_once_for_all_threads() {
     let memory = Shared::default();
-    let open = || Certificates::open(&rule(), &memory).expect("memory is there");
+    let open = || NamedKeys::open(&rule(), &memory).expect("memory is there");
     let (one, other) = (open(), open());
     assert!(one.on_tick(at(0), &memory).is_none(), "nobody has asked");
     assert_eq!([one.ask("a", at(0), &memory), other.ask("a", at(0), &memory)], [Known::Coming; 2]);
@@ -139,7 +150,7 @@ fn a_certificate_is_looked_up_once_for_all_threads() {
 #[test]
 fn strangers_have_one_id_looked_up_in_ten_seconds_whatever_they_name() {
     let memory = Shared::default();
-    let certificates = Certificates::open(&rule(), &memory).expect("memory is there");
+    let certificates = NamedKeys::open(&rule(), &memory).expect("memory is there");
     let mut calls = 0;
     for second in 0..600 {
         for number in 0..20 {
@@ -158,7 +169,7 @@ fn strangers_have_one_id_looked_up_in_ten_seconds_whatever_they_name() {
 #[test]
 fn strangers_do_not_displace_a_certificate_that_is_used() {
     let memory = Shared::default();
-    let certificates = Certificates::open(&rule(), &memory).expect("memory is there");
+    let certificates = NamedKeys::open(&rule(), &memory).expect("memory is there");
     certificates.ask("a", at(0), &memory);
     certificates.on_tick(at(0), &memory).expect("a call");
     answer(&certificates, &memory, 200, b"good a");
@@ -174,7 +185,7 @@ fn strangers_do_not_displace_a_certificate_that_is_used() {
 #[test]
 fn only_the_senders_own_word_ends_a_certificate_before_its_age_does() {
     let memory = Shared::default();
-    let certificates = Certificates::open(&rule(), &memory).expect("memory is there");
+    let certificates = NamedKeys::open(&rule(), &memory).expect("memory is there");
     certificates.ask("a", at(0), &memory);
     certificates.on_tick(at(0), &memory).expect("a call");
     answer(&certificates, &memory, 200, b"good a");
@@ -197,7 +208,7 @@ fn only_the_senders_own_word_ends_a_certificate_before_its_age_does() {
     }
     // An attempt that is never answered is taken over.
     assert!(certificates.on_tick(at(4000), &memory).is_some());
-    let other = Certificates::open(&rule(), &memory).expect("memory is there");
+    let other = NamedKeys::open(&rule(), &memory).expect("memory is there");
     assert!(other.on_tick(at(4003), &memory).is_none());
     assert!(other.on_tick(at(4010), &memory).is_some());
     assert_eq!(answer(&certificates, &memory, 404, b""), None, "a late answer is not heard");
@@ -211,13 +222,13 @@ fn only_the_senders_own_word_ends_a_certificate_before_its_age_does() {
 #[test]
 fn a_certificate_that_cannot_be_confirmed_is_used_up_to_its_age() {
     let memory = Shared::default();
-    let certificates = Certificates::open(&rule(), &memory).expect("memory is there");
+    let certificates = NamedKeys::open(&rule(), &memory).expect("memory is there");
     certificates.ask("a", at(0), &memory);
     certificates.on_tick(at(0), &memory).expect("a call");
     answer(&certificates, &memory, 200, b"good a");
     let version = certificates.version();
     certificates.on_tick(at(86_400), &memory).expect("a call");
-    assert_eq!(certificates.on_answer(None, &|_, _| true, &memory), Some(Failure::NoAnswer));
+    assert_eq!(certificates.on_answer(None, &|_, _| Reading::Nothing, &memory), Some(Failure::NoAnswer));
     assert_eq!(certificates.all().len(), 1);
     certificates.on_tick(at(86_401), &memory);
     assert_eq!(certificates.all().len(), 0);

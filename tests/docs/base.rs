@@ -27,6 +27,7 @@ pub const OBJECTS: &[(&str, &str)] = &[
     ("published", "/sources/0/verify/7/keys/0"),
     ("jwks", "/sources/0/verify/7/keys/0/jwks"),
     ("x509", "/sources/0/verify/8/keys/0/x509"),
+    ("jwk", "/sources/0/verify/9/keys/0/jwk"),
     ("secrets_by", "/sources/0/verify/1/any/0/secrets_by"),
     ("keys_by", "/sources/0/verify/6/keys_by"),
     ("scheme", "/sources/0/verify/2/scheme"),
@@ -108,6 +109,7 @@ pub fn base() -> Value {
                 "with": { "region": "eu-west-1", "topic_arn": "arn:aws:sns:eu-west-1:123456789012:orders" },
                 "keys": [{ "x509": { "cluster": "keys" } }],
             },
+            { "provider": "plaid", "keys": [{ "jwk": { "cluster": "keys" } }] },
         ],
     }] })
 }

@@ -168,6 +168,7 @@ codes! {
     STORE_CLUSTER Error "store-cluster" "docs/configuration.md#every-key" "The cluster of a replay store is not defined."
     KEY_CLUSTER Error "key-cluster" "docs/live-keys.md#what-is-trusted" "The cluster of a sender's keys is not defined."
     KEY_TLS Error "key-tls" "docs/live-keys.md#what-is-trusted" "A sender's keys are fetched without TLS or without checking the server's name: whoever answers in its place can sign any event."
+    KEY_CREDENTIAL Warning "key-credential" "docs/live-keys.md#plaid" "A sender hands out its keys to those with a credential only, and the cluster adds none."
     LIVE_CLUSTER Error "live-cluster" "docs/live-secrets.md#fetched-from-a-service" "The cluster of a live secret is not defined."
     HEAP_UNBOUNDED Warning "heap-unbounded" "docs/operations.md#memory" "Nothing sheds load before memory runs out."
     ADMIN_PUBLIC Warning "admin-public" "docs/envoy.md#plain-envoy" "The admin port can be reached from outside."

@@ -31,6 +31,8 @@ pub struct Published<'a> {
     pub name: &'a str,
     /// The sender's host, as far as it is known.
     pub host: Option<String>,
+    /// The headers with credentials that the sender wants before it hands out a key.
+    pub credentials: Vec<String>,
 }
 
 /// Keys under which a source has a rule on addresses.
@@ -60,12 +62,13 @@ impl<'a> Source<'a> {
     pub fn published(&self) -> Vec<Published<'a>> {
         let entries = self.entry.lists().flat_map(|(check, list)| list.secrets.iter().map(move |entry| (check, entry)));
         let entries = entries.filter_map(|(check, entry)| Some((check, self.at.find(&entry.path)?)));
-        let written = entries.flat_map(|(check, at)| ["jwks", "x509"].map(|kind| (check, kind, at.get(kind))));
+        let written = entries.flat_map(|(check, at)| ["jwks", "jwk", "x509"].map(|kind| (check, kind, at.get(kind))));
         let published = |(check, kind, at): (&CheckEntry, &str, Option<Cursor<'a>>)| {
             let at = at?;
             let cluster = at.get("cluster")?;
             let own = at.text_at("authority").map(|text| text.split(':').next().unwrap_or(text).to_owned());
-            Some(Published { name: cluster.text()?, cluster, host: own.or_else(|| pinned_host(check, kind)) })
+            let host = own.or_else(|| pinned_host(check, kind));
+            Some(Published { name: cluster.text()?, cluster, host, credentials: credentials(check, kind) })
         };
         written.filter_map(published).collect()
     }
@@ -106,14 +109,26 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The host at which the sender of a check publishes its keys, if its file has it.
+/// The host at which the sender of a check publishes its keys, if its file has it; of several, the first.
 fn pinned_host(check: &CheckEntry, kind: &str) -> Option<String> {
     let file = providers::find(check.provider.as_deref()?)?.keys_from?;
-    let mut host = file.at(&JsonPath::parse(&format!("{kind}.host"))?).and_then(Json::text)?.to_owned();
+    let host = file.at(&JsonPath::parse(&format!("{kind}.host"))?)?;
+    let first = host.elements().and_then(|hosts| hosts.into_iter().next()).unwrap_or(host);
+    let mut host = first.text()?.to_owned();
     for (name, value) in &check.with {
         host = host.replace(&format!("{{with:{name}}}"), value);
     }
     (!host.contains('{')).then_some(host)
+}
+
+/// The headers with credentials that the sender of a check wants before it hands out a key.
+fn credentials(check: &CheckEntry, kind: &str) -> Vec<String> {
+    let names = || {
+        let file = providers::find(check.provider.as_deref()?)?.keys_from?;
+        let names = file.at(&JsonPath::parse(&format!("{kind}.credentials"))?)?.elements()?;
+        Some(names.into_iter().filter_map(Json::text).map(str::to_owned).collect())
+    };
+    names().unwrap_or_default()
 }
 
 /// Whether two lists of host patterns have a host in common; an empty one is any host.

@@ -43,6 +43,7 @@ pub fn with_secrets(text: Vec<u8>, given: &[String]) -> Result<Vec<u8>, Failure>
         place.remove("filter_state");
         place.remove("http");
         place.remove("jwks");
+        place.remove("jwk");
         place.remove("x509");
         place.insert("value".to_owned(), Value::from(secret.as_str()));
     }
@@ -52,7 +53,7 @@ pub fn with_secrets(text: Vec<u8>, given: &[String]) -> Result<Vec<u8>, Failure>
 /// The live secrets of a configuration.
 fn collect<'a>(value: &'a mut Value, places: &mut Vec<&'a mut Map<String, Value>>) {
     let is_fetched = |of: &&str| value.pointer(&format!("/{of}/cluster")).is_some();
-    let is_live = value.get("filter_state").is_some() || ["http", "jwks", "x509"].iter().any(is_fetched);
+    let is_live = value.get("filter_state").is_some() || ["http", "jwks", "jwk", "x509"].iter().any(is_fetched);
     if is_live {
         places.extend(value.as_object_mut());
         return;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::plan::Plan;
+use super::plan::{KeyCluster, Plan};
 use super::template::fill;
 use super::{Address, Arguments, Output, live, pretty};
 use crate::cli::terminal::Failure;
@@ -94,7 +94,7 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
             ("UPSTREAM_CLUSTER", cluster("receiver", &receiver)),
             ("STORE_CLUSTERS", store_clusters(arguments, plan)?),
             ("STATS", STATS.to_owned()),
-            ("NODE", live::node(&plan.live_keys)),
+            ("NODE", live::node(plan.reads_secret_files())),
             ("LIVE_SECRETS", live::filter(&plan.live_keys)),
             ("SERVICE_CLUSTERS", service_clusters(plan) + &key_clusters(plan)),
         ],
@@ -179,7 +179,7 @@ fn service_clusters(plan: &Plan) -> String {
 /// The clusters that senders' keys are fetched from: their TLS is what verifies requests in the end.
 fn key_clusters(plan: &Plan) -> String {
     let mut text = String::new();
-    for (name, host) in &plan.key_clusters {
+    for KeyCluster { name, host, credentials } in &plan.key_clusters {
         let shown = pretty::scalar(host);
         text.push_str("# Publishes a sender's keys: docs/live-keys.md.\n");
         text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
@@ -200,7 +200,50 @@ fn key_clusters(plan: &Plan) -> String {
               matcher: {{ exact: {shown} }}
 "
         ));
+        text.push_str(&credential_injectors(credentials));
     }
+    text
+}
+
+/// The filters of a cluster that add credentials, each out of an SDS file.
+fn credential_injectors(headers: &[String]) -> String {
+    if headers.is_empty() {
+        return String::new();
+    }
+    let mut text = "  # Adds the credentials: docs/live-keys.md says what is in these files.
+  typed_extension_protocol_options:
+    envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+      \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+      explicit_http_config: { http_protocol_options: {} }
+      http_filters:
+"
+    .to_owned();
+    for header in headers {
+        let name = header.to_ascii_lowercase();
+        text.push_str(&format!(
+            "        - name: {name}
+          typed_config:
+            \"@type\": type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector
+            overwrite: true
+            credential:
+              name: envoy.http.injected_credentials.generic
+              typed_config:
+                \"@type\": type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic
+                header: {header}
+                credential:
+                  name: {name}
+                  sds_config:
+                    resource_api_version: V3
+                    path_config_source: {{ path: /etc/hookwarden/sds/{name}.yaml }}
+"
+        ));
+    }
+    text.push_str(
+        "        - name: envoy.filters.http.upstream_codec
+          typed_config:
+            \"@type\": type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec
+",
+    );
     text
 }
 

@@ -68,11 +68,11 @@ fn file(key: &str) -> &str {
     key.strip_prefix("hw.").unwrap_or(key)
 }
 
-/// What the file source of secrets wants to know of the proxy.
-pub fn node(keys: &[String]) -> String {
-    match keys {
-        [] => String::new(),
-        _ => "# A file source of secrets needs both.\nnode: { id: hookwarden, cluster: hookwarden }\n".to_owned(),
+/// What a file source of secrets wants to know of the proxy, if there is one.
+pub fn node(is_used: bool) -> String {
+    match is_used {
+        false => String::new(),
+        true => "# A file source of secrets needs both.\nnode: { id: hookwarden, cluster: hookwarden }\n".to_owned(),
     }
 }
 

@@ -37,14 +37,23 @@ pub struct Plan {
     pub live_keys: Vec<String>,
     /// The clusters that live secrets are fetched from.
     pub services: Vec<String>,
-    /// The clusters that senders' keys are fetched from, and the host of each.
-    pub key_clusters: Vec<(String, String)>,
+    /// The clusters that senders' keys are fetched from.
+    pub key_clusters: Vec<KeyCluster>,
     /// Whether a sender signs `x-request-id`, which Envoy must then leave as it is.
     pub signs_request_id: bool,
     /// Whether a source wants TLS on this hop.
     pub wants_tls: bool,
     /// Whether a source wants a client certificate.
     pub wants_client_certificate: bool,
+}
+
+/// A cluster that a sender's keys are fetched from.
+pub struct KeyCluster {
+    pub name: String,
+    /// The sender's host.
+    pub host: String,
+    /// The headers with credentials that the cluster adds.
+    pub credentials: Vec<String>,
 }
 
 impl Plan {
@@ -65,10 +74,11 @@ impl Plan {
         let (mut live_keys, mut services) = (Vec::new(), Vec::new());
         live::keys(&document.root, &mut live_keys);
         live::clusters(&document.root, &mut services);
-        let mut key_clusters: Vec<(String, String)> = Vec::new();
-        for Published { name, host, .. } in sources.iter().flat_map(Source::published) {
-            if !key_clusters.iter().any(|(own, _)| own == name) {
-                key_clusters.push((name.to_owned(), host.unwrap_or_else(|| name.to_owned())));
+        let mut key_clusters: Vec<KeyCluster> = Vec::new();
+        for Published { name, host, credentials, .. } in sources.iter().flat_map(Source::published) {
+            if !key_clusters.iter().any(|own| own.name == name) {
+                let host = host.unwrap_or_else(|| name.to_owned());
+                key_clusters.push(KeyCluster { name: name.to_owned(), host, credentials });
             }
         }
         let transports: Vec<_> = sources.iter().filter_map(|source| source.at.get("transport")).collect();
@@ -87,6 +97,11 @@ impl Plan {
             wants_client_certificate: wants("client_certificate"),
             configuration: with_hold(&document.root, hold),
         }
+    }
+
+    /// Whether Envoy reads secrets from files.
+    pub fn reads_secret_files(&self) -> bool {
+        !self.live_keys.is_empty() || self.key_clusters.iter().any(|cluster| !cluster.credentials.is_empty())
     }
 
     /// The variables as lines of a comment.

@@ -117,33 +117,39 @@ pub fn must_stay(parts: &[HeadPart]) -> String {
 /// Where the sender publishes its keys.
 pub fn keys_from(keys: &Value) -> String {
     let part = |name: &str| keys.pointer(name).and_then(Value::as_str);
-    let (host, path, hint) = match keys.get("x509") {
-        Some(_) => (part("/x509/host"), part("/x509/path"), part("/x509/hint")),
-        None => (part("/jwks/host"), part("/jwks/path"), part("/jwks/hint")),
-    };
+    let kind = kind_of(keys);
+    let host = part(&format!("/{kind}/host")).or_else(|| part(&format!("/{kind}/host/0")));
+    let [path, hint] = ["path", "hint"].map(|name| part(&format!("/{kind}/{name}")));
     let mut text = match (host, path) {
         (None, None) => "a place of your tenant's".to_owned(),
         (host, path) => format!("https://{}{}", host.unwrap_or("AUTHORITY"), path.unwrap_or("/PATH")),
     };
     text = text.replace("{with:region}", "REGION").replace("{id}", "ID");
-    text.push_str(if keys.get("x509").is_some() { ", a certificate that the request names" } else { ", a key set" });
+    text.push_str(match kind {
+        "x509" => ", a certificate that the request names",
+        "jwk" => ", a key for each id that a request names",
+        _ => ", a key set",
+    });
     text.push_str(&hint.map(|hint| format!(". {hint}")).unwrap_or_default());
     text
 }
 
+/// How a sender publishes its keys.
+fn kind_of(keys: &Value) -> &'static str {
+    ["x509", "jwk"].into_iter().find(|kind| keys.get(kind).is_some()).unwrap_or("jwks")
+}
+
 /// How the keys are fetched.
 pub fn fetched(keys: &Value) -> String {
-    let (kind, mut members) = match keys.get("x509") {
-        Some(_) => ("x509", vec!["\"cluster\": …"]),
-        None => ("jwks", vec!["\"cluster\": …"]),
-    };
+    let (kind, mut members) = (kind_of(keys), vec!["\"cluster\": …"]);
     if kind == "jwks" {
         let is_open = |name: &str| keys.pointer(&format!("/jwks/{name}")).is_none();
         members.extend(is_open("host").then_some("\"authority\": …"));
         members.extend(is_open("path").then_some("\"path\": …"));
     }
-    format!(
-        "\"keys\": [{{ \"{kind}\": {{ {} }} }}], with a cluster as in envoy/envoy-live-keys.yaml.",
-        members.join(", ")
-    )
+    let example = match kind {
+        "jwk" => "envoy/live-keys/plaid.yaml",
+        _ => "envoy/envoy-live-keys.yaml",
+    };
+    format!("\"keys\": [{{ \"{kind}\": {{ {} }} }}], with a cluster as in {example}.", members.join(", "))
 }

@@ -311,7 +311,7 @@ fn no_key(check: Option<&Check>) -> Error {
         (false, true) => {
             "no secret of the check is known and valid now: set its environment variable, or give the variables with \
              --env-file FILE, or the secret with --secret-env NAME or --secret-file FILE (always so if it is live: \
-             \"filter_state\", \"http\", \"jwks\" or \"x509\")"
+             \"filter_state\", \"http\", \"jwks\", \"jwk\" or \"x509\")"
         }
         (false, false) => {
             "no secret: export it and name the variable with --secret-env NAME, or its file with --secret-file FILE"

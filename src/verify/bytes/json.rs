@@ -109,6 +109,12 @@ impl Json {
         found
     }
 
+    /// A text as JSON: in quotes, with its escapes.
+    #[must_use]
+    pub fn quoted(text: &str) -> Option<String> {
+        serde_json::to_string(text).ok()
+    }
+
     /// The elements of a list.
     #[must_use]
     pub fn elements(&self) -> Option<Vec<&Json>> {

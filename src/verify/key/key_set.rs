@@ -1,13 +1,12 @@
 //! Keys that a sender publishes, as its documents have them.
 
 use crate::verify::bytes::json::{Json, JsonPath};
+use crate::verify::key::key_id::MAX_KEY_ID;
 use crate::verify::key::secret::Validity;
 use crate::verify::primitives::public_key::PublicKey;
 
 /// The most keys in one set. Known sets have up to a dozen.
 const MAX_KEYS: usize = 64;
-/// The longest id of a key, in bytes. Known ones have 64 or fewer.
-pub const MAX_KEY_ID: usize = 256;
 /// The members of a JSON Web Key that describe a public key.
 const PUBLIC: [&str; 8] = ["kty", "crv", "alg", "use", "x", "y", "n", "e"];
 
@@ -35,7 +34,8 @@ pub fn read_jwks(text: &[u8]) -> Option<Vec<PublishedKey>> {
     Some(entries.into_iter().filter_map(read_jwk).collect())
 }
 
-fn read_jwk(entry: &Json) -> Option<PublishedKey> {
+/// A JSON Web Key; `None` if it is no public key for signatures.
+pub(super) fn read_jwk(entry: &Json) -> Option<PublishedKey> {
     let Json::Object(members) = entry else { return None };
     let member = |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| value);
     // An oversight of the sender that must not be used: with `d` anybody can sign.

@@ -138,7 +138,7 @@ impl Secrets {
     /// [`Denial::SecretInactive`]; [`Denial::KeyUnknown`] and [`Denial::KeyUnavailable`], if the key is not there or none is.
     pub fn named(&self, id: Option<&[u8]>, now: UnixTime) -> Result<Vec<(usize, &Secret)>, Denial> {
         let Some(KeyIds::Known(ids)) = &self.published else { return self.active(now) };
-        if self.lacks(id) {
+        if ids.is_empty() || self.lacks(id) {
             return Err(Denial::KeyUnknown);
         }
         let mut active = self.active(now)?;

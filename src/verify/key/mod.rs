@@ -3,7 +3,9 @@
 //! Depends on `primitives` and `request`: it has no notion of expressions or schemes.
 
 pub mod algorithm;
+pub mod key_answer;
 pub mod key_form;
+pub mod key_id;
 pub mod key_set;
 pub mod keyring;
 pub mod live;

@@ -2,10 +2,7 @@
 
 use crate::verify::denial::Denial;
 use crate::verify::expression::{Expression, Facts};
-use crate::verify::key::key_set::MAX_KEY_ID;
-
-/// The longest id in an address, in bytes. Known ones have 32 to 80.
-const MAX_ID_IN_ADDRESS: usize = 128;
+use crate::verify::key::key_id::{IdForm, MAX_KEY_ID};
 
 /// How a request names the key that signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +24,6 @@ pub struct Address {
     pub form: IdForm,
 }
 
-/// The form of an id in an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdForm {
-    /// Hexadecimal digits in lower case.
-    Hex,
-    /// Letters, digits, `-` and `_`.
-    Word,
-}
-
 impl KeyName {
     /// The id; `None` if the request names no key, which only one that gives an address has to.
     ///
@@ -53,16 +41,5 @@ impl KeyName {
         let id = rest.and_then(|rest| rest.strip_suffix(address.after.as_bytes()));
         let id = id.filter(|id| address.form.admits(id)).ok_or(Denial::FieldMalformed)?;
         Ok(Some(id.to_vec()))
-    }
-}
-
-impl IdForm {
-    /// Whether an id has this form.
-    fn admits(self, id: &[u8]) -> bool {
-        let admits = |byte: &u8| match self {
-            IdForm::Hex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-            IdForm::Word => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
-        };
-        (1..=MAX_ID_IN_ADDRESS).contains(&id.len()) && id.iter().all(admits)
     }
 }

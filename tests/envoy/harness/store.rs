@@ -18,21 +18,28 @@ pub enum Response {
     Hang,
 }
 
-/// The head of a request to the store.
+/// A request to the store.
 #[derive(Clone, Debug)]
-pub struct Call(String);
+pub struct Call {
+    head: String,
+    body: Vec<u8>,
+}
 
 impl Call {
     pub fn target(&self) -> &str {
-        self.0.split(' ').nth(1).expect("a request line")
+        self.head.split(' ').nth(1).expect("a request line")
+    }
+
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
     pub fn method(&self) -> &str {
-        self.0.split(' ').next().expect("a request line")
+        self.head.split(' ').next().expect("a request line")
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.0.lines().skip(1).filter_map(|line| line.split_once(": "));
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
         lines.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
@@ -130,8 +137,13 @@ fn serve_tls(incoming: &Incoming<'_>, config: Arc<ServerConfig>, shared: &Shared
 /// Answers the requests that are complete; `false` if the connection is to be closed.
 fn answer_all(pending: &mut Vec<u8>, stream: &mut impl Write, shared: &Shared) -> bool {
     while let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
-        let head: Vec<u8> = pending.drain(..end + 4).collect();
-        let call = Call(String::from_utf8(head).expect("the head is text"));
+        let head = String::from_utf8(pending[..end + 4].to_vec()).expect("the head is text");
+        let mut call = Call { head, body: Vec::new() };
+        let len = call.header("content-length").map_or(0, |len| len.parse().expect("a length"));
+        if pending.len() < end + 4 + len {
+            return true;
+        }
+        call.body = pending.drain(..end + 4 + len).skip(end + 4).collect();
         shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
         let respond = Arc::clone(&shared.respond.lock().unwrap_or_else(PoisonError::into_inner));
         let (bytes, closes) = match respond(&call) {

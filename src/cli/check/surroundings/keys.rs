@@ -13,9 +13,12 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
         return;
     }
     for source in sources {
-        for Published { cluster: at, name, host } in source.published() {
+        for Published { cluster: at, name, host, credentials } in source.published() {
             match proxies.cluster_entries.iter().find(|cluster| cluster.text_at("name") == Some(name)) {
-                Some(cluster) => tls(source, cluster, host.as_deref(), findings),
+                Some(cluster) => {
+                    tls(source, cluster, host.as_deref(), findings);
+                    adds(source, cluster, &credentials, findings);
+                }
                 None if proxies.clusters_are_open => {}
                 None => {
                     let message =
@@ -25,6 +28,29 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
                 }
             }
         }
+    }
+}
+
+/// The cluster's own filters must add the credentials that the sender wants.
+fn adds(source: &Source<'_>, cluster: &Cursor<'_>, credentials: &[String], findings: &mut Findings) {
+    const OPTIONS: [&str; 2] =
+        ["typed_extension_protocol_options", "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"];
+    let filters = cluster.at(&OPTIONS).map(|options| options.list("http_filters")).unwrap_or_default();
+    let header = |filter: &Cursor<'_>| {
+        let header = filter.at(&["typed_config", "credential", "typed_config", "header"]);
+        header.and_then(|header| header.text().map(str::to_ascii_lowercase))
+    };
+    let added: Vec<_> = filters.iter().filter_map(header).collect();
+    let missing: Vec<_> = credentials.iter().filter(|name| !added.contains(&name.to_ascii_lowercase())).collect();
+    if !missing.is_empty() {
+        let names: Vec<_> = missing.into_iter().map(String::as_str).collect();
+        let message = format!(
+            "the sender of source {:?} hands out its keys only to calls with {}, which this cluster does not add",
+            source.name,
+            names.join(" and ")
+        );
+        let right = "give the cluster a credential_injector for each: see envoy/live-keys/plaid.yaml";
+        findings.add(&codes::KEY_CREDENTIAL, cluster, message, right);
     }
 }
 

@@ -1,5 +1,4 @@
-//! Certificates that a sender publishes, each under an address of its own. Requests name them by an id that is a part of
-//! that address; the rest of the address is fixed.
+//! Keys that a sender hands out one by one. Requests name them by their ids; everything else of the call for one is fixed.
 //!
 //! Strangers can name any id. So ids that are not known are looked up one at a time, at most one in ten seconds for all
 //! worker threads, and 16 are remembered at most.
@@ -8,17 +7,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::place::{Place, User};
+use super::named_key_rule::NamedKeyRule;
 use crate::guard::call::{Call, Response};
 use crate::guard::elapsed;
 use crate::guard::memory::{self, Memory, NotWritten};
 use crate::guard::table;
 use crate::live::fetcher::Failure;
+use crate::verify::key::key_answer::Reading;
 use crate::verify::primitives::timestamp::UnixTime;
 
 /// At most one new id is looked up in this time.
 const LOOKUP: Duration = Duration::from_secs(10);
-/// How long an id without a certificate is not looked up again.
+/// How long an id without a key is not looked up again.
 const ABSENT: Duration = Duration::from_secs(60);
 /// How long nothing is tried again after a failure.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -29,21 +29,10 @@ const MAX_ENTRIES: usize = 16;
 /// The first byte of what is shared, so that no other layout is read as this one.
 const LAYOUT: u8 = 1;
 
-/// Where a sender's certificates are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateRule {
-    /// The place; its path ends before the id.
-    pub place: Rc<Place>,
-    /// What follows the id in the path.
-    pub after: String,
-    /// Who needs them.
-    pub user: User,
-}
-
-/// The certificates of one sender in one VM.
+/// The keys of one sender in one VM.
 #[derive(Debug)]
-pub struct Certificates {
-    rule: CertificateRule,
+pub struct NamedKeys {
+    rule: NamedKeyRule,
     /// The key in shared memory.
     key: String,
     /// What this VM last saw there.
@@ -57,7 +46,7 @@ pub struct Certificates {
 pub enum Known {
     /// It is being looked up, or is there since a moment.
     Coming,
-    /// There is no certificate under it.
+    /// There is no key under it.
     Absent,
     /// Nobody knows, and it cannot be looked up now.
     Nothing,
@@ -67,7 +56,7 @@ pub enum Known {
 enum State {
     /// It has to be looked up.
     Wanted,
-    /// There is a certificate.
+    /// There is a key.
     Good,
     /// There is none.
     Absent,
@@ -89,7 +78,7 @@ struct Entry {
 /// What all worker threads know. Times are milliseconds since the epoch; 0 is never.
 #[derive(Clone, Debug, Default)]
 struct Store {
-    /// Changes with the certificates.
+    /// Changes with the keys.
     version: u64,
     attempt: u64,
     /// Until when nobody else may try.
@@ -100,16 +89,14 @@ struct Store {
     entries: Vec<Entry>,
 }
 
-impl Certificates {
+impl NamedKeys {
     /// Makes room in shared memory, and takes over what is known there.
     ///
     /// # Errors
     /// [`NotWritten`], if the host refuses shared memory.
-    pub fn open(rule: &CertificateRule, memory: &dyn Memory) -> Result<Self, NotWritten> {
-        let place = &rule.place;
-        let parts = [&place.cluster, &place.authority, &place.path, &rule.after].map(String::as_bytes);
-        let name: String = table::short(&table::digest(&parts)).iter().map(|byte| format!("{byte:02x}")).collect();
-        let key = format!("hookwarden.certificates.{name}");
+    pub fn open(rule: &NamedKeyRule, memory: &dyn Memory) -> Result<Self, NotWritten> {
+        let name: String = table::short(&rule.digest()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = format!("hookwarden.keys.{name}");
         memory.create(&key, &Store::default().written())?;
         let own = Self { rule: rule.clone(), key, store: RefCell::default(), under_way: RefCell::default() };
         own.synchronise(memory);
@@ -118,17 +105,17 @@ impl Certificates {
 
     /// Where they are.
     #[must_use]
-    pub fn rule(&self) -> &CertificateRule {
+    pub fn rule(&self) -> &NamedKeyRule {
         &self.rule
     }
 
-    /// The version of the certificates, which is never 0.
+    /// The version of the keys, which is never 0.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.store.borrow().version.saturating_add(1)
     }
 
-    /// The certificates that may be used, each with its id.
+    /// What was fetched of the keys that may be used, each with its id.
     #[must_use]
     pub fn all(&self) -> Vec<(String, Rc<[u8]>)> {
         let store = self.store.borrow();
@@ -136,7 +123,7 @@ impl Certificates {
         good.map(|entry| (entry.id.clone(), Rc::clone(&entry.body))).collect()
     }
 
-    /// Asks for the certificate under an id that is not here.
+    /// Asks for the key under an id that is not here.
     pub fn ask(&self, id: &str, now: UnixTime, memory: &dyn Memory) -> Known {
         self.synchronise(memory);
         let known = self.store.borrow().known(id, now);
@@ -169,30 +156,32 @@ impl Certificates {
             entry.tried = now.as_millis();
             Some((store.attempt, entry.id.clone()))
         })?;
-        let mut place = Place::clone(&self.rule.place);
-        place.path = format!("{}{id}{}", place.path, self.rule.after);
+        let call = self.rule.call(&id);
         self.under_way.replace(Some((attempt, id)));
-        Some(place.call())
+        Some(call)
     }
 
-    /// The answer to this VM's call; `None` if there was none, or the host refused to make it. `accepts`: whether a text is a
-    /// certificate that can be used under this id. Returns why the attempt failed, if it did.
+    /// The answer to this VM's call; `None` if there was none, or the host refused to make it. `read`: what a text says of the
+    /// key under this id, as far as that can be used. Returns why the attempt failed, if it did.
     pub fn on_answer(
         &self,
         response: Option<Response<'_>>,
-        accepts: &dyn Fn(&str, &[u8]) -> bool,
+        read: &dyn Fn(&str, &[u8]) -> Reading,
         memory: &dyn Memory,
     ) -> Option<Failure> {
         let (attempt, id) = self.under_way.take()?;
         let result = match response {
             None => Err(Failure::NoAnswer),
-            // Any other status may be the network's, and not the sender's.
-            Some(Response { status: 404 | 410, .. }) => Ok(None),
+            // Any other refusal may be the network's, and not the sender's.
+            Some(Response { status, body }) if self.rule.answer.is_refusal(status, body) => Ok(None),
             Some(Response { status, .. }) if status != 200 => Err(Failure::Status(status)),
             Some(Response { body: [], .. }) => Err(Failure::Empty),
             Some(Response { body, .. }) if body.len() > self.rule.place.max_bytes => Err(Failure::TooLarge),
-            Some(Response { body, .. }) if !accepts(&id, body) => Err(Failure::Unusable),
-            Some(Response { body, .. }) => Ok(Some(body)),
+            Some(Response { body, .. }) => match read(&id, body) {
+                Reading::Key(_) => Ok(Some(body)),
+                Reading::Withdrawn => Ok(None),
+                Reading::Nothing => Err(Failure::Unusable),
+            },
         };
         self.update(memory, |store| {
             if store.attempt != attempt {
