@@ -15,6 +15,8 @@ mod live;
 mod once;
 #[path = "abi/refusals.rs"]
 mod refusals;
+#[path = "abi/waiting.rs"]
+mod waiting;
 
 // Both are only called through C symbols; these two lines link them.
 use {hookwarden as _, proxy_wasm as _};

@@ -1,6 +1,6 @@
 //! One request: turns the host's callbacks into events, and performs the steps that they lead to.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::host::{Action, Refused};
@@ -26,6 +26,8 @@ pub(super) struct Session {
     instance: Rc<Instance>,
     /// Shared with the instance while the headers are held, since the tick may have to answer the request.
     exchange: Rc<RefCell<Exchange>>,
+    /// Whether it waits for a key, or has.
+    waits: Cell<bool>,
     watch: Stopwatch,
 }
 
@@ -38,6 +40,7 @@ impl Session {
             id,
             instance: Rc::clone(instance),
             exchange: Rc::new(RefCell::new(exchange)),
+            waits: Cell::new(false),
             watch: Stopwatch::default(),
         }
     }
@@ -134,7 +137,8 @@ impl Session {
 
     /// Performs a step in one of this stream's callbacks. What is held for a call is forwarded once that is answered.
     fn carry_out(&self, step: Step) -> Action {
-        if step == Step::Hold && self.exchange.borrow().awaits_key() {
+        // A host may repeat a callback.
+        if step == Step::Hold && self.exchange.borrow().awaits_key() && !self.waits.replace(true) {
             waiting::add(self.id, &self.instance, &self.exchange);
         }
         let Step::Call(call) = step else { return self.perform(step) };
@@ -154,7 +158,9 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.instance.held.borrow_mut().forget(self.id);
-        waiting::forget(&self.exchange);
+        if self.waits.get() {
+            waiting::forget(&self.exchange);
+        }
     }
 }
 
@@ -204,21 +210,23 @@ fn resume(instance: &Instance, exchange: &RefCell<Exchange>) {
 /// holds of the current stream's body. The calls that some of them need are to be made by the caller, which passes the answers
 /// to [`answer`].
 pub(super) fn decide_waiting(body: &dyn BodyBuffer) -> Vec<(Waiting, Call)> {
-    let mut calls = Vec::new();
-    for (request, is_last) in waiting::all() {
+    let (mut calls, mut still) = (Vec::new(), Vec::new());
+    for (request, is_last) in waiting::take() {
         let Waiting { id, instance, exchange } = &request;
         // Without a clock nothing can be decided.
-        let Some(now) = instance.host.clock() else { continue };
+        let Some(now) = instance.host.clock() else {
+            still.push(request);
+            continue;
+        };
         if instance.host.select(*id).is_err() {
             // It has ended.
-            waiting::forget(exchange);
             continue;
         }
         let step = exchange.borrow_mut().on_tick(body, is_last, &instance.context(now));
         if exchange.borrow().awaits_key() {
+            still.push(request);
             continue;
         }
-        waiting::forget(exchange);
         if let Step::Call(call) = step {
             instance.count_tally(&mut exchange.borrow_mut());
             calls.push((request, call));
@@ -226,6 +234,7 @@ pub(super) fn decide_waiting(body: &dyn BodyBuffer) -> Vec<(Waiting, Call)> {
             resume(instance, exchange);
         }
     }
+    waiting::put_back(still);
     calls
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Waiting {
     pub(super) exchange: Rc<RefCell<Exchange>>,
 }
 
-/// Adds a request.
+/// Adds a request, which must not be there.
 pub(super) fn add(id: u32, instance: &Rc<Instance>, exchange: &Rc<RefCell<Exchange>>) {
     let waiting = Waiting { id, instance: Rc::clone(instance), exchange: Rc::clone(exchange) };
     WAITING.with_borrow_mut(|all| all.push(waiting));
@@ -34,9 +34,16 @@ pub(super) fn forget(exchange: &Rc<RefCell<Exchange>>) {
     let _ = WAITING.try_with(|all| all.borrow_mut().retain(|waiting| !Rc::ptr_eq(&waiting.exchange, exchange)));
 }
 
-/// All of them, the oldest first, and whether each must be decided now.
-pub(super) fn all() -> Vec<(Waiting, bool)> {
-    WAITING.with_borrow(|all| {
-        all.iter().cloned().enumerate().map(|(position, waiting)| (waiting, position >= MAX_WAITING)).collect()
-    })
+/// Takes all of them, the oldest first, and whether each must be decided now.
+pub(super) fn take() -> impl Iterator<Item = (Waiting, bool)> {
+    let all = WAITING.take();
+    all.into_iter().enumerate().map(|(position, waiting)| (waiting, position >= MAX_WAITING))
+}
+
+/// Puts those back that wait on, in front of any that came meanwhile.
+pub(super) fn put_back(mut waiting: Vec<Waiting>) {
+    WAITING.with_borrow_mut(|all| {
+        waiting.append(all);
+        *all = waiting;
+    });
 }

@@ -290,9 +290,9 @@ impl Verification {
         let Some(awaited) = &mut self.awaited else { return false };
         policy.look_again(&awaited.key, context);
         policy.publish_keys(&self.requirement, context.now);
+        self.proof.renew(&self.requirement, &awaited.key);
         if !self.requirement.checks().any(|check| check.lacks(&awaited.key)) {
             awaited.is_unavailable = false;
-            self.proof.renew(&self.requirement);
             return false;
         }
         let prospect = policy.prospect(&awaited.key, context);

@@ -294,13 +294,13 @@ impl Proof {
         })
     }
 
-    /// Takes over keys that were published since the request began.
-    pub fn renew(&mut self, requirement: &Requirement) {
+    /// Takes over the keys that are here now, wherever this one was missing.
+    pub fn renew(&mut self, requirement: &Requirement, missing: &MissingKey) {
         for (proof, group) in self.groups.iter_mut().zip(&requirement.groups) {
             let GroupProof::Running { checks, .. } = proof else { continue };
             for (position, dialect, running) in checks {
                 if let Some(check) = group.check(*position, *dialect) {
-                    check.renew(running);
+                    check.renew(running, missing);
                 }
             }
         }

@@ -316,9 +316,11 @@ impl Check {
         own.is_some_and(|published| published.current().lacks(key.id.as_deref()))
     }
 
-    /// Takes over keys that were published since the request began.
-    pub(super) fn renew(&self, running: &mut Running) {
-        if let Some(published) = &self.published {
+    /// Takes over the keys that are here now, if this one was missing. Else the running verification may know its key already,
+    /// by the position in the list that it has.
+    pub(super) fn renew(&self, running: &mut Running, missing: &MissingKey) {
+        let own = self.published.as_ref().filter(|published| published.place == missing.place);
+        if let Some(published) = own.filter(|_| running.secrets.lacks(missing.id.as_deref())) {
             running.secrets = published.current();
         }
     }

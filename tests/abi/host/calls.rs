@@ -9,6 +9,7 @@ pub struct Call {
     pub(super) stream: u32,
     pub cluster: String,
     pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
     pub timeout: u32,
 }
 
@@ -18,8 +19,8 @@ extern "C" fn proxy_http_call(
     cluster_size: usize,
     headers: *const u8,
     headers_size: usize,
-    _body: *const u8,
-    _body_size: usize,
+    body: *const u8,
+    body_size: usize,
     _trailers: *const u8,
     _trailers_size: usize,
     timeout: u32,
@@ -32,10 +33,11 @@ extern "C" fn proxy_http_call(
         return BAD_ARGUMENT;
     }
     // SAFETY: the SDK passes valid pointers with their lengths.
-    let (cluster, headers) = unsafe { (bytes(cluster, cluster_size), bytes(headers, headers_size)) };
+    let (cluster, headers, body) =
+        unsafe { (bytes(cluster, cluster_size), bytes(headers, headers_size), bytes(body, body_size)) };
     let cluster = String::from_utf8_lossy(&cluster).into_owned();
     let number = host(|host| {
-        host.calls.push(Call { stream: host.current, cluster, headers: deserialize(&headers), timeout });
+        host.calls.push(Call { stream: host.current, cluster, headers: deserialize(&headers), body, timeout });
         host.calls.len()
     });
     // SAFETY: the SDK passes a valid pointer for the result.
