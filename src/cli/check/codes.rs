@@ -170,6 +170,7 @@ codes! {
     KEY_TLS Error "key-tls" "docs/live-keys.md#what-is-trusted" "A sender's keys are fetched without TLS or without checking the server's name: whoever answers in its place can sign any event."
     KEY_CREDENTIAL Warning "key-credential" "docs/live-keys.md#plaid" "A sender hands out its keys to those with a credential only, and the cluster adds none."
     LIVE_CLUSTER Error "live-cluster" "docs/live-secrets.md#fetched-from-a-service" "The cluster of a live secret is not defined."
+    LIVE_TLS Error "live-tls" "docs/live-secrets.md#what-is-trusted" "A live secret is fetched from elsewhere without TLS or without checking the server's name: whoever answers in its place can sign any event."
     HEAP_UNBOUNDED Warning "heap-unbounded" "docs/operations.md#memory" "Nothing sheds load before memory runs out."
     ADMIN_PUBLIC Warning "admin-public" "docs/envoy.md#plain-envoy" "The admin port can be reached from outside."
     STATS_TAGS Note "stats-tags" "docs/operations.md#metrics" "Metrics will have no labels."

@@ -166,12 +166,15 @@ fn store_clusters(arguments: &Arguments, plan: &Plan) -> Result<String, Failure>
 fn service_clusters(plan: &Plan) -> String {
     let mut text = String::new();
     for name in &plan.services {
-        text.push_str("# Holds live secrets. Put its address here, TLS that checks its name, and its token\n");
-        text.push_str("# (credential_injector): docs/live-secrets.md.\n");
+        text.push_str(
+            "# Holds live secrets. Put its address and its name here, and its token (credential_injector):\n",
+        );
+        text.push_str("# docs/live-secrets.md.\n");
         text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
         for line in cluster(name, &Address { host: name.clone(), port: 8200 }).lines() {
             text.push_str(&format!("  {line}\n"));
         }
+        text.push_str(&upstream_tls(name));
     }
     text
 }
@@ -180,14 +183,22 @@ fn service_clusters(plan: &Plan) -> String {
 fn key_clusters(plan: &Plan) -> String {
     let mut text = String::new();
     for KeyCluster { name, host, credentials } in &plan.key_clusters {
-        let shown = pretty::scalar(host);
         text.push_str("# Publishes a sender's keys: docs/live-keys.md.\n");
         text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
         for line in cluster(name, &Address { host: host.clone(), port: 443 }).lines() {
             text.push_str(&format!("  {line}\n"));
         }
-        text.push_str(&format!(
-            "  transport_socket:
+        text.push_str(&upstream_tls(host));
+        text.push_str(&credential_injectors(credentials));
+    }
+    text
+}
+
+/// TLS of a cluster that verifies the name of its server.
+fn upstream_tls(host: &str) -> String {
+    let shown = pretty::scalar(host);
+    format!(
+        "  transport_socket:
     name: envoy.transport_sockets.tls
     typed_config:
       \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
@@ -199,10 +210,7 @@ fn key_clusters(plan: &Plan) -> String {
             - san_type: DNS
               matcher: {{ exact: {shown} }}
 "
-        ));
-        text.push_str(&credential_injectors(credentials));
-    }
-    text
+    )
 }
 
 /// The filters of a cluster that add credentials, each out of an SDS file.

@@ -5,18 +5,33 @@ use super::super::findings::Findings;
 use super::super::setup::{Filter, Host, Setup};
 use super::super::sources::Source;
 use super::Surroundings;
+use super::tls::{self, Fetched};
 use crate::cli::document::cursor::Cursor;
 
 pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
     let known = &surroundings.proxies.clusters;
     let is_whole = setup.host == Host::Envoy && !known.is_empty() && !surroundings.proxies.clusters_are_open;
     for source in sources {
+        let mut seen = Vec::new();
         for secret in secrets(source) {
             if let Some(key) = secret.get("filter_state") {
                 puts(setup, source, &key, findings);
                 prints(setup, &key, findings);
             }
-            let Some(cluster) = secret.at(&["http", "cluster"]).filter(|_| is_whole) else { continue };
+            let (Some(http), true) = (secret.get("http"), setup.host == Host::Envoy) else { continue };
+            let Some(cluster) = http.get("cluster") else { continue };
+            let of_that_name = |entry: &&Cursor<'_>| entry.text_at("name") == cluster.text();
+            let entry = surroundings.proxies.cluster_entries.iter().find(of_that_name);
+            // Several secrets may come from one service, which is at fault once.
+            if let Some(entry) = entry.filter(|entry| !tls::is_local(entry))
+                && !seen.contains(&cluster.text())
+            {
+                seen.push(cluster.text());
+                verifies(source, &http, entry, findings);
+            }
+            if !is_whole {
+                continue;
+            }
             if cluster.text().is_some_and(|name| !known.contains(&name)) {
                 let message =
                     format!("there is no such cluster: a secret of source {:?} cannot be fetched", source.name);
@@ -24,6 +39,19 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
             }
         }
     }
+}
+
+/// The cluster of a service elsewhere must verify who answers.
+fn verifies(source: &Source<'_>, http: &Cursor<'_>, cluster: &Cursor<'_>, findings: &mut Findings) {
+    let authority = http.text_at("authority").map(|text| text.split(':').next().unwrap_or(text));
+    let fetched = Fetched {
+        what: format!("the live secrets of source {:?}", source.name),
+        host: authority,
+        server: "the service",
+        example: "docs/live-secrets.md#vault",
+        code: &codes::LIVE_TLS,
+    };
+    fetched.check(cluster, findings);
 }
 
 /// The secrets of a source, where they stand.
@@ -34,7 +62,7 @@ fn secrets<'a>(source: &Source<'a>) -> Vec<Cursor<'a>> {
 
 /// A filter in front of ours must put the secret into filter state.
 fn puts(setup: &Setup<'_>, source: &Source<'_>, at: &Cursor<'_>, findings: &mut Findings) {
-    let Some(key) = at.text().filter(|_| setup.host == Host::Envoy && setup.chain.is_known) else { return };
+    let Some(key) = at.text().filter(|_| setup.host != Host::Unknown && setup.chain.is_known) else { return };
     let puts = |filter: &&Filter<'_>| {
         let entries = filter.config.as_ref().map(|config| config.list("on_request_headers")).unwrap_or_default();
         entries.iter().any(|entry| entry.text_at("object_key") == Some(key))
@@ -49,11 +77,32 @@ fn puts(setup: &Setup<'_>, source: &Source<'_>, at: &Cursor<'_>, findings: &mut 
         findings.add(&codes::LIVE_SECRET_UNSET, off, message, "switch it on wherever the plugin is on");
     } else if let Some(filter) = setup.chain.after("set_filter_state").find(puts) {
         let message = format!("set_filter_state stands behind hookwarden, which looks for {key} first: {closed}");
-        findings.add(&codes::LIVE_SECRET_UNSET, &filter.at, message, "put it before the plugin");
+        let right = match setup.host {
+            Host::Istio => "put it before the plugin: INSERT_FIRST",
+            _ => "put it before the plugin",
+        };
+        findings.add(&codes::LIVE_SECRET_UNSET, &filter.at, message, right);
     } else {
-        let message = format!("no filter before the plugin puts {key} into filter state: {closed}");
-        let right = "put envoy.filters.http.set_filter_state with this object_key before the plugin (Envoy 1.38 or \
-                     newer): see envoy/envoy-live-secrets.yaml";
+        let no_way = match setup.host {
+            Host::Istio => ", and Istio's own resources cannot hand a Secret to a plugin",
+            Host::EnvoyGateway => ", and Envoy Gateway's own resources cannot hand a Secret to a plugin",
+            Host::Envoy | Host::Unknown => "",
+        };
+        let message = format!("no filter before the plugin puts {key} into filter state{no_way}: {closed}");
+        let right = match setup.host {
+            Host::Istio => {
+                "insert envoy.filters.http.set_filter_state with this object_key by an EnvoyFilter for the same \
+                 workloads, INSERT_FIRST (Envoy 1.38 or newer): see envoy/envoy-live-secrets.yaml"
+            }
+            Host::EnvoyGateway => {
+                "insert envoy.filters.http.set_filter_state with this object_key by an EnvoyPatchPolicy, as the first \
+                 filter (Envoy 1.38 or newer): see envoy/envoy-live-secrets.yaml"
+            }
+            Host::Envoy | Host::Unknown => {
+                "put envoy.filters.http.set_filter_state with this object_key before the plugin (Envoy 1.38 or \
+                 newer): see envoy/envoy-live-secrets.yaml"
+            }
+        };
         findings.add(&codes::LIVE_SECRET_UNSET, at, message, right);
     }
 }

@@ -18,6 +18,7 @@ mod routing;
 mod secrets;
 mod sources;
 mod strength;
+mod tls;
 mod transport;
 
 pub use environment::collect as variables;
