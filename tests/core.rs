@@ -80,6 +80,8 @@ mod live_hosts;
 mod live_jwk;
 #[path = "core/live_keys.rs"]
 mod live_keys;
+#[path = "core/live_nameless.rs"]
+mod live_nameless;
 #[path = "core/live_secrets.rs"]
 mod live_secrets;
 #[path = "core/log_budget.rs"]

@@ -91,6 +91,11 @@ impl ActivePolicy {
         self.publications.prospect(key, &self.fetchers, context)
     }
 
+    /// Whether new keys may come of a sender whose requests do not name theirs. Asks for them, if that is not done yet.
+    pub(super) fn expects_keys(&self, requirement: &Requirement, context: &Context<'_>) -> bool {
+        self.publications.expects_any(requirement, &self.fetchers, context)
+    }
+
     /// The configuration.
     #[must_use]
     pub fn policy(&self) -> &Rc<Policy> {

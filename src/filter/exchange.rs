@@ -192,7 +192,7 @@ impl Exchange {
                     self.state = State::AwaitingKey(verification);
                     return Step::Hold;
                 }
-                match verification.conclude(body, context) {
+                match verification.conclude(body, &self.policy, context) {
                     Ok(verdict) => self.on_verdict(verdict, context),
                     Err(failed) => self.on_failed(failed),
                 }

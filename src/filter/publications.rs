@@ -104,6 +104,15 @@ impl Publications {
         }
     }
 
+    /// Whether new keys may come of a sender whose requests do not name theirs. Asks for them, if that is not done yet.
+    pub fn expects_any(&self, requirement: &Requirement, fetchers: &Fetchers, context: &Context<'_>) -> bool {
+        let mut nameless = requirement.checks().filter(|check| !check.scheme().names_key());
+        nameless.any(|check| match self.of(check) {
+            Some(Active::KeySet(place)) => fetchers.ask_early(*place, context.now, context.memory) == Early::Coming,
+            Some(Active::Named(_)) | None => false,
+        })
+    }
+
     /// Whether a check finds keys of its scheme in the document of a place.
     pub fn finds_a_key_in(&self, check: &Check, place: usize, body: &[u8]) -> bool {
         matches!(self.of(check), Some(Active::KeySet(own)) if *own == place)

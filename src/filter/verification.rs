@@ -174,6 +174,7 @@ impl Verification {
         let is_key_missing = end && proof.missing_key(requirement, &[].as_slice(), context.now).is_some();
         if (end || is_enough) && !is_key_missing {
             let verified = proof.finish(requirement, &[].as_slice(), context.now);
+            let verified = verified.map_err(|denial| unless_keys_come(denial, requirement, policy, context));
             let conclusion = watch.conclude(source, requirement, &[].as_slice(), 0, verified, context.now);
             return conclusion.map(|conclusion| decided(conclusion, client)).map_err(failed);
         }
@@ -282,7 +283,7 @@ impl Verification {
                 return Ok(Finished::AwaitsKey(self));
             }
         }
-        self.conclude(body, context).map(|verdict| Finished::Decided(Box::new(verdict)))
+        self.conclude(body, policy, context).map(|verdict| Finished::Decided(Box::new(verdict)))
     }
 
     /// Whether a key that the request names is still to come.
@@ -301,14 +302,19 @@ impl Verification {
     }
 
     /// Decides by the keys that are here.
-    pub fn conclude(self, body: &dyn BodyBuffer, context: &Context<'_>) -> Result<Verdict, Failed> {
+    pub fn conclude(
+        self,
+        body: &dyn BodyBuffer,
+        policy: &ActivePolicy,
+        context: &Context<'_>,
+    ) -> Result<Verdict, Failed> {
         let hashed = self.hashed();
         let (held, now) = (Held { body, len: self.seen }, context.now);
         let Self { source, requirement, proof, watch, seen, client, holding, forged, awaited, .. } = self;
         let is_unavailable = awaited.is_some_and(|awaited| awaited.is_unavailable);
         let verified = proof.finish(&requirement, &held, now).map_err(|denial| match denial {
             Denial::KeyUnknown if is_unavailable => Denial::KeyUnavailable,
-            denial => denial,
+            denial => unless_keys_come(denial, &requirement, policy, context),
         });
         match watch.conclude(&source, &requirement, &held, seen, verified, now) {
             Ok(conclusion) => Ok(Verdict::of(conclusion, source, client, hashed, holding, forged)),
@@ -331,6 +337,15 @@ impl Verification {
         if self.hashed > 0 {
             self.source.count_wasted_body(self.client.caller, context);
         }
+    }
+}
+
+/// The denial of a request that no key verifies. If its sender does not name its keys, it may have been signed with a new one:
+/// while new ones are fetched, the sender is asked to try again.
+fn unless_keys_come(denial: Denial, requirement: &Requirement, policy: &ActivePolicy, context: &Context<'_>) -> Denial {
+    match denial {
+        Denial::SignatureMismatch if policy.expects_keys(requirement, context) => Denial::KeyUnavailable,
+        denial => denial,
     }
 }
 

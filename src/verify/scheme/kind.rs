@@ -67,6 +67,11 @@ pub trait Kind {
         false
     }
 
+    /// Whether requests name the key that signed them.
+    fn names_key(&self) -> bool {
+        false
+    }
+
     /// Whether an attacker who changes the request cannot change the event's id, if it has one.
     fn id_is_protected(&self) -> bool {
         false

@@ -242,6 +242,12 @@ impl Scheme {
         self.kind_mut().set_key_name(name)
     }
 
+    /// Whether requests name the key that signed them.
+    #[must_use]
+    pub fn names_key(&self) -> bool {
+        self.kind().names_key()
+    }
+
     /// Whether an attacker who changes the request cannot change the event's id, if it has one.
     pub(super) fn id_is_protected(&self) -> bool {
         self.kind().id_is_protected()

@@ -60,6 +60,10 @@ impl Kind for JwtScheme {
         }
     }
 
+    fn names_key(&self) -> bool {
+        true
+    }
+
     fn id_is_protected(&self) -> bool {
         true
     }

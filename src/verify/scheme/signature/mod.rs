@@ -92,6 +92,10 @@ impl Kind for SignatureScheme {
         self.event_id = Some(id.clone());
     }
 
+    fn names_key(&self) -> bool {
+        self.key_name.is_some()
+    }
+
     fn set_key_name(&mut self, name: KeyName) -> bool {
         self.key_name = Some(name);
         true
