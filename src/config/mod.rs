@@ -50,6 +50,9 @@ const DEFAULT_MAX_HELD_BYTES: u64 = 64 << 20;
 /// than 1 GiB, half of which is left for everything else.
 const MAX_HELD_BYTES: (u64, u64) = (1 << 20, 1 << 29);
 
+/// What some editors write at the beginning of a text in UTF-8, and JSON does not have (RFC 8259, section 8.1).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A valid configuration, and its warnings.
 #[derive(Debug)]
 pub struct Loaded {
@@ -91,7 +94,11 @@ pub fn inspect(text: &[u8], environment: Environment<'_>) -> (Option<Policy>, Fi
     let json = match Json::parse(text) {
         Ok(json) => json,
         Err(error) => {
-            let message = format!("not JSON: line {}, column {}: {}", error.line, error.column, error.message);
+            let message = if text.starts_with(BYTE_ORDER_MARK) {
+                "not JSON: begins with a byte order mark; save it as UTF-8 without one".to_owned()
+            } else {
+                format!("not JSON: line {}, column {}: {}", error.line, error.column, error.message)
+            };
             findings.problem_of(Kind::NotJson, &Path::root(), message);
             return (None, findings);
         }

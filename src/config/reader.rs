@@ -97,14 +97,21 @@ impl<'a> Node<'a> {
         let text = self.text(findings)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
+            let meant = nearest(text, words.iter().map(|(word, _)| *word));
             let words: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-            findings.problem(&self.path, format!("must be one of {}", words.join(", ")));
+            let wrong = format!("must be one of {}", words.join(", "));
+            let right = meant.map(|word| format!("did you mean \"{word}\"?")).unwrap_or_default();
+            findings.problem(&self.path, (wrong, right));
         }
         found
     }
 
     /// The value as a duration, such as `"90s"`, `"5m"`, `"24h"`.
     pub fn duration(&self, min: Duration, max: Duration, findings: &mut Findings) -> Option<Duration> {
+        if let Some(seconds) = self.number().map(Duration::from_secs).filter(|seconds| (min..=max).contains(seconds)) {
+            let right = format!("{} seconds are \"{}\"", seconds.as_secs(), written(seconds));
+            return findings.refuse_of(Kind::WrongType, &self.path, ("must be a duration with its unit, as text", right));
+        }
         let text = self.text(findings)?;
         let duration = humantime::parse_duration(text).ok().filter(|duration| (min..=max).contains(duration));
         if duration.is_none() {

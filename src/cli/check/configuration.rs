@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use hookwarden::config::nearest::nearest;
 use hookwarden::config::problem::{self, Path, Problem};
 use hookwarden::config::{self, Mode, Policy};
 use hookwarden::verify::Requirement;
@@ -67,8 +68,8 @@ impl Configuration {
         Cursor::root(&self.document)
     }
 
-    /// Shows it to the filter's own reader.
-    pub fn load(&mut self, environment: config::Environment<'_>, findings: &mut Findings) {
+    /// Shows it to the filter's own reader. `set`: the names of the variables that are known to be set.
+    pub fn load(&mut self, environment: config::Environment<'_>, set: &[&str], findings: &mut Findings) {
         let (policy, said) = config::inspect(self.text.as_bytes(), environment);
         self.policy = policy;
         let places = self.document.root.places();
@@ -78,6 +79,10 @@ impl Configuration {
         }
         for warning in &said.warnings {
             let spot = self.spot(warning, &places);
+            if let Some((wrong, right)) = self.unset(warning, set, &spot.path) {
+                findings.add_at(codes::of(&warning.kind), spot, wrong, right);
+                continue;
+            }
             let right = match warning.right.as_str() {
                 "" if warning.kind == problem::Kind::ReplayMissing && !self.could_remember(&warning.path) => {
                     "name the sender's event id: \"replay\" with \"id\": \"header:…\" and \"insecure_unsigned_id\": true, for \
@@ -88,6 +93,17 @@ impl Configuration {
             };
             findings.add_at(codes::of(&warning.kind), spot.clone(), wrong(warning, &spot.path), right);
         }
+    }
+
+    /// That a variable is not set, with its name, and the one that is set and has nearly this name. What is not written as
+    /// names of variables are might be a secret in the wrong place, and is not repeated.
+    fn unset(&self, warning: &Problem, set: &[&str], path: &str) -> Option<(String, String)> {
+        let name = Some(warning).filter(|warning| warning.kind == problem::Kind::VariableUnset);
+        let name = name.and_then(|warning| self.root().find(&warning.path)?.text())?;
+        let is_usual = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+        let wrong = format!("the variable {name} of {} {}", subject(path), warning.wrong);
+        let meant = nearest(name, set.iter().copied()).map(|meant| format!("did you mean {meant}, which is set?"));
+        is_usual.then(|| (wrong, meant.unwrap_or_default()))
     }
 
     /// Whether the source above `path` may have `replay`: its events can be told apart.
@@ -154,7 +170,9 @@ fn usual_advice(kind: &problem::Kind) -> &'static str {
         Kind::ReplayShort => "make it twice the tolerance or more",
         Kind::WeakBody => "let the receiver ask the sender for the object, by its id",
         Kind::WeakCoverage => "have the sender sign it, and demand that",
-        Kind::PlainHash => "take a long secret",
+        Kind::PlainHash => {
+            "if the sender makes an HMAC, as most do, say \"hmac-sha256\" (or its like); otherwise take a long secret"
+        }
         Kind::OpenBoundary => "trust neither value beyond what is signed as a whole",
         _ => "",
     }

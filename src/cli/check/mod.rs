@@ -131,7 +131,7 @@ pub fn configuration_in(name: &str) -> Result<Result<Document, String>, Failure>
 /// Why the filter would refuse this configuration, as text; empty if it would not. The places are those of the document.
 pub fn refusals(document: &Document, configuration: &Value) -> String {
     let mut findings = Findings::default();
-    Configuration::of_value(document, configuration).load(&|_| Some(config::UNSEEN.to_owned()), &mut findings);
+    Configuration::of_value(document, configuration).load(&|_| Some(config::UNSEEN.to_owned()), &[], &mut findings);
     let names = [Rc::clone(&document.file)];
     let mut found = findings.sorted(&names);
     found.retain(|finding| finding.severity == Severity::Error);
@@ -171,7 +171,8 @@ fn check(files: Vec<File>, values: &Values, now: UnixTime) -> Checked {
     for setup in &mut setups {
         let Setup { configuration, variables, .. } = setup;
         if let Some(configuration) = configuration {
-            configuration.load(&|name| values.of_plugin(variables, name), &mut findings);
+            let set = values.set(variables);
+            configuration.load(&|name| values.of_plugin(variables, name), &set, &mut findings);
         }
     }
     let surroundings = Surroundings { documents: &documents, proxies: &proxies, objects: &objects, now };

@@ -23,6 +23,13 @@ impl Values {
         Ok(Self { given: (!files.is_empty()).then_some(given) })
     }
 
+    /// The names of the variables that the plugin finds, as far as they are known.
+    pub fn set<'a>(&'a self, variables: &Variables<'a>) -> Vec<&'a str> {
+        let given = self.given.iter().flat_map(|given| given.keys().map(String::as_str));
+        let written = variables.passed.iter().filter(|(_, _, value)| value.is_some()).map(|(name, _, _)| *name);
+        written.chain(given).collect()
+    }
+
     /// What the plugin would find under `name`. Without an environment file every variable is taken to be set, to
     /// what nobody can see from here.
     pub fn of_plugin(&self, variables: &Variables<'_>, name: &str) -> Option<String> {

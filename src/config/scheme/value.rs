@@ -1,6 +1,7 @@
 //! The values, templates, headers and keys of all kinds of schemes.
 
 use super::Context;
+use crate::config::nearest;
 use crate::config::problem::{Diagnosis, Findings, Kind, Path};
 use crate::config::reader::Node;
 use crate::verify::bytes::json::{Json, JsonPath};
@@ -109,14 +110,54 @@ pub(super) fn parse_message(
     }
 }
 
+/// What other tools and languages call a value, and what it is called here.
+const ALIASES: &[(&[&str], &str)] = &[
+    (&["ts", "t", "time", "date", "epoch", "now", "created", "iat"], "timestamp"),
+    (&["payload", "data", "content", "raw", "rawbody", "requestbody", "message"], "body"),
+    (&["uri", "requesturi", "pathandquery"], "target"),
+    (&["verb", "httpmethod"], "method"),
+    (&["key", "token"], "secret"),
+    (&["headers", "hdr", "httpheader"], "header:Name"),
+    (&["param", "params", "args", "arg", "queryparam"], "query:name"),
+    (&["field", "post"], "form:name"),
+    (&["jsonpath", "member"], "json:path"),
+];
+
+/// The value that was most likely meant by `name`.
+fn meant(name: &str) -> Option<&'static str> {
+    const KNOWN: [&str; 13] = [
+        "body",
+        "timestamp",
+        "secret",
+        "method",
+        "target",
+        "path",
+        "url",
+        "header:Name",
+        "query:name",
+        "form:name",
+        "json:path",
+        "entry:prefix",
+        "with:name",
+    ];
+    let plain = nearest::plain(name);
+    let alias = ALIASES.iter().find(|(names, _)| names.contains(&plain.as_str())).map(|(_, known)| *known);
+    let roots = || KNOWN.iter().map(|known| (known.split(':').next().unwrap_or(known), *known));
+    // With a name behind it, such as {body:id}, it is a value of the content.
+    let exact = roots().find(|(root, _)| *root == name).map(|(root, known)| if root == "body" { "json:path" } else { known });
+    alias.or(exact).or_else(|| nearest::all_nearest(name, roots()).into_iter().next())
+}
+
 pub(in crate::config) fn expression_problem(error: &ExpressionError, path: &Path, findings: &mut Findings) {
     let diagnosis = match error {
-        ExpressionError::UnknownRoot => Diagnosis::from((
-            "names an unknown value",
-            "known are body, timestamp, secret, method, target, \
-             path, url, header:Name, query:name, form:name, json:path, entry:prefix, with:name, query, form, and the \
-             built-ins of docs/schemes.md",
-        )),
+        ExpressionError::UnknownRoot(name) => {
+            let known = "known are body, timestamp, secret, method, target, path, url, header:Name, query:name, form:name, \
+                         json:path, entry:prefix, with:name, query, form, and the built-ins of docs/schemes.md";
+            match meant(name) {
+                Some(meant) => Diagnosis::from(("names an unknown value", format!("did you mean {{{meant}}}? {known}"))),
+                None => Diagnosis::from(("names an unknown value", known)),
+            }
+        }
         ExpressionError::UnknownFilter => {
             Diagnosis::from(("names an unknown filter after \"|\"", "see docs/schemes.md"))
         }

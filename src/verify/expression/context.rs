@@ -28,8 +28,8 @@ pub type With<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Why an expression cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExpressionError {
-    /// The root is unknown.
-    UnknownRoot,
+    /// The root of this name is unknown.
+    UnknownRoot(String),
     /// A filter is unknown.
     UnknownFilter,
     /// A name or a path behind the colon is missing or malformed.

@@ -69,7 +69,7 @@ impl Root {
                 "entry" => named(Root::Entry),
                 "json" => JsonPath::parse(name).map(Root::Json).ok_or(ExpressionError::BadName),
                 "with" => value(name).map(|value| Root::Literal(value.into_bytes())),
-                _ => Err(ExpressionError::UnknownRoot),
+                _ => Err(ExpressionError::UnknownRoot(kind.to_owned())),
             };
         }
         let builtin = |builtin| Ok(Root::Builtin(builtin, Vec::new()));
@@ -89,7 +89,7 @@ impl Root {
             "contentful_path" => builtin(Builtin::ContentfulPath),
             "qsh" => builtin(Builtin::Qsh),
             "unisender" => builtin(Builtin::Unisender),
-            _ => Err(ExpressionError::UnknownRoot),
+            _ => Err(ExpressionError::UnknownRoot(text.to_owned())),
         }
     }
 

@@ -99,9 +99,9 @@ fn every_invalid_expression_has_its_own_error() {
         ("entry:@x", ExpressionError::BadName),
         ("json:a..b", ExpressionError::BadName),
         ("body|json:a..b", ExpressionError::BadName),
-        ("cookie:a", ExpressionError::UnknownRoot),
-        ("bodies", ExpressionError::UnknownRoot),
-        ("", ExpressionError::UnknownRoot),
+        ("cookie:a", ExpressionError::UnknownRoot("cookie".to_owned())),
+        ("bodies", ExpressionError::UnknownRoot("bodies".to_owned())),
+        ("", ExpressionError::UnknownRoot(String::new())),
         ("body|rot13", ExpressionError::UnknownFilter),
         ("with:missing", ExpressionError::MissingValue("missing".to_owned())),
         ("url", ExpressionError::MissingValue("public_url".to_owned())),
@@ -217,7 +217,7 @@ fn every_invalid_template_has_its_own_error() {
         ("[[{body}", TemplateError::Unbalanced),
         ("{body}]]", TemplateError::Unbalanced),
         ("[[{body}[[.]]]]", TemplateError::Unbalanced),
-        ("{bodies}", TemplateError::Expression(ExpressionError::UnknownRoot)),
+        ("{bodies}", TemplateError::Expression(ExpressionError::UnknownRoot("bodies".to_owned()))),
     ] {
         assert_eq!(message(template).err(), Some(expected), "{template}");
     }
