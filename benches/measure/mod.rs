@@ -11,18 +11,43 @@ pub fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
+/// The responses that requests get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The upstream's.
+    Forwarded,
+    /// A refusal, of a filter.
+    Refused,
+}
+
+impl Expected {
+    /// The beginning of the response, and its end.
+    fn answer(self) -> (&'static [u8], &'static [u8]) {
+        match self {
+            Expected::Forwarded => (b"HTTP/1.1 200", upstream::ANSWER),
+            Expected::Refused => (b"HTTP/1.1 401", b"request denied\n"),
+        }
+    }
+}
+
 /// Sends requests one after the other; every response has to be the upstream's.
 pub fn send(stream: &mut TcpStream, wire: &[u8], times: usize) {
+    send_expecting(stream, wire, times, Expected::Forwarded);
+}
+
+/// The same with another response.
+pub fn send_expecting(stream: &mut TcpStream, wire: &[u8], times: usize, expected: Expected) {
+    let (begins, ends) = expected.answer();
     let mut answer = Vec::new();
     let mut chunk = [0; 4096];
     for _ in 0..times {
         stream.write_all(wire).expect("the request is sent");
         answer.clear();
-        while !answer.ends_with(upstream::ANSWER) {
+        while !answer.ends_with(ends) {
             let count = stream.read(&mut chunk).expect("the answer is read");
             assert!(count > 0, "the proxy closed the connection after {}", String::from_utf8_lossy(&answer));
             answer.extend_from_slice(&chunk[..count]);
-            assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+            assert!(answer.starts_with(begins), "{}", String::from_utf8_lossy(&answer));
         }
     }
 }
