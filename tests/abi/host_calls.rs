@@ -23,7 +23,7 @@ fn why(call: &str, about: &str) -> Option<&'static str> {
     Some(match (call, about) {
         ("proxy_get_header_map_pairs", "request headers") => "all lines of each header, in one crossing",
         ("proxy_get_current_time_nanoseconds", _) => "the decision depends on the time",
-        ("proxy_get_buffer_bytes", _) => "the body, each byte once",
+        ("proxy_get_buffer_bytes", _) => "the body, as it arrives; again if it may be a handshake's",
         ("proxy_remove_header_map_value", "request headers, authorization") => "remove_credentials",
         ("proxy_remove_header_map_value", _) => "a forged header",
         ("proxy_replace_header_map_value", _) => "tells the upstream what was verified",
@@ -190,6 +190,23 @@ fn text(trace: &[Event]) -> String {
         .expect("text grows");
     }
     text
+}
+
+#[test]
+fn a_host_that_numbers_no_connections_is_asked_once_after_a_tick() {
+    on_a_fresh_vm(|vm| {
+        vm.number_no_connections();
+        assert!(vm.configure(&guarded()));
+        let [(_, accepted), ..] = SCENARIOS;
+        for _ in 0..2 {
+            vm.take_trace();
+            (0..3).for_each(|number| accepted(vm, number));
+            let asks =
+                |event: &Event| matches!(event, Event::Call("proxy_get_property", about) if about == "connection_id");
+            assert_eq!(vm.take_trace().iter().filter(|event| asks(event)).count(), 1);
+            vm.tick();
+        }
+    });
 }
 
 #[test]

@@ -24,6 +24,7 @@ extern "C" fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *
         _ if of_filter_state.is_some() => of_filter_state.as_deref().unwrap_or_default().as_bytes(),
         b"source\0address" => b"192.0.2.7:4711",
         // All requests arrive on one connection.
+        b"connection_id" if host(|host| host.has_no_connection_ids) => return NOT_FOUND,
         b"connection_id" => &[1, 0, 0, 0, 0, 0, 0, 0],
         b"response\0code_details" if answered => b"via_upstream",
         b"response\0code_details" => b"request_rate_limited",

@@ -42,6 +42,8 @@ pub(super) struct Host {
     pub(super) has_no_cluster: bool,
     /// The response to a call, during its callback.
     pub(super) answer: Option<(u16, Vec<u8>)>,
+    /// Whether connections have no numbers.
+    pub(super) has_no_connection_ids: bool,
     /// What other filters have put into filter state.
     pub(super) filter_state: BTreeMap<String, String>,
     /// Calls that would stop the VM in a real host.

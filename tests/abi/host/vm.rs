@@ -120,6 +120,11 @@ impl Vm {
         host(|host| host.filter_state.insert(key.to_owned(), value.to_owned()));
     }
 
+    /// From now on the host does not tell connections apart.
+    pub fn number_no_connections(&self) {
+        host(|host| host.has_no_connection_ids = true);
+    }
+
     pub fn take_cluster_away(&self) {
         host(|host| host.has_no_cluster = true);
     }
