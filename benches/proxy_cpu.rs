@@ -3,7 +3,7 @@
 //! Every filter runs in its own Envoy, with one worker, the bootstrap of the repository without its access log, and a
 //! keep-alive client and an upstream in this process. Measurements are taken in many short rounds (A B C, B C A, C A B,
 //! …), so that other load on the machine affects all of them alike. What a filter adds is its time minus that of an Envoy
-//! without a filter, for the same body and in the same round; the table has medians.
+//! without a filter, for the same body, both in the rounds that other load disturbed least.
 //!
 //! The baseline filters: one that does nothing, the minimum that can verify a body, and that with all calls of the host that a
 //! filter needs to be of use (`benches/filters`):
@@ -39,7 +39,9 @@ use crate::harness::bootstrap::Hold;
 use crate::harness::client::{Protocol, Request};
 use crate::harness::launch::Setup;
 use crate::harness::senders;
-use crate::measure::{Expected, connect, cpu_nanoseconds, progress, quantile, send_expecting, size, start_upstream};
+use crate::measure::{
+    Expected, QUIET, connect, cpu_nanoseconds, filter, progress, quantile, send_expecting, size, start_upstream,
+};
 
 /// As in `benches/filters/bare.rs`.
 const SECRET: &str = "benchmark-secret-of-32-bytes-len";
@@ -68,6 +70,8 @@ struct Case {
 
 struct Effort {
     warm_up: usize,
+    /// The requests of a round that are not measured.
+    lead: usize,
     rounds: usize,
     requests: usize,
 }
@@ -75,9 +79,9 @@ struct Effort {
 fn main() {
     let quick = std::env::var("HOOKWARDEN_BENCH_QUICK").is_ok_and(|value| value == "1");
     let effort = if quick {
-        Effort { warm_up: 200, rounds: 5, requests: 50 }
+        Effort { warm_up: 200, lead: 10, rounds: 5, requests: 50 }
     } else {
-        Effort { warm_up: 5000, rounds: 201, requests: 100 }
+        Effort { warm_up: 3000, lead: 25, rounds: 401, requests: 50 }
     };
     let upstream = start_upstream();
     let Some(mut proxies) = start_proxies(upstream) else { return };
@@ -98,6 +102,8 @@ fn main() {
             let case = &mut cases[position];
             let proxy = numbers[position];
             let pid = proxies[proxy].proxy.pid();
+            // The first requests after those to another proxy find cold caches.
+            send_expecting(&mut connections[proxy], &case.wire, effort.lead, case.expected);
             let before = cpu_nanoseconds(pid);
             send_expecting(&mut connections[proxy], &case.wire, effort.requests, case.expected);
             let spent = cpu_nanoseconds(pid) - before;
@@ -123,7 +129,7 @@ const OTHER: &str = "other module";
 
 fn start_proxies(upstream: SocketAddr) -> Option<Vec<Named>> {
     let without = Setup { bare_upstream: Some(upstream), ..Setup::new(json!({})) };
-    let baseline = |name: &str| Setup { module: Some(baseline(name)), ..without.clone() };
+    let baseline = |name: &str| Setup { module: Some(filter(name)), ..without.clone() };
     let ours = Setup { plugin: Some(plugin()), ..without.clone() };
     let mut setups = vec![
         (NO_FILTER, without.clone().hold(Hold::NoFilter)),
@@ -141,20 +147,6 @@ fn start_proxies(upstream: SocketAddr) -> Option<Vec<Named>> {
 
 fn number_of(proxies: &[Named], name: &str) -> usize {
     proxies.iter().position(|proxy| proxy.name == name).expect("every case has a proxy")
-}
-
-fn baseline(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let default = root.join("target/wasm32-wasip1/release/examples");
-    let folder = std::env::var_os("HOOKWARDEN_BENCH_FILTERS").map_or(default, |folder| root.join(folder));
-    let path = folder.join(name);
-    assert!(
-        path.exists(),
-        "no {}; run cargo build --release --target wasm32-wasip1 --example bench_noop --example bench_bare \
-         --example bench_obligatory",
-        path.display()
-    );
-    path
 }
 
 fn plugin() -> Value {
@@ -305,43 +297,36 @@ fn assert_filters_verify(proxies: &[Named]) {
 
 fn print_table(cases: &[Case], effort: &Effort) {
     println!(
-        "CPU time of the proxy, µs per request; medians of {} rounds of {} requests",
+        "CPU time of the proxy, µs per request; {} rounds of {} requests. Quiet: the lowest tenth of the rounds ends here.",
         effort.rounds, effort.requests
     );
     println!();
     println!(
-        "| group     | filter               |  body | total | added | middle half of added | to bare | to obligatory |"
+        "| group     | filter               |   body | total, quiet | total, median | added, quiet | to bare | to obligatory |"
     );
     println!(
-        "| --------- | -------------------- | ----: | ----: | ----: | -------------------- | ------: | ------------: |"
+        "| --------- | -------------------- | -----: | -----------: | ------------: | -----------: | ------: | ------------: |"
     );
     for case in cases {
-        let total = quantile(&case.rounds, 0.5);
         let name = format!("{:<9} | {:<20} | {:>6}", case.group, case.filter, size(case.body));
+        let (quiet, median) = (quantile(&case.rounds, QUIET), quantile(&case.rounds, 0.5));
         if case.filter == NO_FILTER {
-            println!("| {name} | {total:>5.1} | {:>5} | {:<20} | {:>7} | {:>13} |", "", "", "", "");
+            println!("| {name} | {quiet:>12.1} | {median:>13.1} | {:>12} | {:>7} | {:>13} |", "", "", "");
             continue;
         }
         let added = added(case, cases);
-        let (low, high) = (quantile(&added, 0.25), quantile(&added, 0.75));
-        let added = quantile(&added, 0.5);
         let ratio = |to: &str| {
             let other = cases.iter().find(|other| other.filter == to && other.group == case.group);
-            let other = other.map(|other| quantile(&self::added(other, cases), 0.5));
-            other.map_or_else(String::new, |other| format!("{:.2}", added / other))
+            other.map_or_else(String::new, |other| format!("{:.2}", added / self::added(other, cases)))
         };
-        let middle = format!("{low:.1} to {high:.1}");
-        println!(
-            "| {name} | {total:>5.1} | {added:>5.1} | {middle:<20} | {:>7} | {:>13} |",
-            ratio(BARE),
-            ratio(OBLIGATORY)
-        );
+        let (bare, obligatory) = (ratio(BARE), ratio(OBLIGATORY));
+        println!("| {name} | {quiet:>12.1} | {median:>13.1} | {added:>12.1} | {bare:>7} | {obligatory:>13} |");
     }
 }
 
-/// The cost above that of no filter, for each round.
-fn added(case: &Case, cases: &[Case]) -> Vec<f64> {
+/// The cost above that of no filter.
+fn added(case: &Case, cases: &[Case]) -> f64 {
     let without = cases.iter().find(|other| other.filter == NO_FILTER && other.group == case.group);
     let without = &without.expect("a baseline for every group").rounds;
-    case.rounds.iter().zip(without).map(|(with, without)| with - without).collect()
+    quantile(&case.rounds, QUIET) - quantile(without, QUIET)
 }

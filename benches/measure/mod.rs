@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 
 use crate::harness::upstream;
 
@@ -94,6 +95,21 @@ fn request_length(bytes: &[u8]) -> Option<usize> {
     let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
     let value = text.lines().find_map(|line| line.strip_prefix("content-length: "))?;
     Some(head + value.trim().parse::<usize>().ok()?)
+}
+
+/// The part of the rounds that other load on the machine disturbed least. Such load only ever adds: it takes the caches, and
+/// the other half of the core.
+pub const QUIET: f64 = 0.1;
+
+/// A filter of `benches/filters`, which `scripts/cargo-wasm --example` has built.
+pub fn filter(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let default = root.join("target/wasm32-wasip1/release/examples");
+    let folder = std::env::var_os("HOOKWARDEN_BENCH_FILTERS").map_or(default, |folder| root.join(folder));
+    let path = folder.join(name);
+    let example = name.trim_end_matches(".wasm");
+    assert!(path.exists(), "no {}; run scripts/cargo-wasm --example {example}", path.display());
+    path
 }
 
 pub fn quantile(values: &[f64], part: f64) -> f64 {
