@@ -73,7 +73,7 @@ images: envoy ## Builds the images of the compose set-up locally, without a regi
 	@envoy/images/build
 
 bench: envoy module ## Measures the proxy CPU of a request with and without the filter
-	@scripts/cargo-wasm --example bench_noop --example bench_bare
+	@scripts/cargo-wasm --example bench_noop --example bench_bare --example bench_obligatory --example bench_calls
 	HOOKWARDEN_BENCH_FILTERS='$(WASM_DIR)/examples' $(CARGO) bench --locked --bench proxy_cpu
 
 fuzz: ## Fuzzes all parsers and the decision for an hour, or FUZZ_SECONDS; TARGET=decision for one target

@@ -3,17 +3,19 @@
 //! Every filter runs in its own Envoy, with one worker, the bootstrap of the repository without its access log, and a
 //! keep-alive client and an upstream in this process. Measurements are taken in many short rounds (A B C, B C A, C A B,
 //! …), so that other load on the machine affects all of them alike. What a filter adds is its time minus that of an Envoy
-//! without a filter, for the same body and in the same round; the table has medians.
+//! without a filter, for the same body, both in the rounds that other load disturbed least.
 //!
-//! The baseline filters: one that does nothing, and the minimum that can verify a body (`benches/filters`):
+//! The baseline filters: one that does nothing, the minimum that can verify a body, and that with all calls of the host that a
+//! filter needs to be of use (`benches/filters`):
 //!
 //! ```text
-//! cargo build --release --target wasm32-wasip1 --example bench_noop --example bench_bare
+//! cargo build --release --target wasm32-wasip1 --example bench_noop --example bench_bare --example bench_obligatory
 //! cargo bench --bench proxy_cpu
 //! ```
 //!
-//! `HOOKWARDEN_BENCH_FILTERS` names another folder of the two. `HOOKWARDEN_BENCH_QUICK=1` runs few and short rounds, to see
-//! that it works; the numbers are not comparable.
+//! `HOOKWARDEN_BENCH_FILTERS` names another folder of the three. `HOOKWARDEN_BENCH_OTHER` names another module of hookwarden,
+//! of before a change, which is measured in the same rounds. `HOOKWARDEN_BENCH_ONLY=1KiB,64KiB` leaves out the groups that it
+//! does not name. `HOOKWARDEN_BENCH_QUICK=1` runs few and short rounds, to see that it works; the numbers are not comparable.
 
 #![allow(
     clippy::disallowed_methods,
@@ -37,7 +39,9 @@ use crate::harness::bootstrap::Hold;
 use crate::harness::client::{Protocol, Request};
 use crate::harness::launch::Setup;
 use crate::harness::senders;
-use crate::measure::{connect, cpu_nanoseconds, progress, quantile, send, size, start_upstream};
+use crate::measure::{
+    Expected, QUIET, connect, cpu_nanoseconds, filter, progress, quantile, send_expecting, size, start_upstream,
+};
 
 /// As in `benches/filters/bare.rs`.
 const SECRET: &str = "benchmark-secret-of-32-bytes-len";
@@ -46,13 +50,19 @@ const SMALL: usize = 1024;
 const LARGE: usize = 64 * 1024;
 
 const NO_FILTER: &str = "no filter";
+
+/// What a case is compared with: the same group's cases of these names.
 const BARE: &str = "bare HMAC";
+const OBLIGATORY: &str = "obligatory";
 
 /// One row of the table.
 struct Case {
+    /// Cases are compared within a group. All of a group have bodies of one size.
+    group: &'static str,
     filter: &'static str,
     body: usize,
-    proxy: usize,
+    proxy: &'static str,
+    expected: Expected,
     wire: Vec<u8>,
     /// µs of CPU time per request, one value for each round.
     rounds: Vec<f64>,
@@ -60,6 +70,8 @@ struct Case {
 
 struct Effort {
     warm_up: usize,
+    /// The requests of a round that are not measured.
+    lead: usize,
     rounds: usize,
     requests: usize,
 }
@@ -67,19 +79,20 @@ struct Effort {
 fn main() {
     let quick = std::env::var("HOOKWARDEN_BENCH_QUICK").is_ok_and(|value| value == "1");
     let effort = if quick {
-        Effort { warm_up: 200, rounds: 5, requests: 50 }
+        Effort { warm_up: 200, lead: 10, rounds: 5, requests: 50 }
     } else {
-        Effort { warm_up: 5000, rounds: 201, requests: 100 }
+        Effort { warm_up: 3000, lead: 25, rounds: 401, requests: 50 }
     };
     let upstream = start_upstream();
-    let Some(proxies) = start_proxies(upstream) else { return };
-    let mut cases = cases();
+    let Some(mut proxies) = start_proxies(upstream) else { return };
+    let mut cases = cases(proxies.iter().any(|proxy| proxy.name == OTHER));
     assert_filters_verify(&proxies);
 
-    let mut connections: Vec<TcpStream> = proxies.iter().map(|proxy| connect(proxy.address)).collect();
+    let mut connections: Vec<TcpStream> = proxies.iter().map(|proxy| connect(proxy.proxy.address)).collect();
+    let numbers: Vec<usize> = cases.iter().map(|case| number_of(&proxies, case.proxy)).collect();
     for (number, case) in cases.iter().enumerate() {
         progress(&format!("warm-up {}/{}: {} {}", number + 1, cases.len(), case.filter, size(case.body)));
-        send(&mut connections[case.proxy], &case.wire, effort.warm_up);
+        send_expecting(&mut connections[numbers[number]], &case.wire, effort.warm_up, case.expected);
     }
     for round in 0..effort.rounds {
         progress(&format!("round {}/{}", round + 1, effort.rounds));
@@ -87,48 +100,69 @@ fn main() {
         for turn in 0..cases.len() {
             let position = (first + turn) % cases.len();
             let case = &mut cases[position];
-            let pid = proxies[case.proxy].pid();
+            let proxy = numbers[position];
+            let pid = proxies[proxy].proxy.pid();
+            // The first requests after those to another proxy find cold caches.
+            send_expecting(&mut connections[proxy], &case.wire, effort.lead, case.expected);
             let before = cpu_nanoseconds(pid);
-            send(&mut connections[case.proxy], &case.wire, effort.requests);
+            send_expecting(&mut connections[proxy], &case.wire, effort.requests, case.expected);
             let spent = cpu_nanoseconds(pid) - before;
             case.rounds.push(spent as f64 / 1000.0 / effort.requests as f64);
         }
     }
     progress("");
     print_table(&cases, &effort);
+    proxies.clear();
 }
 
-/// In the order of `Case::proxy`: no filter, nothing, bare, hookwarden, hookwarden with a source for every sender.
-fn start_proxies(upstream: SocketAddr) -> Option<Vec<Proxy>> {
+/// An Envoy with one of the filters.
+struct Named {
+    name: &'static str,
+    proxy: Proxy,
+}
+
+/// The proxies.
+const NOTHING: &str = "nothing";
+const OURS: &str = "hookwarden";
+const EVERY_SENDER: &str = "every sender";
+const OTHER: &str = "other module";
+
+fn start_proxies(upstream: SocketAddr) -> Option<Vec<Named>> {
     let without = Setup { bare_upstream: Some(upstream), ..Setup::new(json!({})) };
-    let baseline = |name: &str| Setup { module: Some(baseline(name)), ..without.clone() };
-    let setups = [
-        without.clone().hold(Hold::NoFilter),
-        baseline("bench_noop.wasm"),
-        baseline("bench_bare.wasm"),
-        Setup { plugin: Some(plugin()), ..without.clone() },
-        Setup { plugin: Some(every_sender()), ..without.clone() },
+    let baseline = |name: &str| Setup { module: Some(filter(name)), ..without.clone() };
+    let ours = Setup { plugin: Some(plugin()), ..without.clone() };
+    let mut setups = vec![
+        (NO_FILTER, without.clone().hold(Hold::NoFilter)),
+        (NOTHING, baseline("bench_noop.wasm")),
+        (BARE, baseline("bench_bare.wasm")),
+        (OBLIGATORY, baseline("bench_obligatory.wasm")),
+        (OURS, ours.clone()),
+        (EVERY_SENDER, Setup { plugin: Some(every_sender()), ..without.clone() }),
     ];
-    setups.iter().map(Proxy::start).collect()
+    if let Some(module) = std::env::var_os("HOOKWARDEN_BENCH_OTHER") {
+        setups.push((OTHER, Setup { module: Some(module.into()), ..ours }));
+    }
+    setups.into_iter().map(|(name, setup)| Some(Named { name, proxy: Proxy::start(&setup)? })).collect()
 }
 
-fn baseline(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let default = root.join("target/wasm32-wasip1/release/examples");
-    let folder = std::env::var_os("HOOKWARDEN_BENCH_FILTERS").map_or(default, |folder| root.join(folder));
-    let path = folder.join(name);
-    assert!(
-        path.exists(),
-        "no {}; run cargo build --release --target wasm32-wasip1 --example bench_noop --example bench_bare",
-        path.display()
-    );
-    path
+fn number_of(proxies: &[Named], name: &str) -> usize {
+    proxies.iter().position(|proxy| proxy.name == name).expect("every case has a proxy")
 }
 
 fn plugin() -> Value {
+    // The last secret is the one that signs: until the filter has learned it, it is the worst place.
+    let secrets = |count: usize| -> Vec<Value> {
+        let others = (1..count).map(
+            |number| json!({ "id": number.to_string(), "value": format!("another-secret-number-{number}-of-length") }),
+        );
+        others.chain([json!({ "id": "signs", "value": SECRET })]).collect()
+    };
+    let github = |name: &str, count: usize| {
+        json!({"name": name, "match": {"path": format!("/hooks/{name}")},
+            "verify": {"provider": "github", "secrets": secrets(count)}})
+    };
     json!({"sources": [
-        {"name": "github", "match": {"path": "/hooks/github"},
-         "verify": {"provider": "github", "secrets": [{"value": SECRET}]}},
+        github("github", 1), github("two", 2), github("eight", 8),
         {"name": "anymail", "match": {"path": "/anymail/*"},
          "verify": {"provider": "basic", "secrets": [{"value": CREDENTIAL}]}},
     ]})
@@ -194,74 +228,105 @@ fn vector_request(name: &str) -> Request {
     })
 }
 
-fn cases() -> Vec<Case> {
-    let github = |body: usize| senders::github("/hooks/github", SECRET, &vec![b'x'; body]);
-    let basic = senders::basic("/anymail/sendgrid/tracking", CREDENTIAL, &[b'x'; SMALL]);
-    let case = |filter, proxy, request: Request| Case {
-        filter,
-        body: request.body.len(),
-        proxy,
-        wire: request.wire(),
-        rounds: Vec::new(),
+fn cases(has_other: bool) -> Vec<Case> {
+    let signed = |path: &str, body: usize| senders::github(path, SECRET, &vec![b'x'; body]);
+    let forged = |body: usize| senders::github("/hooks/github", "another-secret-of-32-bytes-lengt", &vec![b'x'; body]);
+    let basic = || senders::basic("/anymail/sendgrid/tracking", CREDENTIAL, b"");
+    let bad = || senders::basic("/anymail/sendgrid/tracking", "anymail:another-password", b"");
+    let mut cases = Vec::new();
+    let mut add = |group, filter, proxy, request: Request| {
+        let expected = if matches!(filter, NO_FILTER | NOTHING) || !group_is_refused(group) {
+            Expected::Forwarded
+        } else {
+            Expected::Refused
+        };
+        let body = request.body.len();
+        cases.push(Case { group, filter, body, proxy, expected, wire: request.wire(), rounds: Vec::new() });
     };
-    let mut cases = vec![
-        case(NO_FILTER, 0, github(SMALL)),
-        case("nothing", 1, github(SMALL)),
-        case(BARE, 2, github(SMALL)),
-        case("hookwarden, basic", 3, basic),
-        case("hookwarden, github", 3, github(SMALL)),
-        case(NO_FILTER, 0, github(LARGE)),
-        case("nothing", 1, github(LARGE)),
-        case(BARE, 2, github(LARGE)),
-        case("hookwarden, github", 3, github(LARGE)),
-        case("every sender: github", 4, github(SMALL)),
-    ];
+    for (group, body) in [("1KiB", SMALL), ("64KiB", LARGE)] {
+        add(group, NO_FILTER, NO_FILTER, signed("/hooks/github", body));
+        add(group, NOTHING, NOTHING, signed("/hooks/github", body));
+        for (filter, proxy) in [(BARE, BARE), (OBLIGATORY, OBLIGATORY), (OURS, OURS), (OTHER, OTHER)] {
+            if has_other || filter != OTHER {
+                add(group, filter, proxy, signed("/hooks/github", body));
+            }
+        }
+        add(group, "two secrets", OURS, signed("/hooks/two", body));
+        add(group, "eight secrets", OURS, signed("/hooks/eight", body));
+    }
+    for (group, request) in
+        [("basic", &basic as &dyn Fn() -> Request), ("bad-basic", &bad), ("forged", &|| forged(SMALL))]
+    {
+        add(group, NO_FILTER, NO_FILTER, request());
+        for (filter, proxy) in [(OBLIGATORY, OBLIGATORY), (OURS, OURS), (OTHER, OTHER)] {
+            if has_other || filter != OTHER {
+                add(group, filter, proxy, request());
+            }
+        }
+    }
+    add("senders", NO_FILTER, NO_FILTER, signed("/hooks/github", SMALL));
+    add("senders", "every sender: github", EVERY_SENDER, signed("/hooks/github", SMALL));
     // Their bodies are small; compared with the cost of a public key, the baseline of 1 KiB is close enough.
-    let public = PUBLIC.iter().map(|(name, title)| Case { body: SMALL, ..case(title, 4, vector_request(name)) });
-    cases.extend(public);
+    for (name, title) in PUBLIC {
+        add("senders", title, EVERY_SENDER, vector_request(name));
+    }
+    if let Ok(only) = std::env::var("HOOKWARDEN_BENCH_ONLY") {
+        cases.retain(|case| only.split(',').any(|group| group == case.group));
+        assert!(!cases.is_empty(), "no group of {only} is known");
+    }
     cases
 }
 
+fn group_is_refused(group: &str) -> bool {
+    matches!(group, "bad-basic" | "forged")
+}
+
 /// Asserts that the filters that verify do so; one that does not would be very fast.
-fn assert_filters_verify(proxies: &[Proxy]) {
-    for (number, proxy) in proxies.iter().enumerate() {
+fn assert_filters_verify(proxies: &[Named]) {
+    for Named { name, proxy } in proxies {
         let answer = |request: Request| request.send(proxy.address, Protocol::Http1).status;
-        let checks = number >= 2;
+        let checks = !matches!(*name, NO_FILTER | NOTHING);
         assert_eq!(answer(senders::github("/hooks/github", SECRET, b"x")), 200);
         let forged = answer(senders::github("/hooks/github", "another-secret-of-32-bytes-lengt", b"x"));
         assert_eq!(forged, if checks { 401 } else { 200 });
+        if matches!(*name, OBLIGATORY | OURS | OTHER) {
+            assert_eq!(answer(senders::basic("/anymail/x", "anymail:another-password", b"x")), 401);
+        }
     }
-    let basic = senders::basic("/anymail/x", "anymail:another-password", b"x");
-    assert_eq!(basic.send(proxies[3].address, Protocol::Http1).status, 401);
 }
 
 fn print_table(cases: &[Case], effort: &Effort) {
     println!(
-        "CPU time of the proxy, µs per request; medians of {} rounds of {} requests",
+        "CPU time of the proxy, µs per request; {} rounds of {} requests. Quiet: the lowest tenth of the rounds ends here.",
         effort.rounds, effort.requests
     );
     println!();
-    println!("| filter               | body   | total | added | middle half of added | to bare |");
-    println!("| -------------------- | -----: | ----: | ----: | -------------------- | ------: |");
+    println!(
+        "| group     | filter               |   body | total, quiet | total, median | added, quiet | to bare | to obligatory |"
+    );
+    println!(
+        "| --------- | -------------------- | -----: | -----------: | ------------: | -----------: | ------: | ------------: |"
+    );
     for case in cases {
-        let total = quantile(&case.rounds, 0.5);
-        let name = format!("{:<20} | {:>6}", case.filter, size(case.body));
+        let name = format!("{:<9} | {:<20} | {:>6}", case.group, case.filter, size(case.body));
+        let (quiet, median) = (quantile(&case.rounds, QUIET), quantile(&case.rounds, 0.5));
         if case.filter == NO_FILTER {
-            println!("| {name} | {total:>5.1} | {:>5} | {:<20} | {:>7} |", "", "", "");
+            println!("| {name} | {quiet:>12.1} | {median:>13.1} | {:>12} | {:>7} | {:>13} |", "", "", "");
             continue;
         }
         let added = added(case, cases);
-        let bare = cases.iter().find(|other| other.filter == BARE && other.body == case.body);
-        let bare = self::added(bare.expect("a baseline for every body"), cases);
-        let middle = format!("{:.1} to {:.1}", quantile(&added, 0.25), quantile(&added, 0.75));
-        let (added, bare) = (quantile(&added, 0.5), quantile(&bare, 0.5));
-        println!("| {name} | {total:>5.1} | {added:>5.1} | {middle:<20} | {:>7.2} |", added / bare);
+        let ratio = |to: &str| {
+            let other = cases.iter().find(|other| other.filter == to && other.group == case.group);
+            other.map_or_else(String::new, |other| format!("{:.2}", added / self::added(other, cases)))
+        };
+        let (bare, obligatory) = (ratio(BARE), ratio(OBLIGATORY));
+        println!("| {name} | {quiet:>12.1} | {median:>13.1} | {added:>12.1} | {bare:>7} | {obligatory:>13} |");
     }
 }
 
-/// The cost above that of no filter, for each round.
-fn added(case: &Case, cases: &[Case]) -> Vec<f64> {
-    let without = cases.iter().find(|other| other.filter == NO_FILTER && other.body == case.body);
-    let without = &without.expect("a baseline for every body").rounds;
-    case.rounds.iter().zip(without).map(|(with, without)| with - without).collect()
+/// The cost above that of no filter.
+fn added(case: &Case, cases: &[Case]) -> f64 {
+    let without = cases.iter().find(|other| other.filter == NO_FILTER && other.group == case.group);
+    let without = &without.expect("a baseline for every group").rounds;
+    quantile(&case.rounds, QUIET) - quantile(without, QUIET)
 }

@@ -21,6 +21,8 @@ pub const IDENTITY_HEADERS: [&str; 5] = [
 ];
 /// The words that begin all of those names.
 const RESERVED_WORDS: [&str; 2] = ["x", "hookwarden"];
+/// The letters of both: all reserved names begin with them, whatever separates their words.
+const BEGINNING: &[u8] = b"xhookwarden";
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -141,8 +143,8 @@ impl Step {
 
 impl Passage {
     /// For a verified request. `edits` are those that the headers still need.
-    pub(crate) fn verified(verified: &Verified, hashed: u64, edits: Edits) -> Self {
-        let matches = verified.matches().to_vec();
+    pub(crate) fn verified(verified: Verified, hashed: u64, edits: Edits) -> Self {
+        let matches = verified.into_matches();
         Self {
             edits,
             record: Some(Record { outcome: Outcome::Passed, matches, hashed, status: None, retry_after: None }),
@@ -255,10 +257,14 @@ pub(crate) fn handshake_mark() -> (&'static str, Vec<u8>) {
 
 /// The headers that tell the upstream who sent a verified request.
 pub(crate) fn identity(source: &str, verified: Option<&Verified>) -> Vec<(&'static str, Vec<u8>)> {
-    let mut headers = vec![("x-hookwarden-source", source.as_bytes().to_vec())];
+    let mut headers = Vec::with_capacity(IDENTITY_HEADERS.len());
+    headers.push(("x-hookwarden-source", source.as_bytes().to_vec()));
     if let Some(verified) = verified {
-        let ids: Vec<_> = verified.matches().iter().map(Match::secret_id).collect();
-        headers.push(("x-hookwarden-key-id", ids.join(",").into_bytes()));
+        let ids = match verified.matches() {
+            [only] => only.secret_id().to_owned(),
+            several => several.iter().map(Match::secret_id).collect::<Vec<_>>().join(","),
+        };
+        headers.push(("x-hookwarden-key-id", ids.into_bytes()));
         let event_id = verified.matches().iter().find_map(Match::event_id);
         headers.extend(event_id.map(|id| ("x-hookwarden-event-id", id.to_vec())));
     }
@@ -285,6 +291,11 @@ pub(crate) fn forged(request: Request<'_>) -> Vec<String> {
 /// `x-hook-warden-source` are removed, `x-hookwarden` and `x-hookwardenish` are not.
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
+    // Nearly every name ends here, at its first letter.
+    let mut letters = spells(name);
+    if !BEGINNING.iter().all(|letter| letters.next() == Some(*letter)) {
+        return false;
+    }
     let mut words = name.split(is_separator).filter(|word| !word.is_empty());
     let begins_like_ours =
         RESERVED_WORDS.iter().all(|ours| words.next().is_some_and(|word| word.eq_ignore_ascii_case(ours)));

@@ -9,6 +9,8 @@
 #[allow(unsafe_code, reason = "the host's side of a C interface")]
 #[path = "abi/host/mod.rs"]
 mod host;
+#[path = "abi/host_calls.rs"]
+mod host_calls;
 #[path = "abi/live.rs"]
 mod live;
 #[path = "abi/once.rs"]

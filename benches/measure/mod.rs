@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 
 use crate::harness::upstream;
 
@@ -11,18 +12,43 @@ pub fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
+/// The responses that requests get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The upstream's.
+    Forwarded,
+    /// A refusal, of a filter.
+    Refused,
+}
+
+impl Expected {
+    /// The beginning of the response, and its end.
+    fn answer(self) -> (&'static [u8], &'static [u8]) {
+        match self {
+            Expected::Forwarded => (b"HTTP/1.1 200", upstream::ANSWER),
+            Expected::Refused => (b"HTTP/1.1 401", b"request denied\n"),
+        }
+    }
+}
+
 /// Sends requests one after the other; every response has to be the upstream's.
 pub fn send(stream: &mut TcpStream, wire: &[u8], times: usize) {
+    send_expecting(stream, wire, times, Expected::Forwarded);
+}
+
+/// The same with another response.
+pub fn send_expecting(stream: &mut TcpStream, wire: &[u8], times: usize, expected: Expected) {
+    let (begins, ends) = expected.answer();
     let mut answer = Vec::new();
     let mut chunk = [0; 4096];
     for _ in 0..times {
         stream.write_all(wire).expect("the request is sent");
         answer.clear();
-        while !answer.ends_with(upstream::ANSWER) {
+        while !answer.ends_with(ends) {
             let count = stream.read(&mut chunk).expect("the answer is read");
             assert!(count > 0, "the proxy closed the connection after {}", String::from_utf8_lossy(&answer));
             answer.extend_from_slice(&chunk[..count]);
-            assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+            assert!(answer.starts_with(begins), "{}", String::from_utf8_lossy(&answer));
         }
     }
 }
@@ -69,6 +95,21 @@ fn request_length(bytes: &[u8]) -> Option<usize> {
     let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
     let value = text.lines().find_map(|line| line.strip_prefix("content-length: "))?;
     Some(head + value.trim().parse::<usize>().ok()?)
+}
+
+/// The part of the rounds that other load on the machine disturbed least. Such load only ever adds: it takes the caches, and
+/// the other half of the core.
+pub const QUIET: f64 = 0.1;
+
+/// A filter of `benches/filters`, which `scripts/cargo-wasm --example` has built.
+pub fn filter(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let default = root.join("target/wasm32-wasip1/release/examples");
+    let folder = std::env::var_os("HOOKWARDEN_BENCH_FILTERS").map_or(default, |folder| root.join(folder));
+    let path = folder.join(name);
+    let example = name.trim_end_matches(".wasm");
+    assert!(path.exists(), "no {}; run scripts/cargo-wasm --example {example}", path.display());
+    path
 }
 
 pub fn quantile(values: &[f64], part: f64) -> f64 {

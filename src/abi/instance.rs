@@ -97,10 +97,8 @@ impl Instance {
     /// A request arrived: its connection may show that the host has returned to this configuration.
     pub(super) fn on_request(&self, now: UnixTime) {
         let current = self.gauges.current();
-        if current.wants_connection()
-            && let Some(connection) = self.host.connection()
-        {
-            current.on_connection(connection, now, self.host);
+        if current.wants_connection() {
+            current.on_connection(self.host.connection(), now, self.host);
         }
     }
 
@@ -181,14 +179,14 @@ impl Instance {
     }
 
     /// Counts a decision, and records it in the access log and, if it is a refusal, in the log.
-    pub(super) fn report(&self, record: &Record, exchange: &Exchange) {
+    pub(super) fn report(&self, record: &Record, exchange: &Exchange, now: UnixTime) {
         let source = exchange.source().map(Rc::as_ref);
         exchange.counters().count_record(record, self.host);
         self.histograms.observe_skew(record, source, self.host);
         self.hashed.add(record.hashed);
         self.host.set_filter_state(&report::filter_state(record, source));
         if record.denial().is_some()
-            && let Some(suppressed) = exchange.counters().take_line(&mut self.log_budget.borrow_mut(), now(self.host))
+            && let Some(suppressed) = exchange.counters().take_line(&mut self.log_budget.borrow_mut(), now)
         {
             let client = self.host.address().unwrap_or_default();
             let outside = Outside { client: &client, request_id: exchange.request_id(), path: exchange.logged_path() };

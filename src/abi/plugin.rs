@@ -116,7 +116,7 @@ impl Plugin {
             Purpose::Request(Waiting { id, instance, exchange }) => {
                 // If the stream is not there any more the request has ended.
                 if instance.host.select(*id).is_ok() {
-                    session::answer(instance, exchange, response);
+                    session::answer(instance, exchange, response, instance.context_now().now);
                 }
                 // Back to the plugin. Whatever needs it chooses it again and looks at the result.
                 let _ = instance.host.select(self.id);

@@ -13,6 +13,7 @@ use crate::guard::call::{Call, Response};
 use crate::guard::pool::Pool;
 use crate::report;
 use crate::step::Step;
+use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::{Denial, HeaderLine, Request};
 
 thread_local! {
@@ -29,6 +30,8 @@ pub(super) struct Session {
     /// Whether it waits for a key, or has.
     waits: Cell<bool>,
     watch: Stopwatch,
+    /// The time of the last callback that read the clock.
+    last: Cell<UnixTime>,
 }
 
 impl Session {
@@ -42,12 +45,14 @@ impl Session {
             exchange: Rc::new(RefCell::new(exchange)),
             waits: Cell::new(false),
             watch: Stopwatch::default(),
+            last: Cell::new(UnixTime::from_millis(0)),
         }
     }
 
     /// The headers have arrived. `end`: the request has no body and no trailers.
     pub(super) fn on_headers(&self, headers: &[HeaderLine], end: bool) -> Action {
         let Some(now) = self.instance.host.clock() else { return self.on_failure(Denial::HostFailure) };
+        self.last.set(now);
         self.instance.on_request(now);
         let request = Request::new(headers);
         self.watch.begin(now, &self.instance);
@@ -59,7 +64,7 @@ impl Session {
         if is_held && self.instance.policy.policy().body_hold == BodyHold::Filter {
             self.instance.held.borrow_mut().hold(self.id, Rc::clone(&self.exchange), now);
         }
-        self.carry_out(step)
+        self.carry_out(step, now)
     }
 
     /// More of the body has arrived. `end`: it is complete, and there are no trailers.
@@ -79,16 +84,17 @@ impl Session {
     /// The host failed to deliver the request.
     pub(super) fn on_failure(&self, denial: Denial) -> Action {
         let step = self.exchange.borrow_mut().on_failure(denial);
-        self.perform(step)
+        self.perform(step, self.instance.context_now().now)
     }
 
     /// The response to a call, or `None` if there was none in time.
     pub(super) fn on_call_response(&self, response: Option<Response<'_>>) {
         let instance = &self.instance;
-        self.watch.on_answer(instance.context_now().now, instance);
-        answer(instance, &self.exchange, response);
-        let Some(step) = self.exchange.borrow_mut().on_held_response(&instance.context_now()) else { return };
-        if self.carry_out(step) == Action::Continue {
+        let context = instance.context_now();
+        self.watch.on_answer(context.now, instance);
+        answer(instance, &self.exchange, response, context.now);
+        let Some(step) = self.exchange.borrow_mut().on_held_response(&context) else { return };
+        if self.carry_out(step, context.now) == Action::Continue {
             instance.host.resume_response();
         }
     }
@@ -99,12 +105,10 @@ impl Session {
             return Action::Continue;
         }
         let host = self.instance.host;
-        let step = self.exchange.borrow_mut().on_response(
-            host.response_status(),
-            || host.is_response_of_upstream(),
-            &self.instance.context_now(),
-        );
-        self.carry_out(step)
+        let context = self.instance.context_now();
+        let step =
+            self.exchange.borrow_mut().on_response(host.response_status(), || host.is_response_of_upstream(), &context);
+        self.carry_out(step, context.now)
     }
 
     /// More of the response has arrived.
@@ -122,36 +126,38 @@ impl Session {
     }
 
     fn on_more(&self, event: impl FnOnce(&mut Exchange, &Context<'_>) -> Step) -> Action {
+        if self.exchange.borrow().is_decided() {
+            // The step depends on no time any more, so that of the last callback does.
+            let now = self.last.get();
+            let step = event(&mut self.exchange.borrow_mut(), &self.instance.context(now));
+            return self.carry_out(step, now);
+        }
         self.instance.held.borrow_mut().delivered(self.id);
-        let step = match self.instance.host.clock() {
-            Some(now) => {
-                let part = || event(&mut self.exchange.borrow_mut(), &self.instance.context(now));
-                let step = self.watch.measure(&self.instance, part);
-                self.watch.on_step(&step, true, self.exchange.borrow().awaits_store(), now, &self.instance);
-                step
-            }
-            None => self.exchange.borrow_mut().on_failure(Denial::HostFailure),
-        };
-        self.carry_out(step)
+        let Some(now) = self.instance.host.clock() else { return self.on_failure(Denial::HostFailure) };
+        self.last.set(now);
+        let part = || event(&mut self.exchange.borrow_mut(), &self.instance.context(now));
+        let step = self.watch.measure(&self.instance, part);
+        self.watch.on_step(&step, true, self.exchange.borrow().awaits_store(), now, &self.instance);
+        self.carry_out(step, now)
     }
 
     /// Performs a step in one of this stream's callbacks. What is held for a call is forwarded once that is answered.
-    fn carry_out(&self, step: Step) -> Action {
+    fn carry_out(&self, step: Step, now: UnixTime) -> Action {
         // A host may repeat a callback.
         if step == Step::Hold && self.exchange.borrow().awaits_key() && !self.waits.replace(true) {
             waiting::add(self.id, &self.instance, &self.exchange);
         }
-        let Step::Call(call) = step else { return self.perform(step) };
+        let Step::Call(call) = step else { return self.perform(step, now) };
         self.instance.count_tally(&mut self.exchange.borrow_mut());
         if self.instance.host.call(&call).is_ok() {
             return Action::Pause;
         }
-        let step = self.exchange.borrow_mut().on_call(None, &self.instance.context_now());
-        self.perform(step)
+        let step = self.exchange.borrow_mut().on_call(None, &self.instance.context(now));
+        self.perform(step, now)
     }
 
-    fn perform(&self, step: Step) -> Action {
-        perform(&self.instance, &mut self.exchange.borrow_mut(), step)
+    fn perform(&self, step: Step, now: UnixTime) -> Action {
+        perform(&self.instance, &mut self.exchange.borrow_mut(), step, now)
     }
 }
 
@@ -179,17 +185,17 @@ pub(super) fn refuse_stalled(instance: &Instance) {
             continue;
         }
         let step = exchange.borrow_mut().on_failure(denial);
-        perform(instance, &mut exchange.borrow_mut(), step);
+        perform(instance, &mut exchange.borrow_mut(), step, now);
     }
 }
 
 /// The response to a call of the current stream, or `None` if there was none in time.
-pub(super) fn answer(instance: &Instance, exchange: &RefCell<Exchange>, response: Option<Response<'_>>) {
+pub(super) fn answer(instance: &Instance, exchange: &RefCell<Exchange>, response: Option<Response<'_>>, now: UnixTime) {
     let pending = exchange.borrow().pending();
-    let step = exchange.borrow_mut().on_call(response, &instance.context_now());
-    if perform(instance, &mut exchange.borrow_mut(), step) == Action::Continue {
+    let step = exchange.borrow_mut().on_call(response, &instance.context(now));
+    if perform(instance, &mut exchange.borrow_mut(), step, now) == Action::Continue {
         match pending {
-            Some(Pending::Request) => resume(instance, exchange),
+            Some(Pending::Request) => resume(instance, exchange, now),
             Some(Pending::Response) => instance.host.resume_response(),
             None => {}
         }
@@ -197,12 +203,12 @@ pub(super) fn answer(instance: &Instance, exchange: &RefCell<Exchange>, response
 }
 
 /// Forwards what was held of the current stream's request.
-fn resume(instance: &Instance, exchange: &RefCell<Exchange>) {
+fn resume(instance: &Instance, exchange: &RefCell<Exchange>, now: UnixTime) {
     if instance.host.resume_request().is_err() {
         // If the source only observes, everything but the last piece was forwarded before.
         let is_head = !exchange.borrow().only_observes();
-        let step = exchange.borrow_mut().on_refusal(is_head, &instance.context_now());
-        perform(instance, &mut exchange.borrow_mut(), step);
+        let step = exchange.borrow_mut().on_refusal(is_head, &instance.context(now));
+        perform(instance, &mut exchange.borrow_mut(), step, now);
     }
 }
 
@@ -230,8 +236,8 @@ pub(super) fn decide_waiting(body: &dyn BodyBuffer) -> Vec<(Waiting, Call)> {
         if let Step::Call(call) = step {
             instance.count_tally(&mut exchange.borrow_mut());
             calls.push((request, call));
-        } else if perform(instance, &mut exchange.borrow_mut(), step) == Action::Continue {
-            resume(instance, exchange);
+        } else if perform(instance, &mut exchange.borrow_mut(), step, now) == Action::Continue {
+            resume(instance, exchange, now);
         }
     }
     waiting::put_back(still);
@@ -239,7 +245,7 @@ pub(super) fn decide_waiting(body: &dyn BodyBuffer) -> Vec<(Waiting, Call)> {
 }
 
 /// Performs a step for the current stream. Everything is counted and logged before anything is forwarded.
-fn perform(instance: &Instance, exchange: &mut Exchange, step: Step) -> Action {
+fn perform(instance: &Instance, exchange: &mut Exchange, step: Step, now: UnixTime) -> Action {
     instance.count_tally(exchange);
     match step {
         // A call in a step that no callback led to cannot be made.
@@ -247,23 +253,23 @@ fn perform(instance: &Instance, exchange: &mut Exchange, step: Step) -> Action {
         Step::Continue(passage) => {
             let (edits, record) = passage.into_parts();
             if instance.host.edit_headers(&edits).is_err() {
-                let step = exchange.on_refusal(true, &instance.context_now());
-                return perform(instance, exchange, step);
+                let step = exchange.on_refusal(true, &instance.context(now));
+                return perform(instance, exchange, step, now);
             }
             if let Some(record) = record {
-                instance.report(&record, exchange);
+                instance.report(&record, exchange, now);
             }
             Action::Continue
         }
         Step::Answer(answer) => {
             if let Some(record) = &answer.record {
-                instance.report(record, exchange);
+                instance.report(record, exchange, now);
             }
             instance.host.reply(&report::answer(&answer.response));
             Action::Pause
         }
         Step::Deny(record) => {
-            instance.report(&record, exchange);
+            instance.report(&record, exchange, now);
             let source = exchange.source().map(Rc::as_ref);
             let denial = record.denial().unwrap_or(Denial::HostFailure);
             instance.host.reply(&report::reply(record.refusal(denial), source));

@@ -290,6 +290,13 @@ impl Exchange {
         self.state.awaits_end()
     }
 
+    /// Whether the request is decided, so that what still arrives of it is only forwarded, or held: no step depends on the time
+    /// then.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        !matches!(self.state, State::New | State::Verifying(_) | State::AwaitingKey(_))
+    }
+
     /// Whether the source only observes, so that the request is forwarded whatever the verdict.
     #[must_use]
     pub fn only_observes(&self) -> bool {

@@ -80,7 +80,7 @@ impl VerifiedRequest {
         } else {
             Edits::default()
         };
-        Passage::verified(&self.verified, self.hashed, edits)
+        Passage::verified(self.verified, self.hashed, edits)
     }
 
     /// The forged headers that were not removed yet.

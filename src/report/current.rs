@@ -118,12 +118,10 @@ impl Current {
         !self.is_live() || self.is_sampled.get()
     }
 
-    /// A request arrived on the host's connection number `id`.
-    pub fn on_connection(&self, id: u64, now: UnixTime, memory: &dyn Memory) {
+    /// A request arrived on the host's connection number `id`; `None` if the host does not number them.
+    pub fn on_connection(&self, id: Option<u64>, now: UnixTime, memory: &dyn Memory) {
         self.is_sampled.set(false);
-        if id <= self.seen.get().connection {
-            return;
-        }
+        let Some(id) = id.filter(|id| *id > self.seen.get().connection) else { return };
         self.change(memory, |term| {
             (id > term.connection).then(|| match term.config == self.config {
                 true => Term { connection: id, ..*term },

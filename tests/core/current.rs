@@ -37,18 +37,18 @@ fn the_configuration_that_gets_the_newest_connection_is_live() {
     let memory = Shared::default();
     let (one, two) = (open("one", &memory), open("two", &memory));
     one.take_over(now(), &memory);
-    one.on_connection(7, now(), &memory);
+    one.on_connection(Some(7), now(), &memory);
     two.take_over(now(), &memory);
     assert_eq!(live([&one, &two], &memory), [false, true]);
     assert!(one.wants_connection());
-    one.on_connection(7, now(), &memory);
+    one.on_connection(Some(7), now(), &memory);
     assert_eq!(live([&one, &two], &memory), [false, true], "a connection that it had before");
-    two.on_connection(9, now(), &memory);
-    one.on_connection(8, now(), &memory);
+    two.on_connection(Some(9), now(), &memory);
+    one.on_connection(Some(8), now(), &memory);
     assert_eq!(live([&one, &two], &memory), [false, true], "one that the live one has passed");
-    one.on_connection(10, now(), &memory);
+    one.on_connection(Some(10), now(), &memory);
     assert_eq!(live([&one, &two], &memory), [true, false], "a new one: the host has returned to it");
-    two.on_connection(9, now(), &memory);
+    two.on_connection(Some(9), now(), &memory);
     assert_eq!(live([&one, &two], &memory), [true, false]);
 }
 
@@ -74,7 +74,7 @@ fn a_live_configuration_looks_at_one_connection_between_two_ticks() {
     one.take_over(now(), &memory);
     for connection in 1..5 {
         assert!(one.wants_connection());
-        one.on_connection(connection, now(), &memory);
+        one.on_connection(Some(connection), now(), &memory);
         assert!(!one.wants_connection());
         one.on_tick(now(), &memory);
     }
@@ -93,8 +93,8 @@ fn each_plugin_has_a_live_configuration_and_the_totals_are_of_all() {
     assert_eq!(one.count(sums(1, 2), &memory).sums, total(1, 2, 5));
     assert_eq!(two.count(sums(4, 0), &memory).sums, total(5, 2, 10));
     assert_eq!(one.count(sums(0, 2), &memory).sums, total(4, 2, 10));
-    two.on_connection(3, now(), &memory);
-    one.on_connection(2, now(), &memory);
+    two.on_connection(Some(3), now(), &memory);
+    one.on_connection(Some(2), now(), &memory);
     assert!(live_both(&one, &two, &memory));
 }
 

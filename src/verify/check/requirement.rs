@@ -51,6 +51,12 @@ impl Verified {
         &self.matches
     }
 
+    /// The same, for what is reported of the request.
+    #[must_use]
+    pub fn into_matches(self) -> Vec<Match> {
+        self.matches
+    }
+
     /// Whether the check at a place in a group is one that matched.
     #[must_use]
     pub fn is_by(&self, (group, place): (usize, usize)) -> bool {

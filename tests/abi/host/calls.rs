@@ -26,16 +26,16 @@ extern "C" fn proxy_http_call(
     timeout: u32,
     token: *mut u32,
 ) -> u32 {
-    if refuses("proxy_http_call") {
+    // SAFETY: the SDK passes valid pointers with their lengths.
+    let (cluster, headers, body) =
+        unsafe { (bytes(cluster, cluster_size), bytes(headers, headers_size), bytes(body, body_size)) };
+    let cluster = String::from_utf8_lossy(&cluster).into_owned();
+    if refuses("proxy_http_call", &cluster) {
         return INTERNAL_FAILURE;
     }
     if host(|host| host.has_no_cluster) {
         return BAD_ARGUMENT;
     }
-    // SAFETY: the SDK passes valid pointers with their lengths.
-    let (cluster, headers, body) =
-        unsafe { (bytes(cluster, cluster_size), bytes(headers, headers_size), bytes(body, body_size)) };
-    let cluster = String::from_utf8_lossy(&cluster).into_owned();
     let number = host(|host| {
         host.calls.push(Call { stream: host.current, cluster, headers: deserialize(&headers), body, timeout });
         host.calls.len()

@@ -7,7 +7,7 @@ const CRITICAL: u32 = 5;
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_log(level: u32, data: *const u8, size: usize) -> u32 {
-    if refuses("proxy_log") {
+    if refuses("proxy_log", format!("level {level}")) {
         return INTERNAL_FAILURE;
     }
     // SAFETY: the SDK passes a valid pointer with its length.
@@ -22,7 +22,7 @@ extern "C" fn proxy_log(level: u32, data: *const u8, size: usize) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_get_log_level(level: *mut u32) -> u32 {
-    if refuses("proxy_get_log_level") {
+    if refuses("proxy_get_log_level", "") {
         return INTERNAL_FAILURE;
     }
     // SAFETY: the SDK passes a valid pointer for the result.

@@ -5,11 +5,11 @@ use super::wire::bytes;
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_define_metric(kind: u32, name: *const u8, size: usize, id: *mut u32) -> u32 {
-    if refuses("proxy_define_metric") {
-        return INTERNAL_FAILURE;
-    }
     // SAFETY: the SDK passes a valid pointer with its length.
     let name = String::from_utf8_lossy(&unsafe { bytes(name, size) }).into_owned();
+    if refuses("proxy_define_metric", &name) {
+        return INTERNAL_FAILURE;
+    }
     let number = host(|host| {
         const COUNTER: u32 = 0;
         if kind == COUNTER {
@@ -26,6 +26,12 @@ extern "C" fn proxy_define_metric(kind: u32, name: *const u8, size: usize, id: *
     OK
 }
 
+/// The name of a metric, for the trace.
+fn name_of(id: u32) -> String {
+    let known = |(name, _): &(String, u64)| name.clone();
+    host(|host| host.metrics.get((id as usize).wrapping_sub(1)).map(known)).unwrap_or_else(|| "undefined".to_owned())
+}
+
 fn set_metric(id: u32, change: impl FnOnce(u64) -> u64) -> u32 {
     host(|host| match host.metrics.get_mut((id as usize).wrapping_sub(1)) {
         Some((_, value)) => {
@@ -38,7 +44,7 @@ fn set_metric(id: u32, change: impl FnOnce(u64) -> u64) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_record_metric(id: u32, value: u64) -> u32 {
-    if refuses("proxy_record_metric") {
+    if refuses("proxy_record_metric", name_of(id)) {
         return INTERNAL_FAILURE;
     }
     set_metric(id, |_| value)
@@ -46,7 +52,7 @@ extern "C" fn proxy_record_metric(id: u32, value: u64) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_increment_metric(id: u32, by: i64) -> u32 {
-    if refuses("proxy_increment_metric") {
+    if refuses("proxy_increment_metric", name_of(id)) {
         return INTERNAL_FAILURE;
     }
     set_metric(id, |value| value.saturating_add_signed(by))

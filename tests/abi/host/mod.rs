@@ -21,4 +21,5 @@ mod wire;
 
 pub use calls::Call;
 pub use request::{Action, Request};
+pub use state::Event;
 pub use vm::{Level, Reads, Vm, on_a_fresh_vm};

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::answer::{Answer, Upstream};
-use super::state::{Stream, host};
+use super::state::{Stream, calls_back, host};
 use super::vm::Vm;
 
 /// What the plugin tells the host to do with held data.
@@ -32,10 +32,8 @@ unsafe extern "C" {
 
 impl Request<'_> {
     pub fn headers(&self, end: bool) -> Action {
-        let count = host(|host| {
-            host.current = self.id;
-            host.streams[&self.id].headers.len()
-        });
+        let count = self.stream(|stream| stream.headers.len());
+        calls_back("proxy_on_request_headers", self.id);
         // SAFETY: the context exists.
         let action = action(unsafe { proxy_on_request_headers(self.id, count, end) });
         self.goes_on(action);
@@ -48,7 +46,7 @@ impl Request<'_> {
             stream.body.extend_from_slice(piece);
             stream.body.len()
         });
-        host(|host| host.current = self.id);
+        calls_back("proxy_on_request_body", self.id);
         // SAFETY: the context exists.
         let action = action(unsafe { proxy_on_request_body(self.id, size, end) });
         self.goes_on(action);
@@ -60,7 +58,7 @@ impl Request<'_> {
             trailers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
         let count = trailers.len();
         self.stream(|stream| stream.trailers = trailers);
-        host(|host| host.current = self.id);
+        calls_back("proxy_on_request_trailers", self.id);
         // SAFETY: the context exists.
         let action = action(unsafe { proxy_on_request_trailers(self.id, count) });
         self.goes_on(action);
@@ -75,13 +73,13 @@ impl Request<'_> {
     /// A response of the upstream, or a local reply.
     pub fn response(&self, status: u16, from_upstream: bool) -> Action {
         self.stream(|stream| (stream.response_status, stream.from_upstream) = (Some(status), from_upstream));
-        host(|host| host.current = self.id);
+        calls_back("proxy_on_response_headers", self.id);
         // SAFETY: the context exists.
         action(unsafe { proxy_on_response_headers(self.id, 1, false) })
     }
 
     pub fn response_body(&self) -> Action {
-        host(|host| host.current = self.id);
+        calls_back("proxy_on_response_body", self.id);
         // SAFETY: the context exists.
         action(unsafe { proxy_on_response_body(self.id, 1, true) })
     }
@@ -99,11 +97,13 @@ impl Request<'_> {
     /// Ends the request, for any reason.
     pub fn ends(&self) {
         self.stream(|stream| stream.is_over = true);
-        host(|host| host.current = self.id);
         // SAFETY: the context exists, and nothing calls it again.
         unsafe {
+            calls_back("proxy_on_done", self.id);
             proxy_on_done(self.id);
+            calls_back("proxy_on_log", self.id);
             proxy_on_log(self.id);
+            calls_back("proxy_on_delete", self.id);
             proxy_on_delete(self.id);
         }
     }

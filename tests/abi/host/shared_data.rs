@@ -11,11 +11,11 @@ extern "C" fn proxy_get_shared_data(
     size: *mut usize,
     version: *mut u32,
 ) -> u32 {
-    if refuses("proxy_get_shared_data") {
-        return INTERNAL_FAILURE;
-    }
     // SAFETY: the SDK passes a valid pointer with its length.
     let key = unsafe { bytes(key, key_size) };
+    if refuses("proxy_get_shared_data", String::from_utf8_lossy(&key)) {
+        return INTERNAL_FAILURE;
+    }
     match host(|host| host.shared.get(&key).cloned()) {
         Some((value, at)) => {
             // SAFETY: the SDK passes valid pointers for the result.
@@ -38,11 +38,11 @@ extern "C" fn proxy_set_shared_data(
     value_size: usize,
     version: u32,
 ) -> u32 {
-    if refuses("proxy_set_shared_data") {
-        return INTERNAL_FAILURE;
-    }
     // SAFETY: the SDK passes valid pointers with their lengths.
     let (key, value) = unsafe { (bytes(key, key_size), bytes(value, value_size)) };
+    if refuses("proxy_set_shared_data", String::from_utf8_lossy(&key)) {
+        return INTERNAL_FAILURE;
+    }
     host(|host| {
         let next = host.shared.get(&key).map_or(1, |(_, at)| at + 1);
         if version != 0 && host.shared.get(&key).is_some_and(|(_, at)| *at != version) {

@@ -42,12 +42,25 @@ pub(super) struct Host {
     pub(super) has_no_cluster: bool,
     /// The response to a call, during its callback.
     pub(super) answer: Option<(u16, Vec<u8>)>,
+    /// Whether connections have no numbers.
+    pub(super) has_no_connection_ids: bool,
     /// What other filters have put into filter state.
     pub(super) filter_state: BTreeMap<String, String>,
     /// Calls that would stop the VM in a real host.
     pub(super) misuse: Vec<String>,
     /// The ABI call that the host refuses.
     pub(super) refuses: Option<String>,
+    /// Callbacks and the calls that they made, in order.
+    pub(super) trace: Vec<Event>,
+}
+
+/// What went over the ABI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The host calls the plugin.
+    Callback(&'static str),
+    /// The plugin calls the host: the function, and what it is about.
+    Call(&'static str, String),
 }
 
 #[derive(Default)]
@@ -78,10 +91,19 @@ pub(super) fn current<T>(what: impl FnOnce(&mut Stream) -> T) -> Option<T> {
     })
 }
 
-/// Whether the host refuses a call. Prints what the upstream has received so far, because the SDK may stop the VM
-/// because of the refusal, and then nothing more is forwarded.
-pub(super) fn refuses(call: &str) -> bool {
+/// Notes that the host calls the plugin, about a stream or about the plugin itself.
+pub(super) fn calls_back(name: &'static str, about: u32) {
     host(|host| {
+        host.current = about;
+        host.trace.push(Event::Callback(name));
+    });
+}
+
+/// Notes a call, and returns whether the host refuses it. Prints what the upstream has received so far, because the SDK may
+/// stop the VM because of the refusal, and then nothing more is forwarded. `about`: what to tell of the arguments.
+pub(super) fn refuses(call: &'static str, about: impl Into<String>) -> bool {
+    host(|host| {
+        host.trace.push(Event::Call(call, about.into()));
         let refuses = host.refuses.as_deref() == Some(call);
         if refuses {
             let has_nothing = host.streams.values().all(|stream| stream.upstream.is_nothing());

@@ -6,7 +6,7 @@ use super::wire::{bytes, deserialize};
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_set_effective_context(context_id: u32) -> u32 {
-    if refuses("proxy_set_effective_context") {
+    if refuses("proxy_set_effective_context", "") {
         return INTERNAL_FAILURE;
     }
     host(|host| match host.streams.get(&context_id) {
@@ -24,7 +24,7 @@ extern "C" fn proxy_set_effective_context(context_id: u32) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_continue_stream(kind: u32) -> u32 {
-    if refuses("proxy_continue_stream") {
+    if refuses("proxy_continue_stream", if kind == 0 { "request" } else { "response" }) {
         return INTERNAL_FAILURE;
     }
     const REQUEST: u32 = 0;
@@ -50,7 +50,7 @@ extern "C" fn proxy_send_local_response(
     headers_size: usize,
     _grpc_status: i32,
 ) -> u32 {
-    if refuses("proxy_send_local_response") {
+    if refuses("proxy_send_local_response", status.to_string()) {
         return INTERNAL_FAILURE;
     }
     // SAFETY: the SDK passes valid pointers with their lengths.

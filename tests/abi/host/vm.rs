@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::calls::Call;
 use super::request::Request;
-use super::state::{BEGINNING, ROOT, Stream, host};
+use super::state::{BEGINNING, Event, ROOT, Stream, calls_back, host};
 
 /// The SDK's logger is global.
 static INITIALISATION: Mutex<()> = Mutex::new(());
@@ -54,6 +54,7 @@ impl Vm {
 
     pub fn configure_with(&self, text: &[u8]) -> bool {
         host(|host| host.configuration = text.to_vec());
+        calls_back("proxy_on_configure", ROOT);
         // SAFETY: the context exists, and the size is that of the text.
         unsafe { proxy_on_configure(ROOT, text.len()) }
     }
@@ -72,6 +73,7 @@ impl Vm {
             host.streams.insert(id, Stream { headers, ..Stream::default() });
             id
         });
+        calls_back("proxy_on_context_create", id);
         // SAFETY: the number is new.
         unsafe { proxy_on_context_create(id, ROOT) };
         Request { id, vm: PhantomData }
@@ -82,7 +84,7 @@ impl Vm {
     }
 
     pub fn tick(&self) {
-        host(|host| host.current = ROOT);
+        calls_back("proxy_on_tick", ROOT);
         // SAFETY: the context exists.
         unsafe { proxy_on_tick(ROOT) };
     }
@@ -118,6 +120,11 @@ impl Vm {
         host(|host| host.filter_state.insert(key.to_owned(), value.to_owned()));
     }
 
+    /// From now on the host does not tell connections apart.
+    pub fn number_no_connections(&self) {
+        host(|host| host.has_no_connection_ids = true);
+    }
+
     pub fn take_cluster_away(&self) {
         host(|host| host.has_no_cluster = true);
     }
@@ -128,11 +135,16 @@ impl Vm {
             host.answer = answer.map(|(status, body)| (status, body.as_bytes().to_vec()));
             host.calls[token - 1].stream
         });
-        host(|host| host.current = stream);
+        calls_back("proxy_on_http_call_response", stream);
         let (headers, size) = answer.map_or((0, 0), |(_, body)| (1, body.len()));
         // SAFETY: the token is one that the plugin got.
         unsafe { proxy_on_http_call_response(ROOT, u32::try_from(token).unwrap_or(0), headers, size, 0) };
         host(|host| host.answer = None);
+    }
+
+    /// What went over the ABI since this was last called.
+    pub fn take_trace(&self) -> Vec<Event> {
+        host(|host| std::mem::take(&mut host.trace))
     }
 
     /// The names in all calls that defined a metric, except gauges.
