@@ -13,7 +13,7 @@ pub struct Client {
     address: SocketAddr,
     stream: Option<TcpStream>,
     answer: Vec<u8>,
-    /// How often the proxy closed the connection after a response.
+    /// How often the proxy closed the connection.
     pub closed: usize,
 }
 
@@ -24,21 +24,40 @@ impl Client {
 
     /// Sends a request; returns the status of the response once its last byte has arrived.
     pub fn exchange(&mut self, wire: &[u8]) -> Result<u16, String> {
-        if let Some(stream) = self.stream.take() {
-            match self.exchange_on(stream, wire) {
-                // It was idle for so long that the proxy closed it.
-                Err(_) if self.answer.is_empty() => self.closed += 1,
-                other => return other,
-            }
-        }
-        let stream = connect(self.address);
-        stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout can be set");
-        self.exchange_on(stream, wire)
+        let sent = self.send(wire);
+        self.receive(wire, sent)
     }
 
-    fn exchange_on(&mut self, mut stream: TcpStream, wire: &[u8]) -> Result<u16, String> {
+    /// Sends a request, whose response [`receive`](Self::receive) reads.
+    pub fn send(&mut self, wire: &[u8]) -> Sent {
+        let is_new = self.stream.is_none();
+        let stream = self.stream.get_or_insert_with(|| {
+            let stream = connect(self.address);
+            stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout can be set");
+            stream
+        });
+        Sent {
+            is_new,
+            result: stream.write_all(wire).map_err(|error| format!("the request could not be sent: {error}")),
+        }
+    }
+
+    /// Waits for the last byte of the response; returns its status.
+    pub fn receive(&mut self, wire: &[u8], sent: Sent) -> Result<u16, String> {
         self.answer.clear();
-        stream.write_all(wire).map_err(|error| format!("the request could not be sent: {error}"))?;
+        match sent.result.and_then(|()| self.read()) {
+            // It was idle for so long that the proxy closed it.
+            Err(_) if self.answer.is_empty() && !sent.is_new => {
+                self.stream = None;
+                self.closed += 1;
+                self.exchange(wire)
+            }
+            other => other,
+        }
+    }
+
+    fn read(&mut self) -> Result<u16, String> {
+        let stream = self.stream.as_mut().ok_or("no connection")?;
         let mut chunk = [0; 4096];
         let (status, stays_open) = loop {
             let count = stream.read(&mut chunk).map_err(|error| format!("no response: {error}"))?;
@@ -50,13 +69,18 @@ impl Client {
                 break found;
             }
         };
-        if stays_open {
-            self.stream = Some(stream);
-        } else {
+        if !stays_open {
+            self.stream = None;
             self.closed += 1;
         }
         Ok(status)
     }
+}
+
+/// A request that was sent, or could not be.
+pub struct Sent {
+    is_new: bool,
+    result: Result<(), String>,
 }
 
 /// The status of a complete response, and whether the connection stays open.

@@ -36,7 +36,7 @@ fn configuration(upstream: SocketAddr, endpoints: &[(Check, SocketAddr)]) -> Str
     // The body has to fit into one buffer.
     let mut text = format!(
         "global
-    maxconn 64
+    maxconn 1000
     nbthread 1
     tune.bufsize 2097152
 defaults

@@ -50,7 +50,7 @@ master_process off;
 load_module {module};
 pid {folder}/pid;
 error_log {folder}/log warn;
-events {{ worker_connections 256; }}
+events {{ worker_connections 1024; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body;
@@ -65,7 +65,7 @@ http {{
     keepalive_requests 1000000000;
     keepalive_time 10h;
     keepalive_timeout 10h;
-    upstream receiver {{ server {upstream}; keepalive 16; keepalive_requests 1000000000; keepalive_time 10h; }}
+    upstream receiver {{ server {upstream}; keepalive 64; keepalive_requests 1000000000; keepalive_time 10h; }}
     proxy_http_version 1.1;
     proxy_set_header Connection '';
     proxy_set_header Host $host;

@@ -1,5 +1,9 @@
 //! Which requests are measured, and how often.
 
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
 use crate::check::Check;
 use crate::client::Client;
 use crate::peer::Peer;
@@ -37,15 +41,46 @@ impl Effort {
     /// The requests of a round: fewer if each takes longer.
     pub fn requests(&self, body: usize) -> usize {
         let each = if body <= SMALL {
-            15
+            16
         } else if body <= MEDIUM {
             10
         } else if body <= LARGE {
-            5
+            6
         } else {
-            1
+            2
         };
         each * self.part
+    }
+}
+
+/// Connections to one address, with a request in flight on each: a proxy that is woken for every single request spends most
+/// of its time on waking up.
+pub struct Pool(Vec<Client>);
+
+pub const IN_FLIGHT: usize = 8;
+
+impl Pool {
+    fn new(address: SocketAddr) -> Rc<RefCell<Self>> {
+        Rc::new(RefCell::new(Self((0..IN_FLIGHT).map(|_| Client::new(address)).collect())))
+    }
+
+    /// Sends these requests; each has to be answered with this status.
+    fn send<'a>(&mut self, wires: impl Iterator<Item = &'a Vec<u8>>, expected: u16) -> Result<(), String> {
+        let wires: Vec<_> = wires.collect();
+        for wires in wires.chunks(IN_FLIGHT) {
+            let sent: Vec<_> = self.0.iter_mut().zip(wires).map(|(client, wire)| client.send(wire)).collect();
+            for ((client, wire), sent) in self.0.iter_mut().zip(wires).zip(sent) {
+                let status = client.receive(wire, sent)?;
+                if status != expected {
+                    return Err(format!("answered with {status} instead of {expected}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn closed(&self) -> usize {
+        self.0.iter().map(|client| client.closed).sum()
     }
 }
 
@@ -56,7 +91,9 @@ pub struct Case {
     pub check: Check,
     pub body: usize,
     pub is_accepted: bool,
-    pub client: Client,
+    pub pool: Rc<RefCell<Pool>>,
+    /// How many connections the proxy closed.
+    pub closed: usize,
     /// µs of CPU time per request, one value for each round.
     pub rounds: Vec<f64>,
     event: u64,
@@ -82,15 +119,12 @@ impl Case {
         (0..requests).map(&mut one).collect()
     }
 
-    /// Sends requests one after the other; each has to be answered as expected.
+    /// Sends requests; each has to be answered as expected.
     pub fn send(&mut self, wires: &[Vec<u8>], count: usize) -> Result<(), String> {
-        let expected = self.status();
-        for wire in wires.iter().cycle().take(count) {
-            let status = self.client.exchange(wire)?;
-            if status != expected {
-                return Err(format!("answered with {status} instead of {expected}"));
-            }
-        }
+        let mut pool = self.pool.borrow_mut();
+        let before = pool.closed();
+        pool.send(wires.iter().cycle().take(count), self.status())?;
+        self.closed += pool.closed() - before;
         Ok(())
     }
 }
@@ -105,6 +139,7 @@ pub fn cases(peers: &[Peer]) -> Vec<Case> {
     let mut next_event = 0_u64;
     for (number, peer) in peers.iter().enumerate() {
         for (check, address) in &peer.endpoints {
+            let pool = Pool::new(*address);
             let mut add = |body: usize, is_accepted: bool| {
                 next_event += 1 << 32;
                 cases.push(Case {
@@ -112,7 +147,8 @@ pub fn cases(peers: &[Peer]) -> Vec<Case> {
                     check: *check,
                     body,
                     is_accepted,
-                    client: Client::new(*address),
+                    pool: Rc::clone(&pool),
+                    closed: 0,
                     rounds: Vec::new(),
                     event: next_event,
                 });

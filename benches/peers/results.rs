@@ -8,7 +8,7 @@ use crate::check::Check;
 use crate::latency::{Latency, RATE};
 use crate::measure::quantile;
 use crate::peer::Peer;
-use crate::plan::{Case, Effort};
+use crate::plan::{Case, Effort, IN_FLIGHT};
 
 pub struct Results<'a> {
     pub peers: &'a [Peer],
@@ -29,6 +29,7 @@ impl Results<'_> {
             "command": if self.is_quick { "HOOKWARDEN_BENCH_QUICK=1 make bench-peers" } else { "make bench-peers" },
             "seconds": self.seconds.round(),
             "rounds": self.effort.rounds,
+            "in_flight": IN_FLIGHT,
             "machine": self.machine,
             "versions": self.versions,
             "left_out": self.left_out,
@@ -55,8 +56,8 @@ impl Results<'_> {
             json["added"] = spread(&added);
         }
         // A proxy that closes the connection after a refusal pays for the next one.
-        if case.client.closed > 0 {
-            json["connections_closed"] = json!(case.client.closed);
+        if case.closed > 0 {
+            json["connections_closed"] = json!(case.closed);
         }
         json
     }

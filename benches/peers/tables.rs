@@ -63,10 +63,11 @@ impl Tables<'_> {
     fn machine(&self) -> String {
         let (machine, versions) = (&self.results["machine"], &self.results["versions"]);
         let mut text = format!(
-            "Measured on {} with `{}`, {} rounds, {} s: {}, {} cores, {} GiB, {}, Linux {}, load before {}.\n",
+            "Measured on {} with `{}`, {} rounds, requests in flight: {}, {} s: {}, {} cores, {} GiB, {}, Linux {}, load before {}.\n",
             plain(&self.results["date"]),
             plain(&self.results["command"]),
             self.results["rounds"],
+            self.results["in_flight"],
             self.results["seconds"],
             plain(&machine["processor"]),
             machine["cores"],
