@@ -173,11 +173,12 @@ fn plain_logged(upstream: SocketAddr) -> Result<Peer, Absent> {
 
 fn logged(upstream: SocketAddr) -> Result<Peer, Absent> {
     let setup = with_access_log(ours(upstream, vec![source(Check::One)]));
-    start(
+    let peer = start(
         Describe { id: "logged", title: "hookwarden, access log", about: "the access log of envoy/envoy.yaml" },
         &[Check::One],
         &setup,
-    )
+    )?;
+    Ok(Peer { baseline: "envoy-logged", ..peer })
 }
 
 fn source(check: Check) -> Value {
