@@ -13,6 +13,8 @@ export HOOKWARDEN_ENVOY ?= $(CURDIR)/.venv/bin/envoy
 export HOOKWARDEN_REDIS ?= $(CURDIR)/.venv/redis/bin
 # Another folder with prometheus and promtool: make test HOOKWARDEN_PROMETHEUS=/usr/bin
 export HOOKWARDEN_PROMETHEUS ?= $(CURDIR)/.venv/prometheus/bin
+# Another folder with haproxy, nginx and ngx_http_js_module.so
+export HOOKWARDEN_PEERS ?= $(CURDIR)/.venv/peers/bin
 export HOOKWARDEN_WASM ?= $(WASM_DIR)/hookwarden.wasm
 export ENVOY_VERSION
 export ONCE IN SHARD DEMO
@@ -25,7 +27,7 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 ENVOY_READY := .venv/envoy-$(ENVOY_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy redis prometheus wasm module reproducible oci dist run test test-envoy test-envoys test-host test-compose images bench fuzz fuzz-seeds mutants soak lint doc clean
+.PHONY: help setup envoy redis prometheus peers wasm module reproducible oci dist run test test-envoy test-envoys test-host test-compose images bench bench-peers fuzz fuzz-seeds mutants soak lint doc clean
 
 help: ## Lists the targets
 	@echo 'New here? `make run` shows hookwarden at work, README.md sets up a first source, CONTRIBUTING.md explains the rest.'
@@ -76,6 +78,10 @@ bench: envoy module ## Measures the proxy CPU of a request with and without the 
 	@scripts/cargo-wasm --example bench_noop --example bench_bare --example bench_obligatory --example bench_calls
 	HOOKWARDEN_BENCH_FILTERS='$(WASM_DIR)/examples' $(CARGO) bench --locked --bench proxy_cpu
 
+bench-peers: envoy peers module ## Measures it beside HAProxy, nginx, Lua and ext_authz; fills in docs/performance.md
+	@scripts/cargo-wasm --example bench_noop --example bench_bare --example bench_obligatory
+	HOOKWARDEN_BENCH_FILTERS='$(WASM_DIR)/examples' $(CARGO) bench --locked --bench peers
+
 fuzz: ## Fuzzes all parsers and the decision for an hour, or FUZZ_SECONDS; TARGET=decision for one target
 	@scripts/fuzz $(TARGET)
 
@@ -120,6 +126,12 @@ endif
 prometheus: ## Extracts Prometheus from its Debian package, for the tests of rules and dashboard
 ifeq ($(HOOKWARDEN_PROMETHEUS),$(CURDIR)/.venv/prometheus/bin)
 	@scripts/prometheus .venv/prometheus
+endif
+
+# Only the comparison needs them.
+peers: ## Extracts HAProxy and nginx with njs from their Debian packages, for bench-peers
+ifeq ($(HOOKWARDEN_PEERS),$(CURDIR)/.venv/peers/bin)
+	@scripts/peers .venv/peers
 endif
 
 $(ENVOY_READY):

@@ -5,7 +5,7 @@
 //! `keys.rs`, and for a new object `base.rs` first; a word of a scheme `schemes.rs`; a denial
 //! `denials.rs`; a metric `metrics.rs`; a command or its options `commands.rs`; what a
 //! command prints `samples.rs`; anything else in the repository that a
-//! document names `mentions.rs`; links `links.rs`.
+//! document names `mentions.rs`; what a benchmark measured `performance.rs`; links `links.rs`.
 //!
 //! The info string of a fenced block states what it must be:
 //!
@@ -47,6 +47,8 @@ mod links;
 mod mentions;
 #[path = "docs/metrics.rs"]
 mod metrics;
+#[path = "docs/performance.rs"]
+mod performance;
 #[path = "docs/samples.rs"]
 mod samples;
 #[path = "docs/schemes.rs"]

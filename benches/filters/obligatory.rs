@@ -77,6 +77,11 @@ struct Obligatory {
 }
 
 impl Obligatory {
+    fn verdict(&mut self) -> Action {
+        let is_valid = self.mac.clone().verify_slice(&self.tag).is_ok();
+        self.decide(is_valid)
+    }
+
     fn decide(&mut self, is_valid: bool) -> Action {
         let (counters, state): (_, &[u8]) = if is_valid {
             let headers: [(&str, &[u8]); 2] = [("x-obligatory-source", b"github"), ("x-obligatory-key-id", b"1")];
@@ -119,7 +124,7 @@ impl HttpContext for Obligatory {
         }
         let digits = once("x-hub-signature-256").unwrap_or_default().strip_prefix(b"sha256=").unwrap_or_default();
         self.tag = hex::decode(digits).unwrap_or_default();
-        if end_of_stream { self.decide(false) } else { Action::Pause }
+        if end_of_stream { self.verdict() } else { Action::Pause }
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
@@ -135,7 +140,6 @@ impl HttpContext for Obligatory {
             return Action::Pause;
         }
         let _now = hostcalls::get_current_time();
-        let is_valid = self.mac.clone().verify_slice(&self.tag).is_ok();
-        self.decide(is_valid)
+        self.verdict()
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::harness::upstream;
 
@@ -62,6 +63,13 @@ pub fn cpu_nanoseconds(pid: u32) -> u64 {
         .sum()
 }
 
+static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many requests began to arrive at the upstreams of this process.
+pub fn arrived() -> usize {
+    ARRIVED.load(Ordering::SeqCst)
+}
+
 /// A minimal upstream: it skips headers and body by `content-length` and answers.
 pub fn start_upstream() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -82,6 +90,10 @@ fn answer_all(mut stream: TcpStream) -> Option<()> {
     let mut chunk = vec![0; 1 << 17];
     loop {
         let count = stream.read(&mut chunk).ok().filter(|count| *count > 0)?;
+        // Clients here do not pipeline, so a request begins where nothing is pending.
+        if pending.is_empty() {
+            ARRIVED.fetch_add(1, Ordering::SeqCst);
+        }
         pending.extend_from_slice(&chunk[..count]);
         while let Some(length) = request_length(&pending).filter(|length| *length <= pending.len()) {
             pending.drain(..length);

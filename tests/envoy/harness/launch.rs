@@ -279,7 +279,8 @@ pub struct Process {
 impl Process {
     pub fn watched(envoy: Child, folder: PathBuf, secrets: Vec<String>) -> Self {
         let mut watchdog = Command::new("sh")
-            .args(["-c", "read -r _; kill -KILL \"$1\" 2>/dev/null; rm -rf \"$2\"", "watchdog"])
+            // An interrupt from the terminal reaches it, too, and must not end it first.
+            .args(["-c", "trap '' INT TERM HUP; read -r _; kill -KILL \"$1\" 2>/dev/null; rm -rf \"$2\"", "watchdog"])
             .arg(envoy.id().to_string())
             .arg(&folder)
             .stdin(Stdio::piped())
