@@ -98,7 +98,8 @@ fn main() {
     print_table(&cases, &effort);
 }
 
-/// In the order of `Case::proxy`: no filter, nothing, bare, hookwarden, hookwarden with a source for every sender.
+/// In the order of `Case::proxy`: no filter, nothing, bare, hookwarden, hookwarden with a source for every sender, and the same
+/// that verifies all signatures itself.
 fn start_proxies(upstream: SocketAddr) -> Option<Vec<Proxy>> {
     let without = Setup { bare_upstream: Some(upstream), ..Setup::new(json!({})) };
     let baseline = |name: &str| Setup { module: Some(baseline(name)), ..without.clone() };
@@ -108,6 +109,7 @@ fn start_proxies(upstream: SocketAddr) -> Option<Vec<Proxy>> {
         baseline("bench_bare.wasm"),
         Setup { plugin: Some(plugin()), ..without.clone() },
         Setup { plugin: Some(every_sender()), ..without.clone() },
+        Setup { plugin: Some(self_reliant(every_sender())), ..without.clone() },
     ];
     setups.iter().map(Proxy::start).collect()
 }
@@ -150,6 +152,12 @@ fn every_sender() -> Value {
     ours["name"] = json!("github-here");
     *sources.last_mut().expect("pushed") = ours;
     json!({ "sources": sources })
+}
+
+/// Does not ask Envoy to verify a signature.
+fn self_reliant(mut plugin: Value) -> Value {
+    plugin["host_cryptography"] = json!(false);
+    plugin
 }
 
 fn provider_source(name: &str) -> Value {
@@ -219,6 +227,8 @@ fn cases() -> Vec<Case> {
     // Their bodies are small; compared with the cost of a public key, the baseline of 1 KiB is close enough.
     let public = PUBLIC.iter().map(|(name, title)| Case { body: SMALL, ..case(title, 4, vector_request(name)) });
     cases.extend(public);
+    let own = [("ebay", "ebay, in the module"), ("wise", "wise, in the module")];
+    cases.extend(own.iter().map(|(name, title)| Case { body: SMALL, ..case(title, 5, vector_request(name)) }));
     cases
 }
 

@@ -15,6 +15,10 @@ mod live;
 mod once;
 #[path = "abi/refusals.rs"]
 mod refusals;
+#[path = "core/second_opinion.rs"]
+mod second_opinion;
+#[path = "abi/signatures.rs"]
+mod signatures;
 
 // Both are only called through C symbols; these two lines link them.
 use {hookwarden as _, proxy_wasm as _};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::answer::{Answer, Upstream};
 use super::calls::Call;
+use super::foreign::Foreign;
 use super::vm::Reads;
 
 pub(super) const OK: u32 = 0;
@@ -48,6 +49,9 @@ pub(super) struct Host {
     pub(super) misuse: Vec<String>,
     /// The ABI call that the host refuses.
     pub(super) refuses: Option<String>,
+    pub(super) foreign: Foreign,
+    /// How often a foreign function was called.
+    pub(super) foreign_calls: usize,
 }
 
 #[derive(Default)]
