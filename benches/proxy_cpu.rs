@@ -125,6 +125,7 @@ struct Named {
 const NOTHING: &str = "nothing";
 const OURS: &str = "hookwarden";
 const EVERY_SENDER: &str = "every sender";
+const SELF_RELIANT: &str = "every sender, all in the module";
 const OTHER: &str = "other module";
 
 fn start_proxies(upstream: SocketAddr) -> Option<Vec<Named>> {
@@ -138,6 +139,7 @@ fn start_proxies(upstream: SocketAddr) -> Option<Vec<Named>> {
         (OBLIGATORY, baseline("bench_obligatory.wasm")),
         (OURS, ours.clone()),
         (EVERY_SENDER, Setup { plugin: Some(every_sender()), ..without.clone() }),
+        (SELF_RELIANT, Setup { plugin: Some(self_reliant(every_sender())), ..without.clone() }),
     ];
     if let Some(module) = std::env::var_os("HOOKWARDEN_BENCH_OTHER") {
         setups.push((OTHER, Setup { module: Some(module.into()), ..ours }));
@@ -184,6 +186,12 @@ fn every_sender() -> Value {
     ours["name"] = json!("github-here");
     *sources.last_mut().expect("pushed") = ours;
     json!({ "sources": sources })
+}
+
+/// Does not ask Envoy to verify a signature.
+fn self_reliant(mut plugin: Value) -> Value {
+    plugin["host_cryptography"] = json!(false);
+    plugin
 }
 
 fn provider_source(name: &str) -> Value {
@@ -269,6 +277,9 @@ fn cases(has_other: bool) -> Vec<Case> {
     // Their bodies are small; compared with the cost of a public key, the baseline of 1 KiB is close enough.
     for (name, title) in PUBLIC {
         add("senders", title, EVERY_SENDER, vector_request(name));
+    }
+    for (name, title) in [("ebay", "ebay, in the module"), ("wise", "wise, in the module")] {
+        add("senders", title, SELF_RELIANT, vector_request(name));
     }
     if let Ok(only) = std::env::var("HOOKWARDEN_BENCH_ONLY") {
         cases.retain(|case| only.split(',').any(|group| group == case.group));

@@ -7,6 +7,7 @@ pub mod initial;
 mod live;
 mod log_budget;
 mod metrics;
+mod signatures;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -21,6 +22,7 @@ pub use gauges::{CONFIG_HASH, CONFIG_SINCE, Gauges, SECRETS_EXPIRING, SOURCES_CL
 pub use live::{Weight, fetch_failed, live_age, live_available, live_change, live_failures, live_unavailable};
 pub use log_budget::LogBudget;
 pub use metrics::{BYTES_HASHED, Change, Counter, HashedBytes, Meter, Metric, SourceCounters, changes, counters};
+pub use signatures::{SIGNATURES_BY_FILTER, SIGNATURES_BY_HOST, SignatureCounters};
 
 /// The body of every refusal that says so.
 pub const REFUSAL_BODY: &[u8] = b"request denied\n";

@@ -17,6 +17,10 @@ mod live;
 mod once;
 #[path = "abi/refusals.rs"]
 mod refusals;
+#[path = "core/second_opinion.rs"]
+mod second_opinion;
+#[path = "abi/signatures.rs"]
+mod signatures;
 #[path = "abi/waiting.rs"]
 mod waiting;
 

@@ -8,7 +8,7 @@
 //! `routes.rs`; when a claim is kept `claims.rs`; budgets `limits.rs`; identities of events `events.rs`; the guards on their
 //! own `guards/`; the shared store `fleet.rs`; documents that are fetched `live.rs`; live secrets `live_secrets.rs`; the plugin's
 //! configuration a pair of files in `config/`, and its guards `configured.rs`; secrets in output `hygiene.rs`; metrics
-//! `metrics.rs`; the number of log lines `log_budget.rs`; dependencies between modules `arrows.rs`; external vectors
+//! `metrics.rs`; signatures that a host verifies `host_signatures.rs`; the number of log lines `log_budget.rs`; dependencies between modules `arrows.rs`; external vectors
 //! `shared.rs` and `wycheproof.rs`.
 //!
 //! `PROVIDER=stripe` replays that provider's vectors only.
@@ -29,6 +29,8 @@ mod invariants;
 mod nothing;
 #[path = "core/proxy.rs"]
 mod proxy;
+#[path = "core/second_opinion.rs"]
+mod second_opinion;
 #[path = "core/support.rs"]
 mod support;
 #[path = "core/vector.rs"]
@@ -64,6 +66,8 @@ mod guards;
 mod handshakes;
 #[path = "core/held.rs"]
 mod held;
+#[path = "core/host_signatures.rs"]
+mod host_signatures;
 #[path = "core/hygiene.rs"]
 mod hygiene;
 #[path = "core/identity.rs"]

@@ -11,6 +11,7 @@
 //! - guards: `shape.rs`, `transport.rs`, `addresses.rs`, `flood.rs`, `budget.rs`, `replay.rs`; their order: `order.rs`;
 //!   in mode `observe`: `observed.rs`;
 //! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
+//! - signatures that Envoy verifies: `host_signatures.rs`;
 //! - a VM that crashes: `recovery.rs`; one that may do less: `capabilities.rs`;
 //! - gauges through configuration pushes: `gauges.rs`; the shipped rules and dashboard: `monitoring.rs`.
 //!
@@ -57,6 +58,8 @@ mod headers;
 mod held;
 #[path = "envoy/hold.rs"]
 mod hold;
+#[path = "envoy/host_signatures.rs"]
+mod host_signatures;
 #[path = "envoy/identity.rs"]
 mod identity;
 #[path = "envoy/live_jwk.rs"]

@@ -5,10 +5,11 @@ use crate::guard::memory::Memory;
 use crate::guard::peer::Peer;
 use crate::report::{Meter, Reply};
 use crate::step::Edits;
+use crate::verify::primitives::public_key::SignatureHost;
 use crate::verify::primitives::timestamp::UnixTime;
 
 /// A host. Its calls are about the stream whose callback runs, or which was chosen with [`Host::select`].
-pub(super) trait Host: Peer + Memory + Meter {
+pub(super) trait Host: Peer + Memory + Meter + SignatureHost {
     /// The time. Without it nothing is verified, or expired secrets would be valid.
     fn clock(&self) -> Option<UnixTime>;
 

@@ -1,6 +1,6 @@
 //! One configuration at work in one VM: what its requests share.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use super::host::{Host, Severity};
@@ -14,9 +14,15 @@ use crate::guard::stall::StallGuard;
 use crate::live::fetcher::{Notice, Outcome};
 use crate::live::place::{Place, User};
 use crate::report::histograms::Histograms;
-use crate::report::{self, Gauges, HashedBytes, LogBudget, Metric, Outside, Weight};
+use crate::report::{self, Gauges, HashedBytes, LogBudget, Metric, Outside, SignatureCounters, Weight};
 use crate::step::Record;
+use crate::verify::primitives::public_key::{Delegate, TestedHost};
 use crate::verify::primitives::timestamp::UnixTime;
+
+thread_local! {
+    /// The host, once a configuration needed to know whether it verifies signatures: tested once for each VM.
+    static TESTED: OnceCell<Rc<TestedHost>> = const { OnceCell::new() };
+}
 
 /// One configuration at work in one VM.
 pub(super) struct Instance {
@@ -25,6 +31,9 @@ pub(super) struct Instance {
     /// The requests whose headers are held and whose body did not come yet.
     pub(super) held: RefCell<StallGuard<Rc<RefCell<Exchange>>>>,
     hashed: HashedBytes,
+    /// Who verifies the signatures of public keys.
+    delegate: Rc<Delegate>,
+    signatures: SignatureCounters,
     /// The lines of all sources.
     log_budget: RefCell<LogBudget>,
     gauges: Gauges,
@@ -66,11 +75,14 @@ impl Instance {
             report::initial::define(config, host);
         }
         gauges.on_tick(config, began, host, host);
+        let delegate = delegate(config, host);
         let instance = Self {
             host,
             held: RefCell::new(StallGuard::new(config.stall_timeout)),
             policy: Rc::new(policy),
             hashed: HashedBytes::default(),
+            delegate,
+            signatures: SignatureCounters::default(),
             log_budget: RefCell::new(LogBudget::of_all()),
             gauges,
             histograms: Histograms::default(),
@@ -88,7 +100,11 @@ impl Instance {
     /// Called every so often: updates metrics.
     pub(super) fn on_tick(&self) {
         let Some(now) = self.host.clock() else { return };
-        self.hashed.count(self.host);
+        self.count_work();
+        if tested().is_some_and(|tested| tested.take_loss()) {
+            let line = "the host failed to verify a signature rightly, and is not asked again: the filter verifies all of them itself";
+            self.host.log(Severity::Warning, line);
+        }
         self.histograms.on_tick();
         self.gauges.on_tick(self.policy.policy(), now, self.host, self.host);
         self.report_live(now);
@@ -165,7 +181,12 @@ impl Instance {
 
     /// Another configuration takes over: no new requests arrive here.
     pub(super) fn retire(&self) {
+        self.count_work();
+    }
+
+    fn count_work(&self) {
         self.hashed.count(self.host);
+        self.signatures.count(self.delegate.take_counts(), self.host);
     }
 
     /// What a decision depends on, apart from the request.
@@ -215,6 +236,26 @@ impl Instance {
             self.host.log(Severity::Warning, report::address_warning_line(warning));
         }
     }
+}
+
+/// Says who verifies the signatures of public keys: the host, if it is fit and the configuration lets it.
+fn delegate(policy: &Policy, host: &'static dyn Host) -> Rc<Delegate> {
+    let mut checks = policy.checks_known_to_hosts().peekable();
+    let may_ask = policy.host_cryptography && checks.peek().is_some();
+    let tested =
+        may_ask.then(|| TESTED.with(|tested| Rc::clone(tested.get_or_init(|| Rc::new(TestedHost::test(host))))));
+    if let Some(tested) = &tested {
+        let who = if tested.is_fit() { "the host" } else { "the filter: the host has no function that does" };
+        host.log(Severity::Info, &format!("RSA PKCS #1 and P-256 signatures are verified by {who}"));
+    }
+    let delegate = Rc::new(Delegate::new(tested));
+    checks.for_each(|check| check.delegate_to(&delegate));
+    delegate
+}
+
+/// The host, if it was tested.
+fn tested() -> Option<Rc<TestedHost>> {
+    TESTED.with(|tested| tested.get().cloned())
 }
 
 fn log_warnings(host: &dyn Host, findings: &Findings) {

@@ -8,7 +8,7 @@
 //! | [`waiting`] | the requests that wait for a key |
 //! | [`stopwatch`] | how long one request waits and is worked on |
 //! | [`session`] | one request, and how its steps are performed |
-//! | [`proxy`], [`log`], [`memory`], [`metrics`], [`peer`], [`http`] | the host behind proxy-wasm, as [`Host`] |
+//! | [`proxy`], [`log`], [`memory`], [`metrics`], [`peer`], [`signatures`], [`http`] | the host behind proxy-wasm, as [`Host`] |
 //! | [`stream`], [`plugin`] | the callbacks of proxy-wasm: of a request, of the plugin (configure, tick) |
 //! | [`entry`] | the module's entry point |
 //!
@@ -42,6 +42,7 @@ mod peer;
 mod plugin;
 mod proxy;
 mod session;
+mod signatures;
 mod stopwatch;
 mod stream;
 mod waiting;

@@ -131,6 +131,10 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         Some(node) => node.bool(findings),
         None => Some(true),
     };
+    let host_cryptography = match members.take("host_cryptography") {
+        Some(node) => node.bool(findings),
+        None => Some(true),
+    };
     let hold = body_hold.unwrap_or(BodyHold::Filter);
     let (places, publications) = (RefCell::new(Places::default()), RefCell::default());
     let live = Live { places: &places, publications: &publications };
@@ -144,6 +148,7 @@ fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) 
         stall_timeout: stall_timeout?,
         max_held_bytes: usize::try_from(max_held_bytes?).ok()?,
         log_paths: log_paths?,
+        host_cryptography: host_cryptography?,
         routes,
         sources,
         publications: publications.into_inner(),

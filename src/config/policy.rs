@@ -14,6 +14,7 @@ use crate::handshake::{Handshakes, Response};
 use crate::live::place::Places;
 use crate::live::publication::Publication;
 use crate::verify::Requirement;
+use crate::verify::check::Check;
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Policy {
     pub max_held_bytes: usize,
     /// Whether the log line of a request that no source matches has its path.
     pub log_paths: bool,
+    /// Whether the host may verify signatures, where it can.
+    pub host_cryptography: bool,
     /// Which source a request is for, by its position.
     pub routes: Routes,
     /// The sources.
@@ -38,6 +41,14 @@ pub struct Policy {
     pub places: Places,
     /// Where senders publish keys, by number.
     pub publications: Vec<Publication>,
+}
+
+impl Policy {
+    /// The checks whose signatures a host may be able to verify.
+    pub fn checks_known_to_hosts(&self) -> impl Iterator<Item = &Check> {
+        let requirements = self.sources.iter().filter_map(|source| source.requirement.as_ref());
+        requirements.flat_map(|requirement| requirement.checks()).filter(|check| check.scheme().is_known_to_hosts())
+    }
 }
 
 /// What holds the headers of a request until its body is verified.

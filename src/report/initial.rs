@@ -4,6 +4,7 @@
 use super::gauges::gauges;
 use super::histograms::{CHECK, HELD, STORE_CALL, skew_name};
 use super::metrics::{BYTES_HASHED, Counter, Meter, Metric};
+use super::signatures::{SIGNATURES_BY_FILTER, SIGNATURES_BY_HOST};
 use crate::config::{BodyHold, Mode, Policy, Source, Unmatched};
 use crate::guard::replay::OnDuplicate;
 use crate::verify::Denial;
@@ -37,6 +38,10 @@ const MAX_SOURCES: usize = 1000;
 /// those of the others appear with their first request.
 pub fn define(policy: &Policy, meter: &dyn Meter) {
     meter.define(Metric::Counter, BYTES_HASHED);
+    if policy.checks_known_to_hosts().next().is_some() {
+        meter.define(Metric::Counter, SIGNATURES_BY_HOST);
+        meter.define(Metric::Counter, SIGNATURES_BY_FILTER);
+    }
     for histogram in [CHECK, HELD] {
         meter.define(Metric::Histogram, histogram);
     }

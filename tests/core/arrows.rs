@@ -245,7 +245,7 @@ fn every_dependency_is_named_by_its_owner_only() {
 #[test]
 fn only_the_callbacks_and_the_host_behind_them_name_the_sdk() {
     let shared = ["abi/host", "abi/instance", "abi/session"];
-    let of_the_sdk = ["entry", "http", "log", "memory", "metrics", "peer", "plugin", "proxy", "stream"];
+    let of_the_sdk = ["entry", "http", "log", "memory", "metrics", "peer", "plugin", "proxy", "signatures", "stream"];
     for file in files() {
         let module = file.module.join("/");
         if shared.contains(&module.as_str()) {

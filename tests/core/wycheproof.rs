@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hookwarden::verify::primitives::mac::{HashAlgorithm, MacKey};
-use hookwarden::verify::primitives::public_key::{PublicAlgorithm, PublicKey};
+use hookwarden::verify::primitives::public_key::{PublicAlgorithm, PublicKey, SignedContent};
 use serde_json::Value;
+
+use crate::host_signatures;
 
 /// How a file's cases are verified.
 #[derive(Clone, Copy)]
@@ -33,20 +35,12 @@ const FILES: [(&str, Proof); 10] = [
 
 #[test]
 fn wycheproof_vectors_get_their_expected_result() {
-    // Read at run time, so that the test binary can run next to another copy of the data.
-    let package = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
-    let folder = PathBuf::from(package).join("../shared/wycheproof");
-    if !folder.is_dir() {
-        eprintln!("SKIPPED: {} is not there; no vector of Wycheproof was tried", folder.display());
-        return;
-    }
+    let Some(folder) = folder() else { return };
     let mut deliberate = divergences();
     let mut wrong = Vec::new();
     let (mut cases, mut diverging) = (0, 0);
     for (name, proof) in FILES {
-        let path = folder.join(format!("{name}.json"));
-        let text = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let file: Value = serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let file = read(&folder, name);
         let mut of_file = 0;
         for group in file["testGroups"].as_array().expect("a list of groups") {
             for case in group["tests"].as_array().expect("a list of cases") {
@@ -74,8 +68,60 @@ fn wycheproof_vectors_get_their_expected_result() {
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// A host's answers, and the filter's own. The first round ends the probation of every key with a valid signature.
+#[test]
+fn wycheproof_vectors_get_the_same_result_from_a_host() {
+    let Some(folder) = folder() else { return };
+    let delegate = host_signatures::delegate();
+    let (mut cases, mut by_host) = (0, 0);
+    for (name, proof) in FILES {
+        let Proof::Public(algorithm) = proof else { continue };
+        if !algorithm.is_known_to_hosts() {
+            continue;
+        }
+        for group in read(&folder, name)["testGroups"].as_array().expect("a list of groups") {
+            let text = group["publicKeyPem"].as_str().expect("a key");
+            let Ok(key) = PublicKey::parse(text, algorithm, 2048) else { continue };
+            for round in 0..2 {
+                for case in group["tests"].as_array().expect("a list of cases") {
+                    let (message, signature) = (bytes(case, "msg"), bytes(case, "sig"));
+                    let content = SignedContent::of_text(algorithm, &message, Some(&delegate));
+                    let (own, other) = (verifies(proof, group, case), content.is_signed_by(&key, &signature));
+                    assert_eq!(other, own, "{name}: {}: {}", case["tcId"], case["comment"]);
+                    let counts = delegate.take_counts();
+                    cases += u64::from(round == 1);
+                    by_host += counts.by_host;
+                }
+            }
+        }
+    }
+    println!("{cases} cases, {by_host} signatures verified by the host");
+    assert!(by_host > 300, "{by_host} of {cases}");
+}
+
+/// The folder of the vectors. Read at run time, so that the test binary can run next to another copy of the data.
+fn folder() -> Option<PathBuf> {
+    let package = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+    let folder = PathBuf::from(package).join("../shared/wycheproof");
+    if !folder.is_dir() {
+        eprintln!("SKIPPED: {} is not there; no vector of Wycheproof was tried", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+fn read(folder: &Path, name: &str) -> Value {
+    let path = folder.join(format!("{name}.json"));
+    let text = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn bytes(case: &Value, name: &str) -> Vec<u8> {
+    hex::decode(case[name].as_str().expect("hexadecimal")).expect("hexadecimal")
+}
+
 fn verifies(proof: Proof, group: &Value, case: &Value) -> bool {
-    let bytes = |name: &str| hex::decode(case[name].as_str().expect("hexadecimal")).expect("hexadecimal");
+    let bytes = |name: &str| bytes(case, name);
     match proof {
         Proof::Mac(algorithm) => {
             let mut mac = MacKey::new(algorithm, &bytes("key")).expect("a key of any length").begin();

@@ -15,6 +15,8 @@ fn every_metric_is_documented() {
     let of_source = report::gauges("<source>").into_iter().chain([report::histograms::skew_name("<source>")]);
     let of_all = [
         report::BYTES_HASHED,
+        report::SIGNATURES_BY_HOST,
+        report::SIGNATURES_BY_FILTER,
         report::SOURCES_CLOSED,
         report::SECRETS_EXPIRING,
         report::CONFIG_HASH,

@@ -1,5 +1,6 @@
 //! One check: a scheme and its secrets, and the verification of one request against them.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::verify::key::keyring::{Keyring, Secrets};
 use crate::verify::key::live::{LiveChange, LiveFault, LiveValues, Origin, Parsed};
 use crate::verify::key::secret::Key;
 use crate::verify::key::text_rule::{self, TextRule};
+use crate::verify::primitives::public_key::Delegate;
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::request::{HeadersRead, HeldBody, Request, Rereading};
 use crate::verify::scheme::{Begun, Context, Head, Pending, Scheme};
@@ -32,6 +34,8 @@ pub struct Check {
     /// The keys, if the sender publishes them; the keyring is empty then.
     published: Option<PublishedKeys>,
     challenges: Vec<ChallengeForm>,
+    /// Who verifies the signatures of public keys, if not this crate all of them.
+    delegate: OnceCell<Rc<Delegate>>,
 }
 
 /// The condition under which a dialect applies. A dialect without one applies if the request has its proof.
@@ -139,6 +143,7 @@ impl Check {
             headers_read,
             challenges: Vec::new(),
             published: None,
+            delegate: OnceCell::new(),
         }
     }
 
@@ -188,6 +193,11 @@ impl Check {
     /// Refuses signed content of these forms from now on, because their MACs are given to whoever sends a challenge.
     pub fn refuse_challenges(&mut self, forms: &[ChallengeForm]) {
         self.challenges.extend_from_slice(forms);
+    }
+
+    /// Says who verifies the signatures of public keys from now on; the first one who is named does.
+    pub fn delegate_to(&self, delegate: &Rc<Delegate>) {
+        self.delegate.get_or_init(|| Rc::clone(delegate));
     }
 
     /// The forms of challenges that it refuses as signed content.
@@ -326,7 +336,13 @@ impl Check {
     }
 
     fn context<'a>(&'a self, secrets: &'a Secrets, now: UnixTime) -> Context<'a> {
-        Context { secrets, now, basis: self.basis, challenges: &self.challenges }
+        Context {
+            secrets,
+            now,
+            basis: self.basis,
+            challenges: &self.challenges,
+            delegate: self.delegate.get().map(Rc::as_ref),
+        }
     }
 
     fn matched(&self, list: usize, secrets: &Secrets, found: Found) -> Result<Match, Denial> {

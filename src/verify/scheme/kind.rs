@@ -10,6 +10,7 @@ use crate::verify::identity::{Found, IdentityBasis, Unidentified};
 use crate::verify::key::key_form::{KeyError, KeyForm};
 use crate::verify::key::keyring::Secrets;
 use crate::verify::key::secret::Key;
+use crate::verify::primitives::public_key::Delegate;
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::request::{HeadersRead, HeldBody, Occurrence, Request, Rereading};
 use crate::verify::scheme::key_name::KeyName;
@@ -43,6 +44,11 @@ pub trait Kind {
 
     /// Whether the decision waits for the body.
     fn needs_body(&self) -> bool;
+
+    /// Whether it verifies signatures that a host may be able to verify.
+    fn is_known_to_hosts(&self) -> bool {
+        false
+    }
 
     /// Whether the signature covers the text of a compressed body, not its compressed bytes.
     fn is_signed_decoded(&self) -> bool {
@@ -166,6 +172,8 @@ pub struct Context<'a> {
     pub basis: IdentityBasis,
     /// The forms of challenges that are answered with a MAC: signed content of such a form verifies nothing.
     pub challenges: &'a [ChallengeForm],
+    /// Who verifies the signatures of public keys, if not this crate all of them.
+    pub delegate: Option<&'a Delegate>,
 }
 
 /// The outcome of the head alone.

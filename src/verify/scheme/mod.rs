@@ -177,6 +177,12 @@ impl Scheme {
         self.kind().key(text)
     }
 
+    /// Whether it verifies signatures that a host may be able to verify.
+    #[must_use]
+    pub fn is_known_to_hosts(&self) -> bool {
+        self.kind().is_known_to_hosts()
+    }
+
     /// How a pasted secret becomes the key; `None` where it is the secret as it is, and for public keys.
     #[must_use]
     pub fn key_form(&self) -> Option<&KeyForm> {

@@ -17,7 +17,6 @@ macro_rules! never_called {
 
 never_called! {
     proxy_add_header_map_value
-    proxy_call_foreign_function
     proxy_close_stream
     proxy_dequeue_shared_queue
     proxy_done

@@ -8,6 +8,7 @@ mod answer;
 mod buffers;
 mod calls;
 mod clock;
+mod foreign;
 mod headers;
 mod logging;
 mod metrics;
@@ -20,6 +21,7 @@ mod vm;
 mod wire;
 
 pub use calls::Call;
+pub use foreign::Foreign;
 pub use request::{Action, Request};
 pub use state::Event;
 pub use vm::{Level, Reads, Vm, on_a_fresh_vm};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::answer::{Answer, Upstream};
 use super::calls::Call;
+use super::foreign::Foreign;
 use super::vm::Reads;
 
 pub(super) const OK: u32 = 0;
@@ -52,6 +53,9 @@ pub(super) struct Host {
     pub(super) refuses: Option<String>,
     /// Callbacks and the calls that they made, in order.
     pub(super) trace: Vec<Event>,
+    pub(super) foreign: Foreign,
+    /// How often a foreign function was called.
+    pub(super) foreign_calls: usize,
 }
 
 /// What went over the ABI.

@@ -7,6 +7,7 @@ use std::thread;
 use serde_json::Value;
 
 use super::calls::Call;
+use super::foreign::Foreign;
 use super::request::Request;
 use super::state::{BEGINNING, Event, ROOT, Stream, calls_back, host};
 
@@ -115,6 +116,16 @@ impl Vm {
         host(|host| host.refuses = Some(call.to_owned()));
     }
 
+    /// How the host verifies signatures from now on.
+    pub fn set_foreign(&self, foreign: Foreign) {
+        host(|host| host.foreign = foreign);
+    }
+
+    /// How often a foreign function was called.
+    pub fn foreign_calls(&self) -> usize {
+        host(|host| host.foreign_calls)
+    }
+
     /// What another filter puts into the filter state of all further requests.
     pub fn set_filter_state(&self, key: &str, value: &str) {
         host(|host| host.filter_state.insert(key.to_owned(), value.to_owned()));
@@ -163,6 +174,7 @@ impl Vm {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
+    Info = 2,
     Warn = 3,
     Error = 4,
 }

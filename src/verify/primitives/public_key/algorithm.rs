@@ -38,4 +38,18 @@ impl PublicAlgorithm {
             Self::RsaPkcs1Sha512 | Self::RsaPssSha512 => Some(HashAlgorithm::Sha512),
         }
     }
+
+    /// Whether a host's function for signatures can verify it: Envoy's knows neither Ed25519 nor PSS.
+    #[must_use]
+    pub fn is_known_to_hosts(self) -> bool {
+        match self {
+            Self::EcdsaP256Sha256Der
+            | Self::EcdsaP256Sha1Der
+            | Self::EcdsaP256Sha256Raw
+            | Self::RsaPkcs1Sha1
+            | Self::RsaPkcs1Sha256
+            | Self::RsaPkcs1Sha512 => true,
+            Self::Ed25519 | Self::RsaPssSha256 | Self::RsaPssSha512 => false,
+        }
+    }
 }

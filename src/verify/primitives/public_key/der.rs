@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use spki::der::asn1::{AnyRef, GeneralizedTime, UintRef, UtcTime};
-use spki::der::{Decode as _, Reader as _, SliceReader, Tag, TagNumber, Tagged as _};
+use spki::der::asn1::{AnyRef, BitStringRef, GeneralizedTime, UintRef, UtcTime};
+use spki::der::{Decode as _, Encode, Reader as _, SliceReader, Tag, TagNumber, Tagged as _};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use crate::verify::primitives::mac::HashAlgorithm;
@@ -90,6 +90,28 @@ pub fn pkcs1(der: &[u8], pss_only: bool) -> Result<KeyParts, PublicKeyError> {
         pss_only,
         pss_hash: None,
     })
+}
+
+/// The `SubjectPublicKeyInfo` of an RSA key, whose numbers are big-endian and without leading zeros.
+pub fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
+    let numbers = [encoded(&UintRef::new(modulus).ok()?)?, encoded(&UintRef::new(exponent).ok()?)?].concat();
+    let key = encoded(&AnyRef::new(Tag::Sequence, &numbers).ok()?)?;
+    info(AlgorithmIdentifierRef { oid: RSA_ENCRYPTION, parameters: Some(AnyRef::NULL) }, &key)
+}
+
+/// The `SubjectPublicKeyInfo` of a P-256 point.
+pub fn p256_spki(point: &[u8]) -> Option<Vec<u8>> {
+    info(AlgorithmIdentifierRef { oid: EC_PUBLIC_KEY, parameters: Some(AnyRef::from(&SECP256R1)) }, point)
+}
+
+fn info(algorithm: AlgorithmIdentifierRef<'_>, key: &[u8]) -> Option<Vec<u8>> {
+    encoded(&SubjectPublicKeyInfoRef { algorithm, subject_public_key: BitStringRef::from_bytes(key).ok()? })
+}
+
+fn encoded(value: &impl Encode) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(value.encoded_len().ok()?).ok()?];
+    value.encode_to_slice(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// The key of a certificate (RFC 5280, section 4.1). The rest of the certificate is ignored.

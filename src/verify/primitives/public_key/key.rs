@@ -1,9 +1,13 @@
 //! A public key, and the signatures that it verifies.
 
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
+
 use crate::verify::primitives::public_key::algorithm::PublicAlgorithm;
 use crate::verify::primitives::public_key::ed25519::Ed25519Key;
 use crate::verify::primitives::public_key::error::PublicKeyError;
-use crate::verify::primitives::public_key::p256::P256Key;
+use crate::verify::primitives::public_key::host::Question;
+use crate::verify::primitives::public_key::p256::{self, P256Key};
 use crate::verify::primitives::public_key::parts::KeyParts;
 use crate::verify::primitives::public_key::rsa::{self, RsaKey};
 use crate::verify::primitives::public_key::text;
@@ -12,7 +16,15 @@ use crate::verify::primitives::timestamp::UnixTime;
 /// A public key that was read, checked, and prepared for verifying.
 ///
 /// `Debug` shows what kind of key it is and its size in bits.
-pub struct PublicKey(AnyKey);
+pub struct PublicKey {
+    key: AnyKey,
+    /// What it was parsed for.
+    algorithm: PublicAlgorithm,
+    /// As a host takes it, once a host is asked.
+    spki: OnceCell<Option<Vec<u8>>>,
+    /// Whether a host has verified a signature of it, and this crate has found the same signature valid.
+    is_proven: Cell<bool>,
+}
 
 enum AnyKey {
     Ed25519(Ed25519Key),
@@ -51,7 +63,7 @@ impl PublicKey {
             }
             _ => Err(PublicKeyError::WrongKind),
         }
-        .map(Self)
+        .map(|key| Self { key, algorithm, spki: OnceCell::new(), is_proven: Cell::new(false) })
     }
 
     /// From when until when a certificate is valid, both included, if the text is a PEM certificate; of a chain, the first
@@ -81,7 +93,7 @@ impl PublicKey {
         if algorithm.hash().is_some_and(|hash| hash.digest_len() != content.len()) {
             return false;
         }
-        match (&self.0, algorithm) {
+        match (&self.key, algorithm) {
             (AnyKey::Ed25519(key), PublicAlgorithm::Ed25519) => key.verifies(content, signature),
             (AnyKey::P256(key), PublicAlgorithm::EcdsaP256Sha256Der | PublicAlgorithm::EcdsaP256Sha1Der) => {
                 key.verifies_der(content, signature)
@@ -95,11 +107,41 @@ impl PublicKey {
             (AnyKey::Ed25519(_) | AnyKey::P256(_) | AnyKey::Rsa(_), _) => false,
         }
     }
+
+    /// What a host is asked to verify `signature` over `text`; `None` if a host cannot verify it, or need not be asked: a
+    /// malformed signature verifies nothing.
+    pub(super) fn question<'a>(
+        &'a self,
+        algorithm: PublicAlgorithm,
+        text: &'a [u8],
+        signature: &'a [u8],
+    ) -> Option<Question<'a>> {
+        if algorithm != self.algorithm || !algorithm.is_known_to_hosts() {
+            return None;
+        }
+        let signature = match (&self.key, algorithm) {
+            (AnyKey::Rsa(key), _) => Cow::Borrowed(key.is_in_range(signature).then_some(signature)?),
+            (AnyKey::P256(_), PublicAlgorithm::EcdsaP256Sha256Raw) => Cow::Owned(p256::der_of_raw(signature)?),
+            (AnyKey::P256(_), _) => Cow::Owned(p256::der_of_der(signature)?),
+            (AnyKey::Ed25519(_), _) => return None,
+        };
+        let spki = self.spki.get_or_init(|| match &self.key {
+            AnyKey::Rsa(key) => key.spki(),
+            AnyKey::P256(key) => key.spki(),
+            AnyKey::Ed25519(_) => None,
+        });
+        Some(Question { hash: algorithm.hash()?, key: spki.as_deref()?, text, signature })
+    }
+
+    /// Whether a host has verified a signature of it, and this crate has found the same signature valid.
+    pub(super) fn is_proven(&self) -> &Cell<bool> {
+        &self.is_proven
+    }
 }
 
 impl std::fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
+        match &self.key {
             AnyKey::Ed25519(_) => f.write_str("PublicKey(Ed25519, 256 bits)"),
             AnyKey::P256(_) => f.write_str("PublicKey(P-256, 256 bits)"),
             AnyKey::Rsa(key) => write!(f, "PublicKey(RSA, {} bits)", key.bits()),

@@ -3,6 +3,7 @@
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 
+use crate::verify::primitives::public_key::der;
 use crate::verify::primitives::public_key::error::PublicKeyError;
 
 pub struct P256Key(VerifyingKey);
@@ -26,4 +27,19 @@ impl P256Key {
     pub fn verifies_raw(&self, digest: &[u8], signature: &[u8]) -> bool {
         Signature::from_slice(signature).is_ok_and(|signature| self.0.verify_prehash(digest, &signature).is_ok())
     }
+
+    /// The key as a `SubjectPublicKeyInfo`, with an uncompressed point (RFC 5480, section 2).
+    pub fn spki(&self) -> Option<Vec<u8>> {
+        der::p256_spki(self.0.to_sec1_point(false).as_bytes())
+    }
+}
+
+/// The one encoding in DER of a signature that is read as [`P256Key::verifies_der`] reads it: r and s are in range.
+pub fn der_of_der(signature: &[u8]) -> Option<Vec<u8>> {
+    Signature::from_der(signature).ok().map(|signature| signature.to_der().as_bytes().to_vec())
+}
+
+/// The same of r and s, 32 bytes each.
+pub fn der_of_raw(signature: &[u8]) -> Option<Vec<u8>> {
+    Signature::from_slice(signature).ok().map(|signature| signature.to_der().as_bytes().to_vec())
 }

@@ -4,6 +4,7 @@ use ::rsa::traits::PublicKeyParts as _;
 use ::rsa::{BoxedUint, Error, Pkcs1v15Sign, Pss, RsaPublicKey};
 
 use crate::verify::primitives::mac::{Sha1, Sha256, Sha512};
+use crate::verify::primitives::public_key::der;
 use crate::verify::primitives::public_key::error::PublicKeyError;
 
 /// No key is accepted below this, whatever the caller allows: smaller ones can be factored.
@@ -47,6 +48,19 @@ impl RsaKey {
     /// The size of the modulus.
     pub fn bits(&self) -> u32 {
         self.0.n().bits_vartime()
+    }
+
+    /// The key as a `SubjectPublicKeyInfo` (RFC 3279, section 2.3.1).
+    pub fn spki(&self) -> Option<Vec<u8>> {
+        let (modulus, exponent) = (self.0.n().to_be_bytes(), self.0.e().to_be_bytes());
+        der::rsa_spki(without_zeros(&modulus), without_zeros(&exponent))
+    }
+
+    /// Whether a signature is as long as the modulus and less than it (RFC 8017, sections 5.2.2 and 8.2.2).
+    pub fn is_in_range(&self, signature: &[u8]) -> bool {
+        let modulus = self.0.n().to_be_bytes();
+        let modulus = without_zeros(&modulus);
+        signature.len() == modulus.len() && signature < modulus
     }
 
     pub fn verifies_pkcs1_sha1(&self, digest: &[u8], signature: &[u8]) -> bool {

@@ -12,6 +12,7 @@ use crate::verify::key::algorithm::SignatureAlgorithm;
 use crate::verify::key::key_form::{KeyError, KeyForm, MIN_RSA_BITS};
 use crate::verify::key::secret::Key;
 use crate::verify::primitives::mac::{HashAlgorithm, Hasher};
+use crate::verify::primitives::public_key::PublicAlgorithm;
 use crate::verify::request::{HeadersRead, HeldBody};
 use crate::verify::scheme::http::{SignedHead, digest, matching};
 use crate::verify::scheme::kind::{Begun, Context, Head, Kind, Verifier};
@@ -33,6 +34,10 @@ pub struct HttpSignatureScheme {
 impl Kind for HttpSignatureScheme {
     fn takes_public_keys(&self) -> bool {
         self.algorithm.is_public()
+    }
+
+    fn is_known_to_hosts(&self) -> bool {
+        self.algorithm.public().is_some_and(PublicAlgorithm::is_known_to_hosts)
     }
 
     fn key(&self, text: &str) -> Result<Key, KeyError> {

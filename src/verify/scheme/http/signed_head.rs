@@ -5,6 +5,7 @@ use crate::verify::identity::Found;
 use crate::verify::key::algorithm::SignatureAlgorithm;
 use crate::verify::key::secret::Key;
 use crate::verify::primitives::mac::Hasher;
+use crate::verify::primitives::public_key::SignedContent;
 use crate::verify::scheme::kind::{AwaitsBody, Context};
 
 /// A head with a valid signature, whose digests of the body are not checked yet.
@@ -55,15 +56,15 @@ pub fn matching(
     signature: &[u8],
 ) -> Result<usize, Denial> {
     let candidates = [signature.to_vec()];
+    let content = algorithm.public().map(|public| SignedContent::of_text(public, base, context.delegate));
     let verifies = |key: &Key| match (algorithm, key) {
         (SignatureAlgorithm::Hmac(_), Key::Mac(key)) => {
             let mut mac = key.begin();
             mac.update(base);
             mac.matches_any(&candidates)
         }
-        (SignatureAlgorithm::Public(algorithm), Key::Public(key)) => {
-            let content = algorithm.hash().map_or_else(|| base.to_vec(), |hash| hash.digest(base));
-            key.verifies(algorithm, &content, signature)
+        (SignatureAlgorithm::Public(_), Key::Public(key)) => {
+            content.as_ref().is_some_and(|content| content.is_signed_by(key, signature))
         }
         _ => false,
     };

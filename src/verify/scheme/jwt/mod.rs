@@ -14,6 +14,7 @@ use crate::verify::expression::{Expression, Facts};
 use crate::verify::identity::{Found, IdentityBasis, Unidentified};
 use crate::verify::key::key_form::{KeyError, KeyForm};
 use crate::verify::key::secret::Key;
+use crate::verify::primitives::public_key::PublicAlgorithm;
 use crate::verify::request::{HeadersRead, HeldBody, Request};
 use crate::verify::scheme::kind::{AwaitsBody, Begun, Context, Head, Kind, Verifier};
 use crate::verify::scheme::whole_body::WholeBody;
@@ -23,6 +24,10 @@ use token::SignedToken;
 impl Kind for JwtScheme {
     fn takes_public_keys(&self) -> bool {
         self.algorithms.iter().all(|algorithm| algorithm.public().is_some())
+    }
+
+    fn is_known_to_hosts(&self) -> bool {
+        self.algorithms.iter().filter_map(|algorithm| algorithm.public()).any(PublicAlgorithm::is_known_to_hosts)
     }
 
     fn key(&self, text: &str) -> Result<Key, KeyError> {

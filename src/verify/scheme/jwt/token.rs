@@ -10,6 +10,7 @@ use crate::verify::expression::content::{self, Content};
 use crate::verify::identity::{Found, Identity};
 use crate::verify::key::algorithm::JwtAlgorithm;
 use crate::verify::key::secret::Key;
+use crate::verify::primitives::public_key::SignedContent;
 use crate::verify::primitives::timestamp::UnixTime;
 use crate::verify::scheme::jwt::definition::{ClaimRule, JwtScheme};
 use crate::verify::scheme::kind::Context;
@@ -168,16 +169,16 @@ fn matching(
     tag: Vec<u8>,
 ) -> Result<Option<usize>, Denial> {
     let candidates = [tag];
+    let content = algorithm.public().map(|public| SignedContent::of_text(public, signed, context.delegate));
     let verifies = |key: &Key| match key {
         Key::Mac(key) => {
             let mut mac = key.begin();
             mac.update(signed);
             mac.matches_any(&candidates)
         }
-        Key::Public(key) => algorithm.public().is_some_and(|public| {
-            let content = public.hash().map_or_else(|| signed.to_vec(), |hash| hash.digest(signed));
-            candidates.iter().any(|tag| key.verifies(public, &content, tag))
-        }),
+        Key::Public(key) => {
+            content.as_ref().is_some_and(|content| candidates.iter().any(|tag| content.is_signed_by(key, tag)))
+        }
         _ => false,
     };
     Ok(context.secrets.named(key_id, context.now)?.into_iter().find_map(|(position, secret)| match &secret.key {

@@ -19,6 +19,7 @@ use crate::verify::expression::{Expression, Facts};
 use crate::verify::identity::{Found, IdentityBasis, Unidentified};
 use crate::verify::key::key_form::{KeyError, KeyForm};
 use crate::verify::key::secret::Key;
+use crate::verify::primitives::public_key::PublicAlgorithm;
 use crate::verify::request::{HeadersRead, HeldBody, Request};
 use crate::verify::scheme::key_name::KeyName;
 use crate::verify::scheme::kind::{AwaitsBody, Begun, Context, EventIdentity, Head, Kind, Verifier};
@@ -34,6 +35,10 @@ const MAX_LISTED: usize = 64;
 impl Kind for SignatureScheme {
     fn takes_public_keys(&self) -> bool {
         self.algorithm.is_public()
+    }
+
+    fn is_known_to_hosts(&self) -> bool {
+        self.algorithm.public().is_some_and(PublicAlgorithm::is_known_to_hosts)
     }
 
     fn key(&self, text: &str) -> Result<Key, KeyError> {

@@ -8,6 +8,7 @@ use crate::verify::expression::{Expression, Facts};
 use crate::verify::identity::{Identity, IdentityBasis};
 use crate::verify::key::algorithm::SignatureAlgorithm;
 use crate::verify::key::secret::Key;
+use crate::verify::primitives::public_key::SignedContent;
 use crate::verify::primitives::timestamp::{Timestamp, UnixTime};
 use crate::verify::request::Occurrence;
 use crate::verify::scheme::kind::Context;
@@ -124,24 +125,6 @@ impl SignatureScheme {
         self.messages.iter().all(|message| message.protects(at) || listed(message)).then_some(id)
     }
 
-    /// The position of the public key under which a candidate is a signature of `content`: a digest, if the algorithm
-    /// takes one.
-    pub(super) fn public_match(
-        &self,
-        content: &[u8],
-        candidates: &[Vec<u8>],
-        key_id: Option<&[u8]>,
-        context: Context<'_>,
-    ) -> Result<Option<usize>, Denial> {
-        let SignatureAlgorithm::Public(algorithm) = self.algorithm else { return Ok(None) };
-        Ok(context.secrets.named(key_id, context.now)?.into_iter().find_map(|(position, secret)| match &secret.key {
-            Key::Public(key) => {
-                candidates.iter().any(|candidate| key.verifies(algorithm, content, candidate)).then_some(position)
-            }
-            _ => None,
-        }))
-    }
-
     /// The id of the key that a reading names; a request that is too old for any key names none.
     pub(super) fn key_of_reading(
         &self,
@@ -165,6 +148,19 @@ impl SignatureScheme {
         }
         Ok(found)
     }
+}
+
+/// The position of the public key under which a candidate is a signature of `content`.
+pub fn public_match(
+    content: &SignedContent<'_>,
+    candidates: &[Vec<u8>],
+    key_id: Option<&[u8]>,
+    context: Context<'_>,
+) -> Result<Option<usize>, Denial> {
+    Ok(context.secrets.named(key_id, context.now)?.into_iter().find_map(|(position, secret)| match &secret.key {
+        Key::Public(key) => candidates.iter().any(|candidate| content.is_signed_by(key, candidate)).then_some(position),
+        _ => None,
+    }))
 }
 
 /// The only possible candidate, if it identifies the event.

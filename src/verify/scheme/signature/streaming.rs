@@ -9,11 +9,12 @@ use crate::verify::identity::{Found, Identity, IdentityBasis};
 use crate::verify::key::algorithm::SignatureAlgorithm;
 use crate::verify::key::secret::{Key, Secret};
 use crate::verify::primitives::mac::{HashAlgorithm, Hasher, Mac};
+use crate::verify::primitives::public_key::{PublicAlgorithm, SignedContent};
 use crate::verify::primitives::timestamp::{Timestamp, UnixTime};
 use crate::verify::request::{HeldBody, MAX_KEPT, Rereading};
 use crate::verify::scheme::kind::{AwaitsBody, Context, Head};
 use crate::verify::scheme::signature::definition::SignatureScheme;
-use crate::verify::scheme::signature::reading::{Reading, skew, tag_identity};
+use crate::verify::scheme::signature::reading::{Reading, public_match, skew, tag_identity};
 
 /// Everything that the body is fed to.
 pub struct Streaming {
@@ -26,6 +27,10 @@ pub struct Streaming {
     opening: Opening,
     event_id: Option<Vec<u8>>,
     basis: IdentityBasis,
+    /// Whether the body can be read again at its end.
+    rereading: Rereading,
+    /// How long the body is so far, in bytes.
+    len: usize,
 }
 
 /// The beginning of a text, as far as it could be that of a challenge.
@@ -47,7 +52,7 @@ struct Attempt {
     /// The secrets that are tried while the body streams.
     running: Vec<RunningMac>,
     /// For public keys, which all sign the same digest.
-    digest: Option<Hasher>,
+    digest: Option<(PublicAlgorithm, Hasher)>,
     /// What identifies the content.
     content: Option<Hasher>,
 }
@@ -82,7 +87,7 @@ impl SignatureScheme {
             Rereading::Impossible => usize::MAX,
         };
         let digest = match self.algorithm {
-            SignatureAlgorithm::Public(algorithm) => algorithm.hash(),
+            SignatureAlgorithm::Public(algorithm) => algorithm.hash().map(|hash| (algorithm, hash)),
             SignatureAlgorithm::Hmac(_) | SignatureAlgorithm::Hash(_) => None,
         };
         let event_id = self.covered_event_id(&facts);
@@ -102,13 +107,22 @@ impl SignatureScheme {
                 hasher.update(&frame.before);
                 hasher
             };
-            let digest = digest.map(started);
+            let digest = digest.map(|(algorithm, hash)| (algorithm, started(hash)));
             let content = (context.basis == IdentityBasis::Content).then(|| started(HashAlgorithm::Sha256));
             Ok(Attempt { frame, candidates, timestamp, key_id, running, digest, content })
         })?;
         let coding = if self.is_signed_decoded { head.request.content_coding()? } else { None };
         let opening = Opening::before(context.challenges);
-        let streaming = Streaming { coding, inflater: None, attempts, opening, event_id, basis: context.basis };
+        let streaming = Streaming {
+            coding,
+            inflater: None,
+            attempts,
+            opening,
+            event_id,
+            basis: context.basis,
+            rereading: head.rereading,
+            len: 0,
+        };
         if streaming.framed_bytes() > MAX_KEPT { Err(Denial::TooManyHeaders) } else { Ok(streaming) }
     }
 
@@ -125,7 +139,8 @@ impl SignatureScheme {
         body: &dyn HeldBody,
         context: Context<'_>,
     ) -> Result<Found, Denial> {
-        let Streaming { coding, inflater, attempts, opening, event_id, basis } = streaming;
+        let Streaming { coding, inflater, attempts, opening, event_id, basis, rereading, len } = streaming;
+        let is_held = coding.is_none() && rereading == Rereading::Possible;
         // Without an inflater there was no body, and an empty text is complete.
         inflater.map_or(Ok(()), Inflater::finish)?;
         let mut worst = Denial::SignatureMismatch;
@@ -143,9 +158,12 @@ impl SignatureScheme {
                 None => tag_identity(basis, &candidates)?,
             };
             let found = match digest {
-                Some(mut digest) => {
+                Some((algorithm, mut digest)) => {
                     digest.update(&frame.after);
-                    self.public_match(&digest.finish(), &candidates, key_id.as_deref(), context)?
+                    let text = if is_held { text_for_host(&frame, body, len, context) } else { None };
+                    let (digest, text) = (digest.finish(), text.as_deref());
+                    let content = SignedContent::of_digest(algorithm, digest, text, context.delegate);
+                    public_match(&content, &candidates, key_id.as_deref(), context)?
                 }
                 None => {
                     let tried: Vec<usize> = running.iter().map(|running| running.position).collect();
@@ -212,7 +230,8 @@ impl Streaming {
 
 impl AwaitsBody for Streaming {
     fn update(&mut self, bytes: &[u8]) {
-        let Self { coding, inflater, attempts, opening, .. } = self;
+        let Self { coding, inflater, attempts, opening, len, .. } = self;
+        *len = len.saturating_add(bytes.len());
         match coding {
             Some(_) if bytes.is_empty() => {}
             Some(coding) => {
@@ -266,6 +285,20 @@ impl Opening {
     }
 }
 
+/// All that is signed, if a host is to verify the signature: the body of `len` bytes is read a second time.
+fn text_for_host(frame: &Frame, body: &dyn HeldBody, len: usize, context: Context<'_>) -> Option<Vec<u8>> {
+    let size = frame.before.len().saturating_add(len).saturating_add(frame.after.len());
+    if !context.delegate?.asks_about(size) {
+        return None;
+    }
+    let mut text = Vec::with_capacity(size);
+    text.extend_from_slice(&frame.before);
+    body.replay(&mut |bytes| text.extend_from_slice(bytes)).ok()?;
+    text.extend_from_slice(&frame.after);
+    // What was hashed is what counts.
+    (text.len() == size).then_some(text)
+}
+
 impl RunningMac {
     /// A MAC under `secret` over what precedes the body.
     fn start(position: usize, secret: &Secret, frame: &Frame) -> Option<Self> {
@@ -284,7 +317,7 @@ impl RunningMac {
 fn feed(attempts: &mut [Attempt], bytes: &[u8]) {
     for attempt in attempts {
         attempt.running.iter_mut().for_each(|running| running.mac.update(bytes));
-        if let Some(digest) = &mut attempt.digest {
+        if let Some((_, digest)) = &mut attempt.digest {
             digest.update(bytes);
         }
         if let Some(content) = &mut attempt.content {

@@ -9,11 +9,12 @@ use crate::verify::expression::content::Content;
 use crate::verify::identity::{Found, Identity, IdentityBasis};
 use crate::verify::key::algorithm::SignatureAlgorithm;
 use crate::verify::key::secret::Key;
+use crate::verify::primitives::public_key::SignedContent;
 use crate::verify::primitives::timestamp::{Timestamp, UnixTime};
 use crate::verify::primitives::token;
 use crate::verify::scheme::kind::Context;
 use crate::verify::scheme::signature::definition::SignatureScheme;
-use crate::verify::scheme::signature::reading::{Reading, skew, tag_identity};
+use crate::verify::scheme::signature::reading::{Reading, public_match, skew, tag_identity};
 
 /// The outcome of one reading of the request.
 struct Outcome {
@@ -85,9 +86,8 @@ impl SignatureScheme {
         let Reading { facts, message, candidates, key_id, .. } = reading;
         let shared = if message.needs_secret() { None } else { Some(message.render(facts)?) };
         if let (SignatureAlgorithm::Public(algorithm), Some(content)) = (self.algorithm, &shared) {
-            let digest = algorithm.hash().map(|hash| hash.digest(content));
-            let content = digest.as_ref().unwrap_or(content);
-            return self.public_match(content, candidates, key_id.as_deref(), context);
+            let content = SignedContent::of_text(algorithm, content, context.delegate);
+            return public_match(&content, candidates, key_id.as_deref(), context);
         }
         for (position, secret) in context.secrets.active(context.now)? {
             let content = match (&shared, &secret.key) {
