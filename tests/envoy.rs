@@ -11,7 +11,8 @@
 //!   in mode `observe`: `observed.rs`;
 //! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
 //! - a VM that crashes: `recovery.rs`; one that may do less: `capabilities.rs`;
-//! - gauges through configuration pushes: `gauges.rs`; the shipped rules and dashboard: `monitoring.rs`.
+//! - gauges through configuration pushes: `gauges.rs`; the shipped rules and dashboard: `monitoring.rs`;
+//! - what is written for Istio: `istio.rs`.
 //!
 //! `tests/envoy/harness/` starts Envoy and what surrounds it.
 //!
@@ -58,6 +59,8 @@ mod held;
 mod hold;
 #[path = "envoy/identity.rs"]
 mod identity;
+#[path = "envoy/istio.rs"]
+mod istio;
 #[path = "envoy/live_keys.rs"]
 mod live_keys;
 #[path = "envoy/live_secrets.rs"]

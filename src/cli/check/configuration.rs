@@ -67,14 +67,20 @@ impl Configuration {
         Cursor::root(&self.document)
     }
 
-    /// Shows it to the filter's own reader.
-    pub fn load(&mut self, environment: config::Environment<'_>, findings: &mut Findings) {
+    /// Shows it to the filter's own reader. `origin` is where the value of a variable stands, if that is in the files.
+    pub fn load(
+        &mut self,
+        environment: config::Environment<'_>,
+        origin: &dyn Fn(&str) -> Option<Spot>,
+        findings: &mut Findings,
+    ) {
         let (policy, said) = config::inspect(self.text.as_bytes(), environment);
         self.policy = policy;
         let places = self.document.root.places();
         for problem in &said.problems {
             let spot = self.spot(problem, &places);
-            findings.add_at(codes::of(&problem.kind), spot.clone(), wrong(problem, &spot.path), &problem.right);
+            let wrong = wrong(problem, &spot.path);
+            findings.add_at(codes::of(&problem.kind), self.moved(problem, spot, origin), wrong, &problem.right);
         }
         for warning in &said.warnings {
             let spot = self.spot(warning, &places);
@@ -86,8 +92,21 @@ impl Configuration {
                 "" => usual_advice(&warning.kind),
                 right => right,
             };
-            findings.add_at(codes::of(&warning.kind), spot.clone(), wrong(warning, &spot.path), right);
+            let wrong = wrong(warning, &spot.path);
+            findings.add_at(codes::of(&warning.kind), self.moved(warning, spot, origin), wrong, right);
         }
+    }
+
+    /// What is wrong with a secret is wrong where its value stands, if that is in the files.
+    fn moved(&self, problem: &Problem, spot: Spot, origin: &dyn Fn(&str) -> Option<Spot>) -> Spot {
+        use problem::Kind;
+        let is_of_value = matches!(
+            problem.kind,
+            Kind::SecretUnusable | Kind::SecretForm | Kind::SecretShort | Kind::SecretPrefix | Kind::VariableUnset
+        );
+        let at = self.root().find(&problem.path).filter(|_| is_of_value);
+        let variable = at.as_ref().and_then(|at| at.text().or_else(|| at.text_at("env")));
+        variable.and_then(origin).unwrap_or(spot)
     }
 
     /// Whether the source above `path` may have `replay`: its events can be told apart.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::plan::Plan;
 use super::template::fill;
-use super::{Address, Arguments, Output, live, pretty};
+use super::{Address, Arguments, Output, clusters, live, pretty};
 use crate::cli::terminal::Failure;
 
 const BOOTSTRAP: &str = include_str!("templates/envoy.yaml");
@@ -91,12 +91,11 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
             ("CONFIGURATION", pretty::json(&plan.configuration)),
             ("LIMIT", plan.limit.to_string()),
             ("TLS", tls(arguments, plan)),
-            ("UPSTREAM_CLUSTER", cluster("receiver", &receiver)),
-            ("STORE_CLUSTERS", store_clusters(arguments, plan)?),
+            ("UPSTREAM_CLUSTER", clusters::rest("receiver", &receiver)),
+            ("CLUSTERS", clusters::all(arguments, plan)?.concat()),
             ("STATS", STATS.to_owned()),
             ("NODE", live::node(&plan.live_keys)),
             ("LIVE_SECRETS", live::filter(&plan.live_keys)),
-            ("SERVICE_CLUSTERS", service_clusters(plan) + &key_clusters(plan)),
         ],
     );
     Ok(Output { name: "envoy.yaml".to_owned(), text })
@@ -125,81 +124,6 @@ fn tls(arguments: &Arguments, plan: &Plan) -> String {
     ));
     if plan.wants_client_certificate {
         text.push_str(&format!("      validation_context:\n        trusted_ca: {{ filename: {folder}/ca.crt }}\n"));
-    }
-    text
-}
-
-/// The rest of a cluster behind its name.
-fn cluster(name: &str, address: &Address) -> String {
-    let kind = match address.host.parse::<IpAddr>() {
-        Ok(_) => "type: STATIC",
-        Err(_) => "type: STRICT_DNS\ndns_lookup_family: V4_PREFERRED",
-    };
-    let Address { host, port } = address;
-    let host = pretty::scalar(host);
-    format!(
-        "{kind}\nconnect_timeout: 2s\nload_assignment:\n  cluster_name: {name}\n  endpoints:\n    - lb_endpoints:\n        - \
-         endpoint:\n            address:\n              socket_address: {{ address: {host}, port_value: {port} }}\n"
-    )
-}
-
-fn store_address(arguments: &Arguments, name: &str) -> Result<Address, Failure> {
-    match &arguments.store {
-        Some(text) => Address::parse(text),
-        None => Ok(Address { host: name.to_owned(), port: 7379 }),
-    }
-}
-
-fn store_clusters(arguments: &Arguments, plan: &Plan) -> Result<String, Failure> {
-    let mut text = String::new();
-    for name in &plan.stores {
-        text.push_str("# Remembers events for all proxies: Webdis in front of a Redis that only the proxies reach.\n");
-        text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
-        for line in cluster(name, &store_address(arguments, name)?).lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
-    }
-    Ok(text)
-}
-
-/// The clusters that live secrets are fetched from.
-fn service_clusters(plan: &Plan) -> String {
-    let mut text = String::new();
-    for name in &plan.services {
-        text.push_str("# Holds live secrets. Put its address here, TLS that checks its name, and its token\n");
-        text.push_str("# (credential_injector): docs/live-secrets.md.\n");
-        text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
-        for line in cluster(name, &Address { host: name.clone(), port: 8200 }).lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
-    }
-    text
-}
-
-/// The clusters that senders' keys are fetched from: their TLS is what verifies requests in the end.
-fn key_clusters(plan: &Plan) -> String {
-    let mut text = String::new();
-    for (name, host) in &plan.key_clusters {
-        let shown = pretty::scalar(host);
-        text.push_str("# Publishes a sender's keys: docs/live-keys.md.\n");
-        text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
-        for line in cluster(name, &Address { host: host.clone(), port: 443 }).lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
-        text.push_str(&format!(
-            "  transport_socket:
-    name: envoy.transport_sockets.tls
-    typed_config:
-      \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
-      sni: {shown}
-      common_tls_context:
-        validation_context:
-          trusted_ca: {{ filename: /etc/ssl/certs/ca-certificates.crt }}
-          match_typed_subject_alt_names:
-            - san_type: DNS
-              matcher: {{ exact: {shown} }}
-"
-        ));
     }
     text
 }

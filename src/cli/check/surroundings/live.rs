@@ -1,33 +1,24 @@
-//! Live secrets: what puts them into filter state, where they are fetched, and what prints them.
+//! Live secrets: what puts them into filter state, and what prints them.
 
 use super::super::codes;
 use super::super::findings::Findings;
 use super::super::setup::{Filter, Host, Setup};
 use super::super::sources::Source;
-use super::Surroundings;
 use crate::cli::document::cursor::Cursor;
 
-pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
-    let known = &surroundings.proxies.clusters;
-    let is_whole = setup.host == Host::Envoy && !known.is_empty() && !surroundings.proxies.clusters_are_open;
+pub fn check(setup: &Setup<'_>, sources: &[Source<'_>], findings: &mut Findings) {
     for source in sources {
         for secret in secrets(source) {
             if let Some(key) = secret.get("filter_state") {
                 puts(setup, source, &key, findings);
                 prints(setup, &key, findings);
             }
-            let Some(cluster) = secret.at(&["http", "cluster"]).filter(|_| is_whole) else { continue };
-            if cluster.text().is_some_and(|name| !known.contains(&name)) {
-                let message =
-                    format!("there is no such cluster: a secret of source {:?} cannot be fetched", source.name);
-                findings.add(&codes::LIVE_CLUSTER, &cluster, message, format!("there are: {}", known.join(", ")));
-            }
         }
     }
 }
 
 /// The secrets of a source, where they stand.
-fn secrets<'a>(source: &Source<'a>) -> Vec<Cursor<'a>> {
+pub fn secrets<'a>(source: &Source<'a>) -> Vec<Cursor<'a>> {
     let entries = source.entry.lists().flat_map(|(_, list)| &list.secrets);
     entries.filter_map(|secret| source.at.find(&secret.path)).collect()
 }
