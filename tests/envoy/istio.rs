@@ -76,7 +76,8 @@ fn our_metrics_keep_their_names_under_istios_tags() {
         ("hookwarden_closed", vec!["source=\"github\""]),
         ("hookwarden_config_hash", vec![]),
         ("envoy_wasm_webhooks_hookwarden_vm_reload", vec![]),
-        ("envoy_listener_manager_lds_update_rejected", vec![]),
+        ("envoy_listener_manager_listener_added", vec![]),
+        ("envoy_wasm_remote_load_fetch_failures", vec![]),
     ];
     for (name, labels) in expected {
         let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));

@@ -80,7 +80,13 @@ impl Configuration {
         for problem in &said.problems {
             let spot = self.spot(problem, &places);
             let wrong = wrong(problem, &spot.path);
-            findings.add_at(codes::of(&problem.kind), self.moved(problem, spot, origin), wrong, &problem.right);
+            let moved = self.moved(problem, spot.clone(), origin);
+            // What is not written in the configuration itself was encoded by somebody.
+            let right = match moved != spot && problem.kind == problem::Kind::SecretUnusable {
+                true => format!("{}: `echo` adds a line feed, `printf %s` does not", problem.right),
+                false => problem.right.clone(),
+            };
+            findings.add_at(codes::of(&problem.kind), moved, wrong, right);
         }
         for warning in &said.warnings {
             let spot = self.spot(warning, &places);

@@ -309,7 +309,7 @@ impl Fields<'_> {
         for (name, member) in at.members() {
             let plain = snake(name);
             let known = |field: &&str| *field == name || *field == plain;
-            if name == "@type" || message.fields.iter().any(|field| known(&field)) {
+            if name == "@type" || message.fields.iter().any(known) {
                 continue;
             }
             let near = nearest(name, message.fields.iter().copied());
