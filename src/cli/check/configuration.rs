@@ -78,18 +78,9 @@ impl Configuration {
         self.policy = policy;
         let places = self.document.root.places();
         for problem in &said.problems {
-            let spot = self.spot(problem, &places);
-            let wrong = wrong(problem, &spot.path);
-            let moved = self.moved(problem, spot.clone(), origin);
-            // What is not written in the configuration itself was encoded by somebody.
-            let right = match moved != spot && problem.kind == problem::Kind::SecretUnusable {
-                true => format!("{}: `echo` adds a line feed, `printf %s` does not", problem.right),
-                false => problem.right.clone(),
-            };
-            findings.add_at(codes::of(&problem.kind), moved, wrong, right);
+            self.tell(problem, &problem.right, &places, origin, findings);
         }
         for warning in &said.warnings {
-            let spot = self.spot(warning, &places);
             let right = match warning.right.as_str() {
                 "" if warning.kind == problem::Kind::ReplayMissing && !self.could_remember(&warning.path) => {
                     "name the sender's event id: \"replay\" with \"id\": \"header:…\" and \"insecure_unsigned_id\": true, for \
@@ -98,9 +89,25 @@ impl Configuration {
                 "" => usual_advice(&warning.kind),
                 right => right,
             };
-            let wrong = wrong(warning, &spot.path);
-            findings.add_at(codes::of(&warning.kind), self.moved(warning, spot, origin), wrong, right);
+            self.tell(warning, right, &places, origin, findings);
         }
+    }
+
+    fn tell(
+        &self,
+        problem: &Problem,
+        right: &str,
+        places: &[(Path, usize)],
+        origin: &dyn Fn(&str) -> Option<Spot>,
+        findings: &mut Findings,
+    ) {
+        let spot = self.spot(problem, places);
+        let wrong = wrong(problem, &spot.path);
+        let moved = self.moved(problem, spot.clone(), origin);
+        // What is not written in the configuration itself was encoded by somebody.
+        let is_encoded = moved != spot && problem.kind == problem::Kind::SecretUnusable;
+        let hint = if is_encoded { ". `echo` adds a line feed, `printf %s` does not" } else { "" };
+        findings.add_at(codes::of(&problem.kind), moved, wrong, format!("{right}{hint}"));
     }
 
     /// What is wrong with a secret is wrong where its value stands, if that is in the files.
