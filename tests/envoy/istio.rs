@@ -36,10 +36,16 @@ fn promtool_accepts_the_rules_for_istio_and_their_unit_tests() {
 }
 
 /// The tags and the list of metrics of Istio's bootstrap (istio/istio, `tools/packaging/common/envoy_bootstrap.json`), as far as
-/// they could touch our names, with what the annotation of our manifests adds.
+/// they could touch our names, with what our manifests add by their ConfigMap and annotations.
 fn as_in_istio(bootstrap: &mut Value) {
+    let resources = resources(&[]);
+    let map = resources.iter().find(|one| one["kind"] == "ConfigMap").expect("the ConfigMap");
+    let text = map["data"]["custom_bootstrap.json"].as_str().expect("text");
+    let merged: Value = serde_yaml_ng::from_str(text).expect("YAML");
+    let ours = merged["stats_config"]["stats_tags"].as_array().expect("a list").clone();
+    bootstrap["overload_manager"] = merged["overload_manager"].clone();
     let tags = at(bootstrap, "/stats_config/stats_tags").as_array_mut().expect("a list");
-    let ours = std::mem::take(tags);
+    tags.clear();
     tags.extend([
         json!({"tag_name": "response_code", "regex": "_rq(_(\\d{3}))$"}),
         json!({"tag_name": "response_code_class", "regex": "_rq(_(\\dxx))$"}),
@@ -88,8 +94,8 @@ fn our_metrics_keep_their_names_under_istios_tags() {
     assert!(!others.iter().any(|name| text.contains(name)), "Istio shows none of these\n{text}");
 }
 
-/// The patches of the EnvoyFilter `hookwarden` that `hookwarden manifest istio-gateway --hold filter` writes.
-fn patches(more: &[&str]) -> Vec<Value> {
+/// What `hookwarden manifest istio-gateway --hold filter` writes.
+fn resources(more: &[&str]) -> Vec<Value> {
     let configuration = json!({"sources": [{
         "name": "github",
         "match": {"path": "/hooks/github"},
@@ -98,16 +104,22 @@ fn patches(more: &[&str]) -> Vec<Value> {
     }]});
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookwarden"));
     command.args(["manifest", "istio-gateway", "-", "--hold", "filter"]).args(more);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command starts");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("the command starts");
     let mut input = child.stdin.take().expect("a pipe");
     input.write_all(configuration.to_string().as_bytes()).expect("it reads");
     drop(input);
     let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).expect("text");
-    let documents = text.split("\n---\n").map(|text| serde_yaml_ng::from_str::<Value>(text).expect("YAML"));
-    let mut found = documents.filter(|one| one["kind"] == "EnvoyFilter" && one["metadata"]["name"] == "hookwarden");
-    let filter = found.next().expect("the EnvoyFilter");
+    text.split("\n---\n").map(|text| serde_yaml_ng::from_str(text).expect("YAML")).collect()
+}
+
+/// The patches of the EnvoyFilter `hookwarden`.
+fn patches(more: &[&str]) -> Vec<Value> {
+    let is_ours = |one: &&Value| one["kind"] == "EnvoyFilter" && one["metadata"]["name"] == "hookwarden";
+    let resources = resources(more);
+    let filter = resources.iter().find(is_ours).expect("the EnvoyFilter");
     filter["spec"]["configPatches"].as_array().expect("a list").clone()
 }
 

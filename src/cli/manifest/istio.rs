@@ -62,8 +62,10 @@ pub fn resources(arguments: &Arguments, plan: &Plan, hold: Hold) -> Result<Outpu
         ("VM_ENVIRONMENT", kubernetes::block(plan, vm_environment(plan))),
         ("CONFIGURATION_JSON", pretty::json(&plan.configuration)),
         ("CODE", option(module.as_ref(), Module::code)),
-        ("VOLUME_MOUNTS", option(module.as_ref(), Module::mounts)),
-        ("VOLUMES", option(module.as_ref(), Module::volumes)),
+        ("MOUNT", option(module.as_ref(), Module::mount)),
+        ("VOLUME", option(module.as_ref(), Module::volume)),
+        ("VOLUME_MOUNTS", list("volumeMounts:", &option(module.as_ref(), Module::mount))),
+        ("VOLUMES", list("volumes:", &option(module.as_ref(), Module::volume))),
         ("POD_PULL_SECRETS", pod_pull_secrets(arguments, module.as_ref())),
         ("CLUSTER_PATCHES", clusters.iter().map(|cluster| patch(is_gateway, cluster)).collect()),
         ("HOSTS", kubernetes::hosts(plan).join(", ")),
@@ -255,22 +257,32 @@ impl Module {
         }
     }
 
-    fn mounts(&self) -> String {
+    /// As an element of `volumeMounts`, if there is something to mount.
+    fn mount(&self) -> String {
         match self {
-            Self::Image(_) => format!("volumeMounts: [{{ name: hookwarden, mountPath: {MOUNT}, readOnly: true }}]"),
+            Self::Image(_) => format!("- {{ name: hookwarden, mountPath: {MOUNT}, readOnly: true }}\n"),
             _ => String::new(),
         }
     }
 
-    fn volumes(&self) -> String {
+    /// As an element of `volumes`, if there is something to mount.
+    fn volume(&self) -> String {
         match self {
             Self::Image(image) => format!(
-                "# The image of `make oci`, in your registry. Pin it by its digest: name@sha256:...\nvolumes:\n  - name: \
-                 hookwarden\n    image: {{ reference: {}, pullPolicy: IfNotPresent }}",
+                "# The image of `make oci`, in your registry. Pin it by its digest: name@sha256:...\n- name: hookwarden\n  \
+                 image: {{ reference: {}, pullPolicy: IfNotPresent }}\n",
                 pretty::scalar(image)
             ),
             _ => String::new(),
         }
+    }
+}
+
+/// A list below its name; nothing if it has no elements.
+fn list(name: &str, elements: &str) -> String {
+    match elements {
+        "" => String::new(),
+        elements => lines(name, elements.lines().map(|line| format!("  {line}"))),
     }
 }
 

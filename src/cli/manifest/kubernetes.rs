@@ -32,10 +32,10 @@ pub fn common(arguments: &Arguments, plan: &Plan, usual: &str) -> Result<Vec<(&'
         }
     }
     let secret = &arguments.secret;
-    let variables = plan
-        .variables
-        .iter()
-        .map(|name| format!("  - name: {name}\n    valueFrom:\n      secretKeyRef: {{ name: {secret}, key: {name} }}"));
+    let variable =
+        |name: &String| format!("- name: {name}\n  valueFrom:\n    secretKeyRef: {{ name: {secret}, key: {name} }}\n");
+    let variables: String = plan.variables.iter().map(variable).collect();
+    let environment = lines("env:", variables.lines().map(|line| format!("  {line}")));
     Ok(vec![
         ("VARIABLE_COMMENTS", plan.variable_comments()),
         ("NAME", arguments.name.clone()),
@@ -43,7 +43,8 @@ pub fn common(arguments: &Arguments, plan: &Plan, usual: &str) -> Result<Vec<(&'
         ("SECRET", secret.clone()),
         ("SHA256", sum),
         ("CONFIGURATION", pretty::yaml(&plan.configuration)),
-        ("CONTAINER_ENVIRONMENT", block(plan, lines("env:", variables))),
+        ("CONTAINER_ENVIRONMENT", block(plan, environment)),
+        ("VARIABLES", variables),
         ("LIMIT", plan.limit.to_string()),
         ("STATS", STATS.to_owned()),
         ("REPLICAS", replicas(arguments, plan)),

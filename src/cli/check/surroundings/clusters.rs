@@ -31,7 +31,7 @@ impl<'a> Clusters<'a> {
             }
             Host::Istio | Host::EnvoyGateway => {
                 entries.extend(surroundings.objects.iter().flat_map(|object| match object.kind {
-                    "EnvoyFilter" => object.spec.list("configPatches").into_iter().flat_map(of_filter).collect(),
+                    "EnvoyFilter" => object.spec.list("configPatches").into_iter().filter_map(of_filter).collect(),
                     "EnvoyPatchPolicy" => object.spec.list("jsonPatches").into_iter().filter_map(of_patch).collect(),
                     _ => Vec::new(),
                 }));
@@ -79,17 +79,9 @@ impl<'a> Clusters<'a> {
     }
 }
 
-/// The clusters that a patch of an `EnvoyFilter` adds.
-fn of_filter(patch: Cursor<'_>) -> Vec<Cursor<'_>> {
-    let value = patch.at(&["patch", "value"]);
-    match patch.text_at("applyTo") {
-        Some("CLUSTER") => value.into_iter().collect(),
-        Some("BOOTSTRAP") => value
-            .and_then(|value| value.at(&["static_resources", "clusters"]))
-            .map(|list| list.elements())
-            .unwrap_or_default(),
-        _ => Vec::new(),
-    }
+/// The cluster that a patch of an `EnvoyFilter` adds. Patches of the bootstrap have done nothing since Istio 1.21.
+fn of_filter(patch: Cursor<'_>) -> Option<Cursor<'_>> {
+    patch.at(&["patch", "value"]).filter(|_| patch.text_at("applyTo") == Some("CLUSTER"))
 }
 
 /// The cluster that a patch of Envoy Gateway adds.
