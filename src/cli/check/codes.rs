@@ -183,6 +183,7 @@ codes! {
     // Istio and Envoy Gateway.
     SELECTOR_MISSING Warning "selector-missing" "docs/istio.md#istio" "The plugin applies to every workload of its namespace."
     SELECTOR_DIFFERS Error "selector-differs" "docs/istio.md#istio" "The buffer filter applies to other workloads than the plugin."
+    BOOTSTRAP_PATCH Warning "bootstrap-patch" "docs/istio.md#metrics-and-alerts" "An EnvoyFilter patches the bootstrap, which has done nothing since Istio 1.21."
     TRAFFIC_MODE Warning "traffic-mode" "docs/istio.md#istio" "The plugin sees no traffic, or more than it should."
     PHASE Note "phase" "docs/istio.md#istio" "Other filters see requests before they are verified."
 }

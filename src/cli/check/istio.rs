@@ -66,7 +66,23 @@ pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<
         check_deployments(patch.namespace, &patch.labels, &setup.variables, objects, findings);
         setups.push(setup);
     }
+    if !setups.is_empty() {
+        check_bootstraps(objects, findings);
+    }
     setups
+}
+
+/// Patches of the bootstrap, which no proxy asks for any more.
+fn check_bootstraps(objects: &[Object<'_>], findings: &mut Findings) {
+    let filters = objects.iter().filter(|object| object.kind == "EnvoyFilter");
+    let patches = filters.flat_map(|object| object.spec.list("configPatches"));
+    for patch in patches.filter(|patch| patch.text_at("applyTo") == Some("BOOTSTRAP")) {
+        let message = "patches the bootstrap, which has done nothing since Istio 1.21: metrics have no labels, and limits are not \
+                       set";
+        let right = "put it into a ConfigMap that the pods' annotation sidecar.istio.io/bootstrapOverride names: \
+                     `hookwarden manifest` writes both";
+        findings.add(&codes::BOOTSTRAP_PATCH, &patch, message, right);
+    }
 }
 
 /// Puts the configurations that EnvoyFilters add by name (ECDS) into the filters that ask for them.
