@@ -33,12 +33,13 @@ fn walk(cursor: &Cursor<'_>, findings: &mut Findings) {
 fn check_config(filter: &str, config: &Cursor<'_>, findings: &mut Findings) {
     let within = config.get("config").filter(|_| is_of(config, ".route.v3.FilterConfig"));
     let inner = within.as_ref().unwrap_or(config);
-    let is_wasm = is_of(inner, WASM);
-    if !is_wasm {
+    if !is_of(inner, WASM) {
         return;
     }
+    // Envoy 1.40 takes a wrapper that is optional, and leaves what is in it unread.
+    let what = if within.is_some() && config.is_true_at("is_optional") { "ignores" } else { "refuses" };
     let message = format!(
-        "a route configures {filter}, and Envoy refuses that: a wasm filter has one configuration for all routes"
+        "a route configures {filter}, and Envoy {what} that: a wasm filter has one configuration for all routes"
     );
     let right = "give the plugin another source with its own path or host; a route may only switch the filter off, with \
                  type.googleapis.com/envoy.config.route.v3.FilterConfig and disabled: true";
