@@ -123,7 +123,7 @@ impl Resources {
 }
 
 /// The folder with the CRDs, if there is one.
-fn folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     match std::env::var_os("HOOKWARDEN_CRDS").filter(|path| !path.is_empty()) {
         Some(path) => Some(PathBuf::from(path)),
         None => Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/crds")).filter(|path| path.is_dir()),

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::check::blocks;
-use crate::kubernetes::{Resources, with_unknown_field, yaml};
+use crate::kubernetes::{Resources, folder, with_unknown_field, yaml};
 use crate::manifest::{GUARDED, PLAIN, manifest};
 
 /// Options beside the target, which together show every part of every template.
@@ -171,8 +171,7 @@ fn a_wrong_type_a_missing_field_and_a_wrong_word_are_found() {
 #[test]
 fn the_samples_beside_the_crds_are_judged_rightly() {
     let resources = Resources::read();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/crds");
-    let sample = |name: &str| fs::read_to_string(folder.join(name)).ok();
+    let sample = |name: &str| fs::read_to_string(folder()?.join(name)).ok();
     if let (true, Some(right), Some(wrong)) = (resources.are_there, sample("te.yaml"), sample("te-bad.yaml")) {
         assert_eq!(resources.problems_in(&right), Vec::<String>::new());
         let problems = resources.problems_in(&wrong);
