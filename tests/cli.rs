@@ -10,8 +10,14 @@ mod check;
 mod env_file;
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/kubernetes.rs"]
+mod kubernetes;
+#[path = "cli/kustomize.rs"]
+mod kustomize;
 #[path = "cli/manifest.rs"]
 mod manifest;
+#[path = "cli/manifests_crds.rs"]
+mod manifests_crds;
 #[path = "cli/manners.rs"]
 mod manners;
 #[path = "cli/registry.rs"]

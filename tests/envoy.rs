@@ -13,7 +13,8 @@
 //! - several proxies: with a shared store `fleet.rs`, with a rate limit service `rate_limit.rs`;
 //! - signatures that Envoy verifies: `host_signatures.rs`;
 //! - a VM that crashes: `recovery.rs`; one that may do less: `capabilities.rs`;
-//! - gauges through configuration pushes: `gauges.rs`; the shipped rules and dashboard: `monitoring.rs`.
+//! - gauges through configuration pushes: `gauges.rs`; the shipped rules and dashboard: `monitoring.rs`;
+//! - what is written for Istio: `istio.rs`.
 //!
 //! `tests/envoy/harness/` starts Envoy and what surrounds it.
 //!
@@ -62,6 +63,8 @@ mod hold;
 mod host_signatures;
 #[path = "envoy/identity.rs"]
 mod identity;
+#[path = "envoy/istio.rs"]
+mod istio;
 #[path = "envoy/live_jwk.rs"]
 mod live_jwk;
 #[path = "envoy/live_keys.rs"]

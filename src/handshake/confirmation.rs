@@ -69,6 +69,12 @@ impl ConfirmationRule {
         Ok(Confirmation { cluster: self.cluster.clone(), authority, path, timeout: self.timeout })
     }
 
+    /// The host that confirms the subscriptions of a topic.
+    #[must_use]
+    pub fn host(topic: &str) -> Option<String> {
+        authority(topic)
+    }
+
     /// Whether a text is the name of a topic: `arn:aws:sns:eu-west-1:123456789012:orders`.
     #[must_use]
     pub fn is_topic(text: &str) -> bool {

@@ -182,7 +182,7 @@ fn the_examples_in_the_documentation_have_no_problems() {
 }
 
 /// The code blocks of a document: the line, the info string, the text.
-fn blocks(text: &str) -> Vec<(usize, String, String)> {
+pub fn blocks(text: &str) -> Vec<(usize, String, String)> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {

@@ -10,7 +10,7 @@ use crate::support::{Ran, hookwarden};
 const TARGETS: [&str; 5] = ["envoy", "compose", "istio-gateway", "istio-sidecar", "envoy-gateway"];
 
 /// A configuration without warnings.
-const PLAIN: &str = r#"{
+pub const PLAIN: &str = r#"{
   "sources": [
     {
       "name": "stripe",
@@ -34,7 +34,7 @@ const PLAIN: &str = r#"{
 }"#;
 
 /// A configuration that needs more of its set-up: a store, and trustworthy client addresses.
-const GUARDED: &str = r#"{
+pub const GUARDED: &str = r#"{
   "body_hold": "chain",
   "sources": [
     {
@@ -52,7 +52,7 @@ const GUARDED: &str = r#"{
   ]
 }"#;
 
-fn manifest(target: &str, configuration: &str, more: &[&str]) -> Ran {
+pub fn manifest(target: &str, configuration: &str, more: &[&str]) -> Ran {
     let mut arguments = vec!["manifest", target, "-"];
     arguments.extend(more);
     let ran = hookwarden(&arguments, configuration);
@@ -160,6 +160,203 @@ fn every_variable_comes_from_a_secret_and_none_has_a_value() {
     }
 }
 
+/// Whether a manifest passes `check` without a warning.
+#[track_caller]
+fn passes(text: &str) {
+    let checked = hookwarden(&["check", "--deny-warnings", "-"], text);
+    assert_eq!(checked.code, 0, "{}{}\n{text}", checked.out, checked.err);
+    assert!(checked.out.contains("in 1 plugin of 1 file") || checked.out.starts_with("no problems"), "{}", checked.out);
+}
+
+const SUM: &str = "f3767dfe8889ebb55a21409df2b6f36e66abfbe1eb92d64ff76ae799d3f91016";
+
+#[test]
+fn istio_gets_a_traffic_extension_or_a_wasm_plugin_of_the_same_content() {
+    for target in ["istio-gateway", "istio-sidecar"] {
+        let new = manifest(target, PLAIN, &["--sha256", SUM, "--pull-secret", "registry"]).out;
+        let old = manifest(target, PLAIN, &["--sha256", SUM, "--pull-secret", "registry", "--wasm-plugin"]).out;
+        assert!(new.contains("\nkind: TrafficExtension\n") && !new.contains("WasmPlugin"), "{new}");
+        assert!(old.contains("\nkind: WasmPlugin\n") && !old.contains("TrafficExtension"), "{old}");
+        for text in [&new, &old] {
+            for part in ["failStrategy: FAIL_RELOAD", "phase: AUTHN", "imagePullSecret: registry", SUM] {
+                assert!(text.contains(part), "{target}: {part}\n{text}");
+            }
+            passes(text);
+        }
+    }
+}
+
+#[test]
+fn the_whole_filter_of_istio_holds_by_itself() {
+    for (target, context) in [("istio-gateway", "context: GATEWAY"), ("istio-sidecar", "context: SIDECAR_INBOUND")] {
+        for (more, expected) in [
+            (vec![], "filename: /etc/hookwarden/plugin.wasm"),
+            (
+                vec!["--module", "oci://registry.example.com/hw:2", "--sha256", SUM],
+                "reference: \"registry.example.com/hw:2@sha256:",
+            ),
+            (vec!["--module", "/opt/hookwarden.wasm"], "filename: /opt/hookwarden.wasm"),
+            (vec!["--module", "file:///opt/hookwarden.wasm"], "filename: /opt/hookwarden.wasm"),
+            (
+                vec!["--module", "http://modules.hooks.svc.cluster.local/hookwarden.wasm", "--sha256", SUM],
+                "cluster: \"outbound|80||modules.hooks.svc.cluster.local\"",
+            ),
+        ] {
+            let arguments = [&["--hold", "filter"], more.as_slice()].concat();
+            let text = manifest(target, PLAIN, &arguments).out;
+            for part in [
+                expected,
+                context,
+                "allow_on_headers_stop_iteration: true",
+                "\"body_hold\": \"filter\"",
+                "operation: INSERT_FIRST",
+                "request_body_buffer_limit: 28311552",
+                "- STRIPE_WEBHOOK_SECRET\n",
+            ] {
+                assert!(text.contains(part), "{target} {more:?}: {part}\n{text}");
+            }
+            assert!(!text.contains("envoy.filters.http.buffer") && !text.contains("TrafficExtension"), "{text}");
+            let mounts = text.contains("mountPath: /etc/hookwarden,");
+            assert_eq!(mounts, more.is_empty() || more[1].starts_with("oci"), "{more:?}");
+            passes(&text);
+        }
+    }
+    let text = manifest("istio-gateway", PLAIN, &["--hold", "filter", "--pull-secret", "registry"]).out;
+    assert!(text.contains("imagePullSecrets: [{ name: registry }]"), "{text}");
+}
+
+#[test]
+fn options_that_do_not_go_together_are_refused() {
+    let url = "http://modules.hooks.svc.cluster.local/hookwarden.wasm";
+    for (target, more) in [
+        ("istio-gateway", vec!["--hold", "filter", "--wasm-plugin"]),
+        ("istio-gateway", vec!["--hold", "filter", "--module", url]),
+        ("istio-gateway", vec!["--hold", "filter", "--module", "https://example.com/hookwarden.wasm"]),
+        ("istio-gateway", vec!["--hold", "filter", "--module", "http://modules/hookwarden.wasm", "--sha256", SUM]),
+        ("istio-gateway", vec!["--gateway-api", "--selector", "app=gateway"]),
+        ("istio-gateway", vec!["--gateway-api", "--upstream", "other.example.com:443"]),
+        ("istio-gateway", vec!["--pull-secret", "Not A Name"]),
+        ("istio-gateway", vec!["--store", "webdis.hooks:7379"]),
+        ("istio-sidecar", vec!["--gateway-api"]),
+        ("envoy-gateway", vec!["--hold", "filter"]),
+        ("envoy-gateway", vec!["--wasm-plugin"]),
+        ("envoy", vec!["--hold", "chain"]),
+    ] {
+        let arguments = [&["manifest", target, "-"], more.as_slice()].concat();
+        let ran = hookwarden(&arguments, PLAIN);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{target} {more:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_gateway_may_read_its_certificate_and_nobody_else_gets_a_role() {
+    let text = manifest("istio-gateway", PLAIN, &["--name", "hooks"]).out;
+    for part in [
+        "kind: ServiceAccount",
+        "kind: Role\n",
+        "kind: RoleBinding",
+        "serviceAccountName: hooks",
+        "resources: [secrets]",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    for (target, more) in
+        [("istio-gateway", vec!["--gateway-api"]), ("istio-sidecar", vec![]), ("envoy-gateway", vec![])]
+    {
+        let text = manifest(target, PLAIN, &more).out;
+        assert!(!text.contains("kind: Role"), "{target}");
+        assert!(!text.contains("credentialName"), "{target}");
+    }
+}
+
+#[test]
+fn istios_access_log_goes_to_a_format_without_the_query() {
+    for target in ["istio-gateway", "istio-sidecar"] {
+        let text = manifest(target, PLAIN, &[]).out;
+        for part in [
+            "kind: Telemetry",
+            "providers: [{ name: hookwarden }]",
+            "%FILTER_STATE(wasm.hookwarden:PLAIN)%",
+            "%PATH(NQ)%",
+        ] {
+            assert!(text.contains(part), "{target}: {part}\n{text}");
+        }
+    }
+}
+
+/// A configuration that remembers events.
+fn remembering() -> String {
+    PLAIN.replacen("\"max_body_bytes\"", "\"replay\": { \"window\": \"72h\" },\n      \"max_body_bytes\"", 1)
+}
+
+#[test]
+fn events_are_remembered_by_one_proxy_or_by_a_store() {
+    for (target, more, with_store) in [
+        ("istio-gateway", vec![], "replicas: 2"),
+        ("istio-gateway", vec!["--hold", "filter"], "replicas: 2"),
+        ("istio-gateway", vec!["--gateway-api"], "replicas: 2"),
+        ("istio-sidecar", vec![], "applyTo: CLUSTER"),
+        ("envoy-gateway", vec![], "static_resources:"),
+    ] {
+        let alone = manifest(target, &remembering(), &more).out;
+        assert!(alone.contains("replicas: 1\n") && alone.contains("--store gives"), "{target}: {alone}");
+        passes(&alone);
+        let several = alone.replace("replicas: 1\n", "replicas: 2\n");
+        let checked = hookwarden(&["check", "-"], &several);
+        assert!(checked.out.contains("warning[replay-alone]"), "{target} {more:?}: {}", checked.out);
+
+        let arguments = [&["--store", "webdis.hooks.svc.cluster.local:7379"], more.as_slice()].concat();
+        let shared = manifest(target, &remembering(), &arguments).out;
+        assert!(shared.contains(with_store) && !shared.contains("--store gives"), "{target}: {shared}");
+        let address = "socket_address: { address: webdis.hooks.svc.cluster.local, port_value: 7379 }";
+        assert!(shared.contains("name: replay-store") && shared.contains(address), "{target}: {shared}");
+        passes(&shared);
+    }
+    // A plain Envoy, too; and a source that has a store keeps it.
+    let text = manifest("envoy", &remembering(), &["--store", "127.0.0.1:7379"]).out;
+    assert!(
+        text.contains("\"store\": { \"cluster\": \"replay-store\" }") && text.contains("- name: replay-store\n"),
+        "{text}"
+    );
+    let text = manifest("istio-gateway", GUARDED, &["--store", "webdis.hooks.svc.cluster.local:7379"]).out;
+    assert!(text.contains("name: webdis\n") && !text.contains("replay-store"), "{text}");
+    let of_istio = GUARDED.replace("\"webdis\"", "\"outbound|7379||webdis.hooks.svc.cluster.local\"");
+    let text = manifest("istio-gateway", &of_istio, &[]).out;
+    assert!(!text.contains("applyTo: CLUSTER"), "{text}");
+}
+
+#[test]
+fn a_route_leads_to_a_service_in_its_namespace_or_to_what_is_outside() {
+    for (upstream, reference, further) in [
+        ("receiver:8080", "backendRefs: [{ name: receiver, port: 8080 }]", None),
+        ("receiver.webhooks.svc:8080", "backendRefs: [{ name: receiver, port: 8080 }]", None),
+        (
+            "receiver.hooks.svc.cluster.local:8080",
+            "backendRefs: [{ name: receiver, namespace: hooks, port: 8080 }]",
+            Some("kind: ReferenceGrant\nmetadata:\n  name: webhooks\n  namespace: hooks\n"),
+        ),
+        (
+            "other.example.com:8443",
+            "backendRefs: [{ group: gateway.envoyproxy.io, kind: Backend, name: webhooks-receiver }]",
+            Some("fqdn: { hostname: other.example.com, port: 8443 }"),
+        ),
+        (
+            "192.0.2.7:8443",
+            "backendRefs: [{ group: gateway.envoyproxy.io, kind: Backend, name: webhooks-receiver }]",
+            Some("ip: { address: \"192.0.2.7\", port: 8443 }"),
+        ),
+    ] {
+        let text = manifest("envoy-gateway", PLAIN, &["--upstream", upstream]).out;
+        assert!(text.contains(reference), "{upstream}: {text}");
+        assert_eq!(
+            text.contains("kind: ReferenceGrant") || text.contains("kind: Backend\n"),
+            further.is_some(),
+            "{upstream}"
+        );
+        assert!(further.is_none_or(|part| text.contains(part)), "{upstream}: {text}");
+    }
+}
+
 #[test]
 fn the_buffer_limit_is_above_the_largest_body() {
     for (target, limit) in [
@@ -195,9 +392,18 @@ fn a_signed_request_id_is_preserved_only_if_a_source_needs_it() {
 }
 
 #[test]
-fn a_rule_that_the_target_cannot_enforce_gets_a_warning() {
-    let ran = manifest("istio-sidecar", GUARDED, &[]);
-    assert!(ran.err.contains("[address-forgeable]"), "{}", ran.err);
+fn nothing_is_written_if_the_target_cannot_enforce_a_rule() {
+    for more in [&[][..], &["--wasm-plugin"], &["--hold", "filter"]] {
+        let arguments = [&["manifest", "istio-sidecar", "-"], more].concat();
+        let ran = hookwarden(&arguments, GUARDED);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
+        assert!(ran.err.contains("error[address-forgeable]"), "{}", ran.err);
+        assert!(ran.err.contains("nothing was written"), "{}", ran.err);
+    }
+    let folder = std::env::temp_dir().join(format!("hookwarden-refused-{}", std::process::id()));
+    let ran = hookwarden(&["manifest", "istio-sidecar", "-", "--out", &folder.to_string_lossy()], GUARDED);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(!folder.exists(), "no file is written either");
 }
 
 #[test]

@@ -82,6 +82,7 @@ codes! {
     NO_PLUGIN Error "no-plugin" "docs/envoy.md#plain-envoy" "No file has a hookwarden plugin."
     NOTHING_HERE Note "nothing-here" "docs/envoy.md#plain-envoy" "This file has no hookwarden plugin; it is used as context for the others."
     CONFIGURATION_MISSING Error "configuration-missing" "docs/envoy.md#plain-envoy" "A plugin has no configuration."
+    UNKNOWN_FIELD Error "unknown-field" "docs/envoy.md#plain-envoy" "A field is misspelt or in the wrong place: the proxy refuses or ignores it."
     CONFIGURATION_KIND Error "configuration-kind" "docs/envoy.md#plain-envoy" "A plugin's configuration has a form that the proxy does not pass on."
 
     // The plugin's configuration.
@@ -131,8 +132,10 @@ codes! {
     BODY_LIMIT Warning "body-limit" "docs/configuration.md#body-size" "`max_body_bytes` exceeds what Envoy buffers, so Envoy refuses such requests first."
 
     // The filters around ours.
-    FAILS_OPEN Error "fails-open" "docs/decision.md#the-decision" "If the module cannot run, every request passes."
+    FAILS_OPEN Error "fails-open" "docs/decision.md#the-decision" "If the module cannot run, or before its configuration arrives, every request passes."
     STAYS_STOPPED Warning "stays-stopped" "docs/operations.md#when-the-vm-stops" "A VM that has stopped stays stopped, with all its sources, until Envoy is restarted."
+    PER_ROUTE Error "per-route-config" "docs/configuration.md#sources-and-matching" "A route gives the plugin a configuration of its own, which Envoy refuses or ignores."
+    CAPABILITY_MISSING Error "capability-missing" "docs/hosts.md#restricting-the-modules-capabilities" "Envoy does not ask the module, and forwards every request."
     FILTER_OFF Error "filter-off" "docs/decision.md#the-decision" "The plugin is off, for all requests or for some."
     BEHIND_ROUTER Error "behind-router" "docs/envoy.md#plain-envoy" "The plugin comes after the router, which must be the last filter."
     BODY_CHANGED Warning "body-changed" "docs/decision.md#the-decision" "A filter before hookwarden can change the body."
@@ -171,6 +174,9 @@ codes! {
     KEY_CREDENTIAL Warning "key-credential" "docs/live-keys.md#plaid" "A sender hands out its keys to those with a credential only, and the cluster adds none."
     LIVE_CLUSTER Error "live-cluster" "docs/live-secrets.md#fetched-from-a-service" "The cluster of a live secret is not defined."
     LIVE_TLS Error "live-tls" "docs/live-secrets.md#what-is-trusted" "A live secret is fetched from elsewhere without TLS or without checking the server's name: whoever answers in its place can sign any event."
+    HANDSHAKE_CLUSTER Error "handshake-cluster" "docs/handshakes.md#subscriptions-of-amazon-sns" "The cluster that confirms subscriptions is not defined."
+    MODULE_CLUSTER Error "module-cluster" "docs/envoy.md#plain-envoy" "The cluster that the module is fetched from is not defined."
+    REPLAY_ALONE Warning "replay-alone" "docs/fleet.md#do-you-need-it" "Several proxies remember events, each alone: an event passes once for each."
     HEAP_UNBOUNDED Warning "heap-unbounded" "docs/operations.md#memory" "Nothing sheds load before memory runs out."
     ADMIN_PUBLIC Warning "admin-public" "docs/envoy.md#plain-envoy" "The admin port can be reached from outside."
     STATS_TAGS Note "stats-tags" "docs/operations.md#metrics" "Metrics will have no labels."
@@ -179,6 +185,7 @@ codes! {
     // Istio and Envoy Gateway.
     SELECTOR_MISSING Warning "selector-missing" "docs/istio.md#istio" "The plugin applies to every workload of its namespace."
     SELECTOR_DIFFERS Error "selector-differs" "docs/istio.md#istio" "The buffer filter applies to other workloads than the plugin."
+    BOOTSTRAP_PATCH Warning "bootstrap-patch" "docs/istio.md#metrics-and-alerts" "An EnvoyFilter patches the bootstrap, which has done nothing since Istio 1.21."
     TRAFFIC_MODE Warning "traffic-mode" "docs/istio.md#istio" "The plugin sees no traffic, or more than it should."
     PHASE Note "phase" "docs/istio.md#istio" "Other filters see requests before they are verified."
 }

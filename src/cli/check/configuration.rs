@@ -68,14 +68,20 @@ impl Configuration {
         Cursor::root(&self.document)
     }
 
-    /// Shows it to the filter's own reader. `set`: the names of the variables that are known to be set.
-    pub fn load(&mut self, environment: config::Environment<'_>, set: &[&str], findings: &mut Findings) {
+    /// Shows it to the filter's own reader. `set`: the names of the variables that are known to be set. `origin` is where the
+    /// value of a variable stands, if that is in the files.
+    pub fn load(
+        &mut self,
+        environment: config::Environment<'_>,
+        set: &[&str],
+        origin: &dyn Fn(&str) -> Option<Spot>,
+        findings: &mut Findings,
+    ) {
         let (policy, said) = config::inspect(self.text.as_bytes(), environment);
         self.policy = policy;
         let places = self.document.root.places();
         for problem in &said.problems {
-            let spot = self.spot(problem, &places);
-            findings.add_at(codes::of(&problem.kind), spot.clone(), wrong(problem, &spot.path), &problem.right);
+            self.tell(problem, &problem.right, &places, origin, findings);
         }
         for warning in &said.warnings {
             let spot = self.spot(warning, &places);
@@ -91,7 +97,7 @@ impl Configuration {
                 "" => usual_advice(&warning.kind),
                 right => right,
             };
-            findings.add_at(codes::of(&warning.kind), spot.clone(), wrong(warning, &spot.path), right);
+            self.tell(warning, right, &places, origin, findings);
         }
     }
 
@@ -104,6 +110,35 @@ impl Configuration {
         let wrong = format!("the variable {name} of {} {}", subject(path), warning.wrong);
         let meant = nearest(name, set.iter().copied()).map(|meant| format!("did you mean {meant}, which is set?"));
         is_usual.then(|| (wrong, meant.unwrap_or_default()))
+    }
+
+    fn tell(
+        &self,
+        problem: &Problem,
+        right: &str,
+        places: &[(Path, usize)],
+        origin: &dyn Fn(&str) -> Option<Spot>,
+        findings: &mut Findings,
+    ) {
+        let spot = self.spot(problem, places);
+        let wrong = wrong(problem, &spot.path);
+        let moved = self.moved(problem, spot.clone(), origin);
+        // What is not written in the configuration itself was encoded by somebody.
+        let is_encoded = moved != spot && problem.kind == problem::Kind::SecretUnusable;
+        let hint = if is_encoded { ". `echo` adds a line feed, `printf %s` does not" } else { "" };
+        findings.add_at(codes::of(&problem.kind), moved, wrong, format!("{right}{hint}"));
+    }
+
+    /// What is wrong with a secret is wrong where its value stands, if that is in the files.
+    fn moved(&self, problem: &Problem, spot: Spot, origin: &dyn Fn(&str) -> Option<Spot>) -> Spot {
+        use problem::Kind;
+        let is_of_value = matches!(
+            problem.kind,
+            Kind::SecretUnusable | Kind::SecretForm | Kind::SecretShort | Kind::SecretPrefix | Kind::VariableUnset
+        );
+        let at = self.root().find(&problem.path).filter(|_| is_of_value);
+        let variable = at.as_ref().and_then(|at| at.text().or_else(|| at.text_at("env")));
+        variable.and_then(origin).unwrap_or(spot)
     }
 
     /// Whether the source above `path` may have `replay`: its events can be told apart.

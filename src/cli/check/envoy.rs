@@ -99,6 +99,19 @@ impl<'a> Proxies<'a> {
         }
     }
 
+    /// Puts configurations that are discovered by name (ECDS) into the filters that ask for them.
+    pub fn resolve_discovery(&mut self) {
+        let Self { managers, lone, .. } = self;
+        for filter in managers.iter_mut().filter_map(Rc::get_mut).flat_map(|manager| &mut manager.filters) {
+            let Some(name) = filter.at.text_at("name").filter(|_| filter.discovery.is_some()) else { continue };
+            let Some(position) = lone.iter().position(|found| found.at.text_at("name") == Some(name)) else { continue };
+            let found = lone.remove(position);
+            filter.kind = found.kind;
+            filter.config = found.config;
+            filter.is_ours = true;
+        }
+    }
+
     /// Our plugins.
     pub fn setups(&self, findings: &mut Findings) -> Vec<Setup<'a>> {
         let mut setups = Vec::new();
@@ -144,10 +157,10 @@ pub fn filter<'a>(cursor: &Cursor<'a>) -> Filter<'a> {
     };
     let name = cursor.text_at("name").unwrap_or_default();
     let kind = kind(&type_name, name);
-    let is_ours =
-        kind == "wasm" && config.as_ref().and_then(|config| config.get("config")).is_some_and(|c| is_ours(&c));
+    let is_ours = kind == "wasm"
+        && (names_us(name) || config.as_ref().and_then(|config| config.get("config")).is_some_and(|c| is_ours(&c)));
     let off = cursor.get("disabled").filter(|off| off.value.is_true()).or(matched);
-    Filter { kind, at: cursor.clone(), config, is_ours, off }
+    Filter { kind, at: cursor.clone(), config, is_ours, off, discovery: cursor.get("config_discovery") }
 }
 
 /// The type's name and the configuration within: out of a `TypedStruct` and an `ExtensionWithMatcher`, of which the
@@ -241,6 +254,8 @@ pub fn setup<'a>(
         unpinned: remote.filter(|remote| remote.get("sha256").is_none()),
         manager,
         plugin,
+        filter: Some(filter.clone()),
+        workloads: None,
     }
 }
 

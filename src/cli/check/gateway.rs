@@ -21,6 +21,7 @@ pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<
                 config: None,
                 is_ours: is_ours(at),
                 off: None,
+                discovery: None,
             };
             chain.before.extend(plugins.iter().take(position).map(other));
             chain.after.extend(plugins.iter().skip(position + 1).map(other));
@@ -67,6 +68,8 @@ fn setup<'a>(plugin: &Cursor<'a>, chain: Chain<'a>, objects: &[Object<'a>], find
         fails_open: plugin.get("failOpen").filter(|open| open.value.is_true()),
         unpinned: url(plugin).filter(|_| !pinned),
         manager: None,
+        filter: None,
+        workloads: None,
         plugin: plugin.clone(),
     }
 }
@@ -81,6 +84,7 @@ fn chain<'a>(policy: &Object<'a>, objects: &[Object<'a>]) -> Chain<'a> {
         at,
         is_ours: false,
         off: None,
+        discovery: None,
     };
     for (member, kind) in [("lua", "lua"), ("extProc", "ext_proc")] {
         chain.before.extend(policy.spec.list(member).into_iter().map(|at| filter(kind, at)));

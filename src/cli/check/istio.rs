@@ -1,11 +1,12 @@
-//! Finds our plugins in Istio's resources: `WasmPlugin`, and filters that an `EnvoyFilter` inserts.
+//! Finds our plugins in Istio's resources: `TrafficExtension`, `WasmPlugin`, and filters that an `EnvoyFilter` inserts.
 
 use super::codes;
 use super::configuration::Configuration;
 use super::envoy;
 use super::findings::Findings;
-use super::objects::{Object, covers, labels, variables};
-use super::setup::{Chain, Filter, Flag, Host, Setup, Variables};
+use super::istio_extension::{Extension, GATEWAY_NAME, extensions, targeted};
+use super::objects::{OVERLAY, Object, covers, labels, variables};
+use super::setup::{Chain, Filter, Flag, Host, Setup, Variables, Workloads};
 use crate::cli::document::cursor::Cursor;
 use crate::cli::document::value::Value;
 
@@ -35,14 +36,15 @@ enum Place {
 
 /// Our plugins in these objects.
 pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<'a>> {
-    let patches: Vec<_> = objects.iter().filter(|object| object.kind == "EnvoyFilter").flat_map(patches).collect();
-    let plugins = || objects.iter().filter(|object| object.kind == "WasmPlugin");
+    let mut patches: Vec<_> = objects.iter().filter(|object| object.kind == "EnvoyFilter").flat_map(patches).collect();
+    resolve_discovery(&mut patches, objects);
+    let extensions = extensions(objects);
     let mut setups = Vec::new();
-    for plugin in plugins().filter(|plugin| is_ours(&plugin.spec, plugin.name)) {
-        let others: Vec<_> =
-            plugins().filter(|other| other.at.path != plugin.at.path || other.name != plugin.name).collect();
+    for plugin in extensions.iter().filter(|extension| extension.is_ours) {
+        let others: Vec<_> = extensions.iter().filter(|other| !std::ptr::eq(*other, plugin)).collect();
         check_plugin(plugin, objects, findings);
-        check_deployments(plugin, objects, findings);
+        let from_host = plugin.variables();
+        check_deployments(plugin.namespace, &plugin.selector, &from_host, objects, findings);
         setups.push(of_plugin(plugin, objects, &patches, &others, findings));
     }
     for (position, patch) in patches.iter().enumerate().filter(|(_, patch)| patch.filter.is_ours) {
@@ -55,21 +57,55 @@ pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<
         let filters =
             |list: Vec<(usize, &Patch<'a>)>| list.into_iter().map(|(_, patch)| patch.filter.clone()).collect();
         let chain = Chain { before: filters(before), after: filters(after), is_known: true };
-        setups.push(envoy::setup(&patch.filter, chain, None, findings));
+        let workloads = Some(Workloads {
+            namespace: patch.namespace,
+            labels: patch.labels.clone(),
+            are_behind_sidecars: patch.context == "SIDECAR_INBOUND",
+        });
+        let setup = Setup { host: Host::Istio, workloads, ..envoy::setup(&patch.filter, chain, None, findings) };
+        check_deployments(patch.namespace, &patch.labels, &setup.variables, objects, findings);
+        setups.push(setup);
+    }
+    if !setups.is_empty() {
+        check_bootstraps(objects, findings);
     }
     setups
 }
 
-fn is_ours(spec: &Cursor<'_>, name: &str) -> bool {
-    let texts = [Some(name), spec.text_at("url"), spec.text_at("pluginName")];
-    texts.into_iter().flatten().any(envoy::names_us)
-        || spec
-            .at(&["pluginConfig", "sources"])
-            .is_some_and(|sources| sources.elements().iter().any(|source| source.get("verify").is_some()))
+/// Patches of the bootstrap, which no proxy asks for any more.
+fn check_bootstraps(objects: &[Object<'_>], findings: &mut Findings) {
+    let filters = objects.iter().filter(|object| object.kind == "EnvoyFilter");
+    let patches = filters.flat_map(|object| object.spec.list("configPatches"));
+    for patch in patches.filter(|patch| patch.text_at("applyTo") == Some("BOOTSTRAP")) {
+        let message = "patches the bootstrap, which has done nothing since Istio 1.21: metrics have no labels, and limits are not \
+                       set";
+        let right = "put it into a ConfigMap that the pods' annotation sidecar.istio.io/bootstrapOverride names: \
+                     `hookwarden manifest` writes both";
+        findings.add(&codes::BOOTSTRAP_PATCH, &patch, message, right);
+    }
+}
+
+/// Puts the configurations that EnvoyFilters add by name (ECDS) into the filters that ask for them.
+fn resolve_discovery<'a>(patches: &mut [Patch<'a>], objects: &[Object<'a>]) {
+    let of_kind = objects.iter().filter(|object| object.kind == "EnvoyFilter");
+    let added: Vec<_> = of_kind
+        .flat_map(|object| object.spec.list("configPatches"))
+        .filter(|at| at.text_at("applyTo") == Some("EXTENSION_CONFIG"))
+        .filter_map(|at| at.at(&["patch", "value"]))
+        .collect();
+    for Patch { filter, .. } in patches.iter_mut().filter(|patch| patch.filter.discovery.is_some()) {
+        let name = filter.at.text_at("name");
+        let Some(found) = added.iter().find(|value| value.text_at("name") == name) else { continue };
+        let found = envoy::filter(found);
+        filter.kind = found.kind;
+        filter.config = found.config;
+        filter.is_ours = found.is_ours;
+    }
 }
 
 fn patches<'a>(object: &Object<'a>) -> Vec<Patch<'a>> {
-    let selector = labels(object.spec.at(&["workloadSelector", "labels"]));
+    let mut selector = labels(object.spec.at(&["workloadSelector", "labels"]));
+    selector.extend(targeted(&object.spec));
     let mut found = Vec::new();
     for at in object.spec.list("configPatches") {
         let of_http = matches!(at.text_at("applyTo"), Some("HTTP_FILTER"));
@@ -105,14 +141,13 @@ fn idle(operation: &str, beside: &str) -> Option<&'static str> {
 }
 
 fn of_plugin<'a>(
-    plugin: &Object<'a>,
+    plugin: &Extension<'a>,
     objects: &[Object<'a>],
     patches: &[Patch<'a>],
-    others: &[&Object<'a>],
+    others: &[&Extension<'a>],
     findings: &mut Findings,
 ) -> Setup<'a> {
-    let spec = &plugin.spec;
-    let selector = labels(spec.at(&["selector", "matchLabels"]));
+    let (spec, selector) = (&plugin.spec, plugin.selector.clone());
     let place = place(plugin, &selector, objects);
     let mut chain = Chain { is_known: true, ..Chain::default() };
     let (mut elsewhere, mut idle) = (Vec::new(), Vec::new());
@@ -165,67 +200,59 @@ fn of_plugin<'a>(
         (phase, std::cmp::Reverse(priority.unwrap_or_default()))
     };
     for other in others {
-        let labels = labels(other.spec.at(&["selector", "matchLabels"]));
-        if other.namespace == plugin.namespace && covers(&labels, &selector) {
+        if other.namespace == plugin.namespace && covers(&other.selector, &selector) {
             let filter = Filter {
-                kind: "wasm".to_owned(),
+                kind: other.kind.to_owned(),
                 at: other.spec.clone(),
                 config: None,
-                is_ours: is_ours(&other.spec, other.name),
+                is_ours: other.is_ours,
                 off: None,
+                discovery: None,
             };
             let side = if rank(&other.spec) < rank(spec) { &mut chain.before } else { &mut chain.after };
             side.push(filter);
         }
     }
+    let wasm = &plugin.wasm;
     Setup {
         host: Host::Istio,
-        configuration: configuration(spec, findings),
+        configuration: configuration(wasm, findings),
         flag: Flag::Impossible,
         chain,
-        variables: variables_of(spec),
-        fails_open: spec.get("failStrategy").filter(|strategy| strategy.text() == Some("FAIL_OPEN")),
-        unpinned: spec.get("url").filter(|url| !is_pinned(spec, url.text().unwrap_or_default())),
+        variables: plugin.variables(),
+        fails_open: wasm.get("failStrategy").filter(|strategy| strategy.text() == Some("FAIL_OPEN")),
+        unpinned: wasm.get("url").filter(|url| !is_pinned(wasm, url.text().unwrap_or_default())),
         manager: None,
         plugin: spec.clone(),
+        filter: None,
+        workloads: Some(Workloads {
+            namespace: plugin.namespace,
+            labels: selector,
+            are_behind_sidecars: spec.list("match").iter().any(|traffic| traffic.text_at("mode") == Some("SERVER")),
+        }),
     }
 }
 
-fn configuration(spec: &Cursor<'_>, findings: &mut Findings) -> Option<Configuration> {
-    let found = spec.get("pluginConfig");
+fn configuration(wasm: &Cursor<'_>, findings: &mut Findings) -> Option<Configuration> {
+    let found = wasm.get("pluginConfig");
     if found.is_none() {
-        let right = "put the configuration under spec.pluginConfig";
-        findings.add(&codes::CONFIGURATION_MISSING, spec, "has no pluginConfig, so the module does not start", right);
+        let right = "put the configuration under pluginConfig";
+        findings.add(&codes::CONFIGURATION_MISSING, wasm, "has no pluginConfig, so the module does not start", right);
     }
     found.map(|found| Configuration::of_value(found.document, found.value))
 }
 
-fn variables_of<'a>(spec: &Cursor<'a>) -> Variables<'a> {
-    let listed = spec.at(&["vmConfig", "env"]).map(|env| env.elements()).unwrap_or_default();
-    let variable = |variable: &Cursor<'a>| {
-        let inline = variable.text_at("valueFrom") != Some("HOST");
-        let value = variable.value.get("value").and_then(|value| value.plain()).unwrap_or_default();
-        Some((variable.text_at("name")?, variable.clone(), inline.then_some(value)))
-    };
-    Variables {
-        are_known: true,
-        passed: listed.iter().filter_map(variable).collect(),
-        named_in: "spec.vmConfig.env, with valueFrom: HOST",
-    }
-}
-
-fn is_pinned(spec: &Cursor<'_>, url: &str) -> bool {
-    spec.get("sha256").is_some() || url.contains("@sha256:") || url.starts_with("file://")
+fn is_pinned(wasm: &Cursor<'_>, url: &str) -> bool {
+    wasm.get("sha256").is_some() || url.contains("@sha256:") || url.starts_with("file://")
 }
 
 /// What an `istio: …gateway` label, a target, a mode, or the workloads and gateways of the same files say about where a
 /// plugin works.
-fn place(plugin: &Object<'_>, selector: &[(&str, &str)], objects: &[Object<'_>]) -> Place {
+fn place(plugin: &Extension<'_>, selector: &[(&str, &str)], objects: &[Object<'_>]) -> Place {
     let spec = &plugin.spec;
     let targets_gateway = spec.list("targetRefs").iter().any(|target| target.text_at("kind") == Some("Gateway"));
     let labelled = selector.iter().any(|(name, value)| {
-        *name == "istio" && (value.contains("gateway") || value.contains("ingress"))
-            || *name == "gateway.networking.k8s.io/gateway-name"
+        *name == "istio" && (value.contains("gateway") || value.contains("ingress")) || *name == GATEWAY_NAME
     });
     let chosen = |object: &Object<'_>| {
         let pod = |map| labels(object.spec.at(&["template", "metadata", map]));
@@ -251,20 +278,19 @@ fn fits(context: &str, place: Place) -> bool {
     }
 }
 
-/// What of a `WasmPlugin` is wrong in itself.
-fn check_plugin(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Findings) {
-    let spec = &plugin.spec;
-    let selector = labels(spec.at(&["selector", "matchLabels"]));
+/// What of an extension is wrong in itself.
+fn check_plugin(plugin: &Extension<'_>, objects: &[Object<'_>], findings: &mut Findings) {
+    let (spec, wasm, selector) = (&plugin.spec, &plugin.wasm, &plugin.selector);
     if selector.is_empty() && spec.get("targetRefs").is_none() && spec.get("targetRef").is_none() {
         let message = "has no selector, so it applies to every workload of its namespace";
         findings.add(&codes::SELECTOR_MISSING, spec, message, "add selector.matchLabels, or targetRefs");
     }
-    if let Some(strategy) = spec.get("failStrategy") {
+    if let Some(strategy) = wasm.get("failStrategy") {
         let right = "set FAIL_RELOAD; known are FAIL_CLOSE, FAIL_OPEN and FAIL_RELOAD";
         envoy::check_word(&strategy, &["FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD"], right, findings);
     }
     let modes: Vec<_> = spec.list("match").into_iter().filter_map(|traffic| traffic.get("mode")).collect();
-    match place(plugin, &selector, objects) {
+    match place(plugin, selector, objects) {
         Place::Gateway => {
             if let Some(mode) = modes.iter().find(|mode| mode.text() == Some("SERVER")) {
                 let message = "mode SERVER leaves a gateway's traffic out: nothing is checked";
@@ -278,7 +304,7 @@ fn check_plugin(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Find
             }
         }
     }
-    if let Some(kind) = spec.get("type").filter(|kind| kind.text() == Some("NETWORK")) {
+    if let Some(kind) = wasm.get("type").filter(|kind| kind.text() == Some("NETWORK")) {
         let message = "is loaded as a network filter, but is an HTTP filter";
         findings.add(&codes::FILTER_OFF, &kind, message, "leave type out, or say HTTP");
     }
@@ -290,15 +316,24 @@ fn check_plugin(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Find
 }
 
 /// Whether the containers of the proxy, where they are among the objects, set the variables.
-fn check_deployments(plugin: &Object<'_>, objects: &[Object<'_>], findings: &mut Findings) {
-    let selector = labels(plugin.spec.at(&["selector", "matchLabels"]));
-    let named = variables_of(&plugin.spec);
+fn check_deployments(
+    namespace: &str,
+    selector: &[(&str, &str)],
+    named: &Variables<'_>,
+    objects: &[Object<'_>],
+    findings: &mut Findings,
+) {
     let from_host: Vec<_> =
         named.passed.iter().filter(|(_, _, value)| value.is_none()).map(|(name, _, _)| *name).collect();
-    for workload in objects.iter().filter(|object| matches!(object.kind, "Deployment" | "DaemonSet" | "StatefulSet")) {
+    let is_of_gateway = selector.iter().any(|(name, _)| *name == GATEWAY_NAME);
+    for workload in objects.iter().filter(|object| object.is_workload()) {
         let pod = labels(workload.spec.at(&["template", "metadata", "labels"]));
-        let same_namespace = workload.namespace == plugin.namespace;
-        if selector.is_empty() || !same_namespace || !covers(&selector, &pod) {
+        // What a Gateway's ConfigMap adds to the Deployment that Istio makes of it.
+        let chosen = match workload.kind == OVERLAY {
+            true => is_of_gateway,
+            false => workload.namespace == namespace && covers(selector, &pod),
+        };
+        if selector.is_empty() || !chosen {
             continue;
         }
         let Some(pod_spec) = workload.spec.at(&["template", "spec"]) else { continue };

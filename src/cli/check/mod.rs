@@ -7,6 +7,8 @@ mod envoy;
 mod findings;
 mod gateway;
 mod istio;
+mod istio_extension;
+mod kubernetes_secret;
 mod objects;
 mod render;
 mod setup;
@@ -65,8 +67,8 @@ const EXAMPLES: &str = "\
 Examples:
   hookwarden check envoy.yaml
   hookwarden check --env-file production.env --deny-warnings envoy.yaml
-  hookwarden check wasmplugin.yaml envoyfilter.yaml deployment.yaml
-  kubectl get wasmplugins,envoyfilters -A -o yaml | hookwarden check -
+  hookwarden check trafficextension.yaml envoyfilter.yaml deployment.yaml
+  kubectl get trafficextensions,envoyfilters -A -o yaml | hookwarden check -
 
 Exit code: 0 no errors, 1 errors, 2 the command failed.";
 
@@ -131,19 +133,29 @@ pub fn configuration_in(name: &str) -> Result<Result<Document, String>, Failure>
 /// Why the filter would refuse this configuration, as text; empty if it would not. The places are those of the document.
 pub fn refusals(document: &Document, configuration: &Value) -> String {
     let mut findings = Findings::default();
-    Configuration::of_value(document, configuration).load(&|_| Some(config::UNSEEN.to_owned()), &[], &mut findings);
+    let seen = |_: &str| Some(config::UNSEEN.to_owned());
+    Configuration::of_value(document, configuration).load(&seen, &[], &|_| None, &mut findings);
     let names = [Rc::clone(&document.file)];
     let mut found = findings.sorted(&names);
     found.retain(|finding| finding.severity == Severity::Error);
     if found.is_empty() { String::new() } else { render::text::render(&found, 1, &names) }
 }
 
-/// What a check finds wrong with these files, as text; empty if nothing but notes.
-pub fn remarks<'a>(files: impl Iterator<Item = (&'a str, String)>) -> String {
+/// What is wrong with files that are not there yet.
+pub struct Remarks {
+    /// Empty if there is nothing but notes.
+    pub text: String,
+    pub are_errors: bool,
+}
+
+/// What a check finds wrong with these files.
+pub fn remarks<'a>(files: impl Iterator<Item = (&'a str, String)>) -> Remarks {
     let files = files.map(|(name, text)| File::of_text(name, text)).collect();
     let Checked { mut findings, plugins, files } = check(files, &Values::default(), clock::now());
     findings.retain(|finding| finding.severity != Severity::Note);
-    if findings.is_empty() { String::new() } else { render::text::render(&findings, plugins, &files) }
+    let are_errors = findings.iter().any(|finding| finding.severity == Severity::Error);
+    let text = if findings.is_empty() { String::new() } else { render::text::render(&findings, plugins, &files) };
+    Remarks { text, are_errors }
 }
 
 /// What a run found.
@@ -164,6 +176,7 @@ fn check(files: Vec<File>, values: &Values, now: UnixTime) -> Checked {
         proxies.survey(document);
     }
     proxies.resolve_routes(&documents);
+    proxies.resolve_discovery();
     let mut setups = proxies.setups(&mut findings);
     setups.extend(istio::setups(&objects, &mut findings));
     setups.extend(gateway::setups(&objects, &mut findings));
@@ -172,14 +185,19 @@ fn check(files: Vec<File>, values: &Values, now: UnixTime) -> Checked {
         let Setup { configuration, variables, .. } = setup;
         if let Some(configuration) = configuration {
             let set = values.set(variables);
-            configuration.load(&|name| values.of_plugin(variables, name), &set, &mut findings);
+            let held = kubernetes_secret::of_variables(variables, &objects, &mut findings);
+            let value = |name: &str| match held.get(name) {
+                Some(held) => Some(held.value.clone()),
+                None => values.of_plugin(variables, name),
+            };
+            configuration.load(&value, &set, &|name| held.get(name).map(|held| held.spot.clone()), &mut findings);
         }
     }
     let surroundings = Surroundings { documents: &documents, proxies: &proxies, objects: &objects, now };
     for setup in &setups {
         surroundings::check(setup, &surroundings, &mut findings);
     }
-    surroundings::check_proxies(&surroundings, &mut findings);
+    surroundings::check_proxies(&surroundings, &setups, &mut findings);
     tell_of_files_without_plugin(&names, &documents, &setups, &mut findings);
     Checked { plugins: setups.len(), findings: findings.sorted(&names), files: names }
 }
@@ -203,6 +221,8 @@ fn bare(document: &Document) -> Setup<'_> {
         fails_open: None,
         unpinned: None,
         manager: None,
+        filter: None,
+        workloads: None,
     }
 }
 
@@ -213,7 +233,7 @@ fn tell_of_files_without_plugin(
     findings: &mut Findings,
 ) {
     let right = "what is looked for: a wasm filter whose name, root_id or module says hookwarden or whose configuration \
-                 has \"sources\"; a WasmPlugin; an EnvoyExtensionPolicy; or the plugin's own JSON";
+                 has \"sources\"; a TrafficExtension or WasmPlugin; an EnvoyExtensionPolicy; or the plugin's own JSON";
     for name in names.iter().filter(|name| !documents.iter().any(|document| document.file == **name)) {
         if !findings.have_any_in(name) {
             let spot = Spot { file: Rc::clone(name), place: Place { line: 1, column: 1 }, path: "$".to_owned() };
@@ -222,7 +242,10 @@ fn tell_of_files_without_plugin(
     }
     for document in documents {
         let of_file = |other: &Document| other.file == document.file;
-        let has_plugin = setups.iter().any(|setup| of_file(setup.plugin.document));
+        let has_plugin = setups.iter().any(|setup| {
+            let at = setup.manager.as_ref().map(|manager| manager.at.document);
+            of_file(setup.plugin.document) || at.is_some_and(of_file)
+        });
         let is_first = documents.iter().find(|other| of_file(other)).is_some_and(|first| std::ptr::eq(first, document));
         let (is_first, root) = (is_first && !has_plugin, Cursor::root(document));
         if is_first && setups.is_empty() {

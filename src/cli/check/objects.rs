@@ -14,6 +14,16 @@ pub struct Object<'a> {
     pub spec: Cursor<'a>,
 }
 
+/// The kind of what a `ConfigMap` adds to a workload that somebody else makes: it has none of its own.
+pub const OVERLAY: &str = "(overlay)";
+
+impl Object<'_> {
+    /// Whether it runs containers.
+    pub fn is_workload(&self) -> bool {
+        matches!(self.kind, "Deployment" | "DaemonSet" | "StatefulSet" | OVERLAY)
+    }
+}
+
 /// The objects among documents.
 pub fn objects(documents: &[Document]) -> Vec<Object<'_>> {
     documents.iter().filter_map(object).collect()
@@ -21,6 +31,10 @@ pub fn objects(documents: &[Document]) -> Vec<Object<'_>> {
 
 fn object(document: &Document) -> Option<Object<'_>> {
     let at = Cursor::root(document);
+    if at.get("apiVersion").is_none() && at.at(&["spec", "template", "spec", "containers"]).is_some() {
+        let spec = at.get("spec")?;
+        return Some(Object { kind: OVERLAY, name: "", namespace: "", spec, at });
+    }
     at.get("apiVersion")?;
     let kind = at.text_at("kind")?;
     let metadata = at.get("metadata");

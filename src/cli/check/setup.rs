@@ -12,7 +12,7 @@ pub enum Host {
     Unknown,
     /// An Envoy whose configuration is written by hand or by a control plane.
     Envoy,
-    /// Istio, through a `WasmPlugin`.
+    /// Istio, through a `TrafficExtension`, a `WasmPlugin` or an `EnvoyFilter`.
     Istio,
     /// Envoy Gateway, through an `EnvoyExtensionPolicy`.
     EnvoyGateway,
@@ -23,6 +23,8 @@ pub struct Setup<'a> {
     pub host: Host,
     /// The object that describes the plugin.
     pub plugin: Cursor<'a>,
+    /// The HTTP filter that it is in, where that is in the files.
+    pub filter: Option<Filter<'a>>,
     /// Its configuration, if that can be read at all.
     pub configuration: Option<Configuration>,
     pub flag: Flag,
@@ -33,6 +35,17 @@ pub struct Setup<'a> {
     /// Where the module comes from without a sum that pins it.
     pub unpinned: Option<Cursor<'a>>,
     pub manager: Option<Rc<Manager<'a>>>,
+    /// The labels and the namespace of the workloads in which it runs, where resources of Kubernetes say so.
+    pub workloads: Option<Workloads<'a>>,
+}
+
+/// The workloads that a resource chooses.
+#[derive(Clone, Debug)]
+pub struct Workloads<'a> {
+    pub namespace: &'a str,
+    pub labels: Vec<(&'a str, &'a str)>,
+    /// Whether it runs in front of these workloads, in their sidecars.
+    pub are_behind_sidecars: bool,
 }
 
 /// `allow_on_headers_stop_iteration`.
@@ -67,6 +80,8 @@ pub struct Filter<'a> {
     pub is_ours: bool,
     /// What switches it off.
     pub off: Option<Cursor<'a>>,
+    /// How it is discovered, if its configuration comes from elsewhere (ECDS).
+    pub discovery: Option<Cursor<'a>>,
 }
 
 /// The variables that reach the plugin.

@@ -1,6 +1,7 @@
 //! The sources of a configuration as they are written, whether or not the filter takes them.
 
 use hookwarden::config::providers;
+use hookwarden::handshake::ConfirmationRule;
 use hookwarden::verify::bytes::json::{Json, JsonPath};
 use hookwarden::verify::expression::Expression;
 use hookwarden::verify::expression::native::Origin;
@@ -71,6 +72,15 @@ impl<'a> Source<'a> {
             Some(Published { name: cluster.text()?, cluster, host, credentials: credentials(check, kind) })
         };
         written.filter_map(published).collect()
+    }
+
+    /// The cluster that confirms subscriptions, and the host that it must reach, as far as it is known.
+    pub fn confirmation(&self) -> Option<(Cursor<'a>, Option<String>)> {
+        let cluster = self.at.at(&["handshake", "cluster"])?;
+        cluster.text()?;
+        let topics = self.at.at(&["handshake", "topics"]).map(|topics| topics.elements()).unwrap_or_default();
+        let host = topics.first().and_then(|topic| ConfirmationRule::host(topic.text()?));
+        Some((cluster, host))
     }
 
     /// Whether it refuses anything.

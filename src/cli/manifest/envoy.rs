@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::plan::{KeyCluster, Plan};
+use super::plan::Plan;
 use super::template::fill;
-use super::{Address, Arguments, Output, live, pretty};
+use super::{Address, Arguments, Output, clusters, live, pretty};
 use crate::cli::terminal::Failure;
 
 const BOOTSTRAP: &str = include_str!("templates/envoy.yaml");
@@ -91,12 +91,11 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
             ("CONFIGURATION", pretty::json(&plan.configuration)),
             ("LIMIT", plan.limit.to_string()),
             ("TLS", tls(arguments, plan)),
-            ("UPSTREAM_CLUSTER", cluster("receiver", &receiver)),
-            ("STORE_CLUSTERS", store_clusters(arguments, plan)?),
+            ("UPSTREAM_CLUSTER", clusters::rest("receiver", &receiver)),
+            ("CLUSTERS", clusters::all(arguments, plan)?.concat()),
             ("STATS", STATS.to_owned()),
             ("NODE", live::node(plan.reads_secret_files())),
             ("LIVE_SECRETS", live::filter(&plan.live_keys)),
-            ("SERVICE_CLUSTERS", service_clusters(plan) + &key_clusters(plan)),
         ],
     );
     Ok(Output { name: "envoy.yaml".to_owned(), text })
@@ -126,132 +125,6 @@ fn tls(arguments: &Arguments, plan: &Plan) -> String {
     if plan.wants_client_certificate {
         text.push_str(&format!("      validation_context:\n        trusted_ca: {{ filename: {folder}/ca.crt }}\n"));
     }
-    text
-}
-
-/// The rest of a cluster behind its name.
-fn cluster(name: &str, address: &Address) -> String {
-    let kind = match address.host.parse::<IpAddr>() {
-        Ok(_) => "type: STATIC",
-        Err(_) => "type: STRICT_DNS\ndns_lookup_family: V4_PREFERRED",
-    };
-    let Address { host, port } = address;
-    let host = pretty::scalar(host);
-    format!(
-        "{kind}\nconnect_timeout: 2s\nload_assignment:\n  cluster_name: {name}\n  endpoints:\n    - lb_endpoints:\n        - \
-         endpoint:\n            address:\n              socket_address: {{ address: {host}, port_value: {port} }}\n"
-    )
-}
-
-fn store_address(arguments: &Arguments, name: &str) -> Result<Address, Failure> {
-    match &arguments.store {
-        Some(text) => Address::parse(text),
-        None => Ok(Address { host: name.to_owned(), port: 7379 }),
-    }
-}
-
-fn store_clusters(arguments: &Arguments, plan: &Plan) -> Result<String, Failure> {
-    let mut text = String::new();
-    for name in &plan.stores {
-        text.push_str("# Remembers events for all proxies: Webdis in front of a Redis that only the proxies reach.\n");
-        text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
-        for line in cluster(name, &store_address(arguments, name)?).lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
-    }
-    Ok(text)
-}
-
-/// The clusters that live secrets are fetched from.
-fn service_clusters(plan: &Plan) -> String {
-    let mut text = String::new();
-    for name in &plan.services {
-        text.push_str(
-            "# Holds live secrets. Put its address and its name here, and its token (credential_injector):\n",
-        );
-        text.push_str("# docs/live-secrets.md.\n");
-        text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
-        for line in cluster(name, &Address { host: name.clone(), port: 8200 }).lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
-        text.push_str(&upstream_tls(name));
-    }
-    text
-}
-
-/// The clusters that senders' keys are fetched from: their TLS is what verifies requests in the end.
-fn key_clusters(plan: &Plan) -> String {
-    let mut text = String::new();
-    for KeyCluster { name, host, credentials } in &plan.key_clusters {
-        text.push_str("# Publishes a sender's keys: docs/live-keys.md.\n");
-        text.push_str(&format!("- name: {}\n", pretty::scalar(name)));
-        for line in cluster(name, &Address { host: host.clone(), port: 443 }).lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
-        text.push_str(&upstream_tls(host));
-        text.push_str(&credential_injectors(credentials));
-    }
-    text
-}
-
-/// TLS of a cluster that verifies the name of its server.
-fn upstream_tls(host: &str) -> String {
-    let shown = pretty::scalar(host);
-    format!(
-        "  transport_socket:
-    name: envoy.transport_sockets.tls
-    typed_config:
-      \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
-      sni: {shown}
-      common_tls_context:
-        validation_context:
-          trusted_ca: {{ filename: /etc/ssl/certs/ca-certificates.crt }}
-          match_typed_subject_alt_names:
-            - san_type: DNS
-              matcher: {{ exact: {shown} }}
-"
-    )
-}
-
-/// The filters of a cluster that add credentials, each out of an SDS file.
-fn credential_injectors(headers: &[String]) -> String {
-    if headers.is_empty() {
-        return String::new();
-    }
-    let mut text = "  # Adds the credentials: docs/live-keys.md says what is in these files.
-  typed_extension_protocol_options:
-    envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-      \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-      explicit_http_config: { http_protocol_options: {} }
-      http_filters:
-"
-    .to_owned();
-    for header in headers {
-        let name = header.to_ascii_lowercase();
-        text.push_str(&format!(
-            "        - name: {name}
-          typed_config:
-            \"@type\": type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector
-            overwrite: true
-            credential:
-              name: envoy.http.injected_credentials.generic
-              typed_config:
-                \"@type\": type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic
-                header: {header}
-                credential:
-                  name: {name}
-                  sds_config:
-                    resource_api_version: V3
-                    path_config_source: {{ path: /etc/hookwarden/sds/{name}.yaml }}
-"
-        ));
-    }
-    text.push_str(
-        "        - name: envoy.filters.http.upstream_codec
-          typed_config:
-            \"@type\": type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec
-",
-    );
     text
 }
 

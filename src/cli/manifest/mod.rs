@@ -1,10 +1,15 @@
 //! `hookwarden manifest`.
 
+mod backend;
+mod clusters;
 mod envoy;
+mod envoy_gateway;
+mod istio;
 mod kubernetes;
 mod live;
 mod plan;
 mod pretty;
+mod store;
 mod template;
 
 use std::fs;
@@ -43,13 +48,14 @@ pub struct Arguments {
     /// left out unless this is given or a source wants it.
     #[arg(long, value_name = "FOLDER")]
     tls: Option<String>,
-    /// The address of a replay store (envoy, compose) [default: its cluster's name, port 7379].
+    /// The address of a replay store. Sources with replay that name none get it [default: its cluster's name, port 7379].
     #[arg(long, value_name = "HOST:PORT")]
     store: Option<String>,
-    /// The module: a path (envoy, compose), or where it is pulled from.
+    /// The module: a path (envoy, compose), or where it is pulled from. With --hold filter: an image that is mounted,
+    /// http:// of a Service, or a path.
     #[arg(long, value_name = "PATH|URL")]
     module: Option<String>,
-    /// The checksum that pins the module (Istio, Envoy Gateway).
+    /// The checksum that pins the module: the digest of its image, or the sum of the file (Istio, Envoy Gateway).
     #[arg(long, value_name = "HEX")]
     sha256: Option<String>,
     /// The name of the resources (Istio, Envoy Gateway).
@@ -68,6 +74,18 @@ pub struct Arguments {
     /// The Kubernetes Secret with the variables (Istio, Envoy Gateway).
     #[arg(long, default_value = "webhook-secrets")]
     secret: String,
+    /// The Kubernetes Secret with which the module's image is pulled from its registry (Istio, Envoy Gateway).
+    #[arg(long, value_name = "NAME")]
+    pull_secret: Option<String>,
+    /// Who holds requests until they are verified (Istio) [default: chain].
+    #[arg(long, value_enum)]
+    hold: Option<Hold>,
+    /// Writes a WasmPlugin instead of a TrafficExtension, for Istio before 1.30.
+    #[arg(long)]
+    wasm_plugin: bool,
+    /// Writes a Gateway and an HTTPRoute of the Gateway API instead of Istio's own resources (istio-gateway).
+    #[arg(long)]
+    gateway_api: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -118,25 +136,19 @@ impl Address {
 }
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
-    let hold = match arguments.target {
-        Target::Envoy | Target::Compose => Hold::Filter,
-        Target::IstioGateway | Target::IstioSidecar | Target::EnvoyGateway => Hold::Chain,
-    };
-    let document = match check::configuration_in(&arguments.file)? {
+    let hold = hold(arguments)?;
+    let mut document = match check::configuration_in(&arguments.file)? {
         Ok(document) => document,
         Err(refused) => {
             terminal.note(&refused);
             return Ok(Verdict::Bad);
         }
     };
-    if arguments.live_secrets && arguments.target != Target::Envoy {
-        return Err(Failure::Message(
-            "--live-secrets is for the target envoy; for the others see docs/live-secrets.md".to_owned(),
-        ));
-    }
-    let mut document = document;
     if arguments.live_secrets {
         live::with_live_secrets(&mut document.root);
+    }
+    if arguments.store.is_some() && !store::add(&mut document.root) {
+        return Err(Failure::Message("--store: no source has \"replay\", so nothing would use it".to_owned()));
     }
     let plan = Plan::new(&document, hold);
     let refused = check::refusals(&document, &plan.configuration);
@@ -147,18 +159,48 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     let outputs = match arguments.target {
         Target::Envoy => envoy::bootstrap(arguments, &plan)?,
         Target::Compose => envoy::compose(arguments, &plan)?,
-        Target::IstioGateway | Target::IstioSidecar => vec![kubernetes::istio(arguments, &plan)?],
-        Target::EnvoyGateway => vec![kubernetes::gateway(arguments, &plan)?],
+        Target::IstioGateway | Target::IstioSidecar => vec![istio::resources(arguments, &plan, hold)?],
+        Target::EnvoyGateway => vec![envoy_gateway::resources(arguments, &plan)?],
     };
+    let remarks = check::remarks(outputs.iter().map(|output| (output.name.as_str(), output.text.clone())));
+    if remarks.are_errors {
+        terminal.note(&remarks.text);
+        terminal.note("nothing was written: this target cannot do what the configuration needs");
+        return Ok(Verdict::Bad);
+    }
     match &arguments.out {
         Some(folder) => write(Path::new(folder), &outputs, terminal)?,
         None => terminal.print(&join(&outputs))?,
     }
-    let remarks = check::remarks(outputs.iter().map(|output| (output.name.as_str(), output.text.clone())));
-    if !remarks.is_empty() {
-        terminal.note(&remarks);
+    if !remarks.text.is_empty() {
+        terminal.note(&remarks.text);
     }
     Ok(Verdict::Good)
+}
+
+/// Who holds requests, and whether the target can have it so.
+fn hold(arguments: &Arguments) -> Result<Hold, Failure> {
+    let refused = |text: &str| Err(Failure::Message(text.to_owned()));
+    let is_istio = matches!(arguments.target, Target::IstioGateway | Target::IstioSidecar);
+    if arguments.live_secrets && arguments.target != Target::Envoy {
+        return refused("--live-secrets is for the target envoy; for the others see docs/live-secrets.md");
+    }
+    if arguments.wasm_plugin && !is_istio {
+        return refused("--wasm-plugin is for the targets istio-gateway and istio-sidecar");
+    }
+    if arguments.gateway_api && arguments.target != Target::IstioGateway {
+        return refused("--gateway-api is for the target istio-gateway");
+    }
+    let usual = match arguments.target {
+        Target::Envoy | Target::Compose => Hold::Filter,
+        Target::IstioGateway | Target::IstioSidecar | Target::EnvoyGateway => Hold::Chain,
+    };
+    match arguments.hold {
+        Some(hold) if hold != usual && !is_istio => {
+            refused("--hold is for the targets istio-gateway and istio-sidecar: this one can be held in one way only")
+        }
+        hold => Ok(hold.unwrap_or(usual)),
+    }
 }
 
 /// Several files as several documents.

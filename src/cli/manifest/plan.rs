@@ -1,6 +1,8 @@
 //! What a manifest must provide for a configuration.
 
-use super::live;
+use clap::ValueEnum;
+
+use super::{live, store};
 use crate::cli::check::sources::{Published, Source, sources};
 use crate::cli::check::surroundings::variables;
 use crate::cli::document::Document;
@@ -15,9 +17,11 @@ const MARGIN: u64 = (1 << 20) + (128 << 10);
 const DEFAULT_BODY: u64 = 1 << 20;
 
 /// Who holds requests in a set-up.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Hold {
+    /// hookwarden itself, with allow_on_headers_stop_iteration.
     Filter,
+    /// Envoy's buffer filter behind it.
     Chain,
 }
 
@@ -39,6 +43,10 @@ pub struct Plan {
     pub services: Vec<String>,
     /// The clusters that senders' keys are fetched from.
     pub key_clusters: Vec<KeyCluster>,
+    /// The clusters that confirm subscriptions, and the host of each.
+    pub confirmations: Vec<(String, String)>,
+    /// Whether a source remembers events in each proxy alone.
+    pub forgets_alone: bool,
     /// Whether a sender signs `x-request-id`, which Envoy must then leave as it is.
     pub signs_request_id: bool,
     /// Whether a source wants TLS on this hop.
@@ -81,6 +89,13 @@ impl Plan {
                 key_clusters.push(KeyCluster { name: name.to_owned(), host, credentials });
             }
         }
+        let mut confirmations: Vec<(String, String)> = Vec::new();
+        for (cluster, host) in sources.iter().filter_map(Source::confirmation) {
+            let name = cluster.text().unwrap_or_default();
+            if !confirmations.iter().any(|(own, _)| own == name) {
+                confirmations.push((name.to_owned(), host.unwrap_or_else(|| name.to_owned())));
+            }
+        }
         let transports: Vec<_> = sources.iter().filter_map(|source| source.at.get("transport")).collect();
         let wants = |name| transports.iter().any(|transport| transport.get(name).is_some_and(|at| at.value.is_true()));
         let trusts = |transport: &Cursor<'_>| transport.get("insecure_trust_forwarded_proto").is_some();
@@ -91,6 +106,8 @@ impl Plan {
             live_keys,
             services,
             key_clusters,
+            confirmations,
+            forgets_alone: store::is_missing(&document.root),
             stores: unique(stores.map(str::to_owned)),
             signs_request_id: sources.iter().any(|source| source.signs_request_id()),
             wants_tls: transports.iter().any(|transport| !trusts(transport)),

@@ -27,11 +27,11 @@ extern "C" fn proxy_call_foreign_function(
     results: *mut *mut u8,
     results_size: *mut usize,
 ) -> u32 {
-    if refuses("proxy_call_foreign_function") {
-        return INTERNAL_FAILURE;
-    }
     // SAFETY: the SDK passes valid pointers with their lengths.
     let (name, arguments) = unsafe { (bytes(name, name_size), bytes(arguments, arguments_size)) };
+    if refuses("proxy_call_foreign_function", &String::from_utf8_lossy(&name)) {
+        return INTERNAL_FAILURE;
+    }
     let foreign = host(|host| {
         host.foreign_calls += 1;
         host.foreign.clone()

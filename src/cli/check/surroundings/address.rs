@@ -31,8 +31,7 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
             }
         }
         Host::Istio => {
-            let modes = setup.plugin.list("match");
-            let inbound = modes.iter().any(|traffic| traffic.text_at("mode") == Some("SERVER"));
+            let inbound = setup.workloads.as_ref().is_some_and(|workloads| workloads.are_behind_sidecars);
             if let (true, Some((source, at))) = (inbound, rule) {
                 let message = format!(
                     "source {:?} goes by the client's address, and a sidecar takes what X-Forwarded-For says: whoever \

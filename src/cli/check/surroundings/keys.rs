@@ -2,38 +2,27 @@
 
 use super::super::codes;
 use super::super::findings::Findings;
-use super::super::setup::{Host, Setup};
+use super::super::setup::Setup;
 use super::super::sources::{Published, Source};
 use super::Surroundings;
+use super::clusters::Clusters;
 use super::tls::Fetched;
 use crate::cli::document::cursor::Cursor;
 
 pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
-    let proxies = surroundings.proxies;
-    if setup.host != Host::Envoy || proxies.clusters.is_empty() {
-        return;
-    }
+    let clusters = Clusters::of(setup, surroundings);
     for source in sources {
-        for Published { cluster: at, name, host, credentials } in source.published() {
-            match proxies.cluster_entries.iter().find(|cluster| cluster.text_at("name") == Some(name)) {
-                Some(cluster) => {
-                    let fetched = Fetched {
-                        what: format!("the keys of source {:?}", source.name),
-                        host: host.as_deref(),
-                        server: "the sender's host",
-                        example: "envoy/envoy-live-keys.yaml",
-                        code: &codes::KEY_TLS,
-                    };
-                    fetched.check(cluster, findings);
-                    adds(source, cluster, &credentials, findings);
-                }
-                None if proxies.clusters_are_open => {}
-                None => {
-                    let message =
-                        format!("there is no such cluster: the keys of source {:?} cannot be fetched", source.name);
-                    let right = format!("there are: {}", proxies.clusters.join(", "));
-                    findings.add(&codes::KEY_CLUSTER, &at, message, right);
-                }
+        for Published { name, host, credentials, .. } in source.published() {
+            if let Some(cluster) = clusters.entries.iter().find(|cluster| cluster.text_at("name") == Some(name)) {
+                let fetched = Fetched {
+                    what: format!("the keys of source {:?}", source.name),
+                    host: host.as_deref(),
+                    server: "the sender's host",
+                    example: "envoy/envoy-live-keys.yaml",
+                    code: &codes::KEY_TLS,
+                };
+                fetched.check(cluster, findings);
+                adds(source, cluster, &credentials, findings);
             }
         }
     }

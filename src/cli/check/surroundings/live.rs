@@ -1,16 +1,16 @@
-//! Live secrets: what puts them into filter state, where they are fetched, and what prints them.
+//! Live secrets: what puts them into filter state, and what prints them.
 
 use super::super::codes;
 use super::super::findings::Findings;
 use super::super::setup::{Filter, Host, Setup};
 use super::super::sources::Source;
 use super::Surroundings;
+use super::clusters::Clusters;
 use super::tls::{self, Fetched};
 use crate::cli::document::cursor::Cursor;
 
 pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
-    let known = &surroundings.proxies.clusters;
-    let is_whole = setup.host == Host::Envoy && !known.is_empty() && !surroundings.proxies.clusters_are_open;
+    let clusters = Clusters::of(setup, surroundings);
     for source in sources {
         let mut seen = Vec::new();
         for secret in secrets(source) {
@@ -18,24 +18,15 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
                 puts(setup, source, &key, findings);
                 prints(setup, &key, findings);
             }
-            let (Some(http), true) = (secret.get("http"), setup.host == Host::Envoy) else { continue };
-            let Some(cluster) = http.get("cluster") else { continue };
-            let of_that_name = |entry: &&Cursor<'_>| entry.text_at("name") == cluster.text();
-            let entry = surroundings.proxies.cluster_entries.iter().find(of_that_name);
+            let Some(http) = secret.get("http") else { continue };
+            let Some(name) = http.text_at("cluster") else { continue };
+            let entry = clusters.entries.iter().find(|entry| entry.text_at("name") == Some(name));
             // Several secrets may come from one service, which is at fault once.
             if let Some(entry) = entry.filter(|entry| !tls::is_local(entry))
-                && !seen.contains(&cluster.text())
+                && !seen.contains(&name.to_owned())
             {
-                seen.push(cluster.text());
+                seen.push(name.to_owned());
                 verifies(source, &http, entry, findings);
-            }
-            if !is_whole {
-                continue;
-            }
-            if cluster.text().is_some_and(|name| !known.contains(&name)) {
-                let message =
-                    format!("there is no such cluster: a secret of source {:?} cannot be fetched", source.name);
-                findings.add(&codes::LIVE_CLUSTER, &cluster, message, format!("there are: {}", known.join(", ")));
             }
         }
     }
@@ -55,7 +46,7 @@ fn verifies(source: &Source<'_>, http: &Cursor<'_>, cluster: &Cursor<'_>, findin
 }
 
 /// The secrets of a source, where they stand.
-fn secrets<'a>(source: &Source<'a>) -> Vec<Cursor<'a>> {
+pub fn secrets<'a>(source: &Source<'a>) -> Vec<Cursor<'a>> {
     let entries = source.entry.lists().flat_map(|(_, list)| &list.secrets);
     entries.filter_map(|secret| source.at.find(&secret.path)).collect()
 }

@@ -2,17 +2,23 @@
 
 mod address;
 mod buffer;
+mod capabilities;
 mod chain;
+mod clusters;
 mod compose;
+mod discovery;
 mod environment;
 mod expiry;
+mod fields;
 mod handshake;
 mod hold;
 mod keys;
 mod live;
 mod path;
+mod per_route;
 mod proxy;
 mod recovery;
+mod replicas;
 mod request_id;
 mod routing;
 mod secrets;
@@ -41,6 +47,8 @@ pub struct Surroundings<'a> {
 /// Applies every rule to a plugin.
 pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut Findings) {
     hold::check(setup, findings);
+    fields::check(setup, findings);
+    capabilities::check(setup, findings);
     buffer::check(setup, surroundings, findings);
     chain::check(setup, findings);
     recovery::check(setup, findings);
@@ -62,11 +70,17 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut 
     routing::check(setup, &sources, findings);
     live::check(setup, surroundings, &sources, findings);
     keys::check(setup, surroundings, &sources, findings);
+    clusters::check(setup, surroundings, &sources, findings);
+    replicas::check(setup, surroundings, &sources, findings);
     proxy::check(setup, surroundings, &sources, findings);
 }
 
 /// Applies the rules that are about a proxy as a whole.
-pub fn check_proxies(surroundings: &Surroundings<'_>, findings: &mut Findings) {
+pub fn check_proxies(surroundings: &Surroundings<'_>, setups: &[Setup<'_>], findings: &mut Findings) {
+    discovery::check(surroundings, setups, findings);
+    if !setups.is_empty() {
+        per_route::check(surroundings, findings);
+    }
     proxy::check_all(surroundings, findings);
     recovery::check_heaps(surroundings, findings);
 }

@@ -1,35 +1,20 @@
-//! The proxy as a whole: clusters, the admin port, metrics, logs, time-outs, and ways around the plugin.
+//! The proxy as a whole: the admin port, metrics, logs, time-outs, and ways around the plugin.
 
 use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::super::codes;
 use super::super::findings::Findings;
-use super::super::setup::{Host, Manager, Setup};
+use super::super::setup::{Manager, Setup};
 use super::super::sources::Source;
 use super::{Surroundings, routing};
 use crate::cli::document::cursor::Cursor;
 
 pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
-    stores(setup, surroundings, sources, findings);
     let Some(manager) = &setup.manager else { return };
     logs(&manager.at, sources, findings);
     time_outs(&manager.at, findings);
     ways_around(manager, surroundings, findings);
-}
-
-/// A store names a cluster, which must be there.
-fn stores(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
-    let known = &surroundings.proxies.clusters;
-    let is_whole = setup.host == Host::Envoy && !known.is_empty() && !surroundings.proxies.clusters_are_open;
-    for source in sources.iter().filter(|_| is_whole) {
-        let Some(cluster) = source.at.at(&["replay", "store", "cluster"]) else { continue };
-        if cluster.text().is_some_and(|name| !known.contains(&name)) {
-            let message =
-                format!("there is no such cluster: the replay store of source {:?} cannot be reached", source.name);
-            findings.add(&codes::STORE_CLUSTER, &cluster, message, format!("there are: {}", known.join(", ")));
-        }
-    }
 }
 
 /// A log format with the query, where a secret is in the query.

@@ -14,11 +14,13 @@ const ACTIONS: [&str; 2] = ["envoy.overload_actions.shrink_heap", "envoy.overloa
 pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
     let (name, word) = match setup.host {
         Host::Envoy => ("failure_policy", "FAIL_RELOAD"),
+        Host::Istio if setup.filter.is_some() => ("failure_policy", "FAIL_RELOAD"),
         Host::Istio => ("failStrategy", "FAIL_RELOAD"),
         // The policy of the one knows open and closed only, and of the other nothing is seen.
         Host::EnvoyGateway | Host::Unknown => return,
     };
-    let policy = setup.plugin.get(name);
+    // In a TrafficExtension it is below `wasm`.
+    let policy = setup.plugin.get(name).or_else(|| setup.plugin.at(&["wasm", name]));
     // A word that is not known, and one that opens, have findings of their own.
     let stays = match policy.as_ref().and_then(|policy| policy.value.plain()) {
         Some(policy) => matches!(policy, "FAIL_CLOSED" | "FAIL_CLOSE" | "UNSPECIFIED" | "0" | "2"),

@@ -1,0 +1,71 @@
+//! Resources for Envoy Gateway.
+
+use super::backend::Backend;
+use super::envoy::lines;
+use super::kubernetes::{block, common, hostnames, module};
+use super::plan::Plan;
+use super::template::fill;
+use super::{Address, Arguments, Output, clusters};
+use crate::cli::terminal::Failure;
+
+const TEMPLATE: &str = include_str!("templates/envoy-gateway.yaml");
+
+/// Where Envoy Gateway runs its proxies.
+const PROXY_NAMESPACE: &str = "envoy-gateway-system";
+
+const UPSTREAM: &str = "receiver:8080";
+
+/// The resources as one file.
+pub fn resources(arguments: &Arguments, plan: &Plan) -> Result<Output, Failure> {
+    let names = plan.variables.iter().map(|name| format!("    - {name}"));
+    let hops = arguments.trusted_hops;
+    let address = match hops {
+        0 => String::new(),
+        _ => format!("clientIPDetection:\n  xForwardedFor: {{ numTrustedHops: {hops} }}"),
+    };
+    let certificate = match plan.wants_client_certificate {
+        true => format!(
+            "# A source wants a client certificate, which is verified by ca.crt of this ConfigMap.\ntls:\n  \
+             clientValidation:\n    caCertificateRefs: [{{ kind: ConfigMap, group: \"\", name: {}-ca }}]",
+            arguments.name
+        ),
+        false => String::new(),
+    };
+    let clusters = match clusters::all(arguments, plan)?.concat() {
+        own if own.is_empty() => own,
+        own => {
+            let own: String = own.lines().map(|line| format!("    {line}\n")).collect();
+            format!("# The clusters that the configuration names.\nstatic_resources:\n  clusters:\n{own}")
+        }
+    };
+    let backend = Backend::of(Address::parse(arguments.upstream.as_deref().unwrap_or(UPSTREAM))?, arguments);
+    let mut values = common(arguments, plan, UPSTREAM)?;
+    values.extend([
+        ("PROXY_NAMESPACE", PROXY_NAMESPACE.to_owned()),
+        ("MODULE", module(arguments, "registry.example.com/hookwarden")),
+        (
+            "PULL_SECRET",
+            match &arguments.pull_secret {
+                Some(name) => format!("pullSecretRef: {{ name: {name} }}"),
+                None => String::new(),
+            },
+        ),
+        ("PLUGIN_ENVIRONMENT", block(plan, lines("env:\n  hostKeys:", names))),
+        ("HOSTNAMES", hostnames(plan)),
+        ("CLUSTERS", clusters),
+        ("CLIENT_ADDRESS", address),
+        (
+            "REQUEST_ID",
+            match plan.signs_request_id {
+                true => "# A sender signs x-request-id, over which Envoy would write its own.\nheaders: { requestID: PreserveOrGenerate }",
+                false => "",
+            }
+            .to_owned(),
+        ),
+        ("CLIENT_CERTIFICATE", certificate),
+        ("LIMIT_QUANTITY", format!("{}Mi", plan.limit >> 20)),
+        ("BACKEND", backend.reference(arguments)),
+    ]);
+    let text = fill(TEMPLATE, &values) + &backend.resource(arguments);
+    Ok(Output { name: "hookwarden.yaml".to_owned(), text })
+}
