@@ -11,6 +11,7 @@ use crate::cli::document::Document;
 use crate::cli::document::text::Text;
 use crate::cli::document::value::{Kind, Value};
 use crate::cli::document::{json, yaml};
+use crate::cli::input;
 use crate::cli::terminal::Failure;
 
 /// What is read of one file. No configuration comes near it.
@@ -58,6 +59,15 @@ impl File {
     /// Its documents, and those in texts within them.
     pub fn documents(self, findings: &mut Findings) -> Vec<Document> {
         let name = self.name;
+        let is_json_file = name.to_ascii_lowercase().ends_with(".json");
+        // YAML may begin with a byte order mark; the filter's JSON may not.
+        let is_marked = |bytes: &[u8]| is_json_file || !bytes.starts_with(b"\xef\xbb\xbf");
+        if let Some(mark) = input::mark(&self.bytes).filter(|_| is_marked(&self.bytes)) {
+            let place = Text::of_file(String::new()).place(0);
+            let spot = Spot { file: name, place, path: "$".to_owned() };
+            findings.add_at(&codes::NOT_TEXT, spot, mark, "save it as UTF-8 without a byte order mark");
+            return Vec::new();
+        }
         let text = match String::from_utf8(self.bytes) {
             Ok(text) => text,
             Err(error) => {
@@ -69,7 +79,6 @@ impl File {
             }
         };
         let text = Rc::new(Text::of_file(text));
-        let is_json_file = name.to_ascii_lowercase().ends_with(".json");
         let parsed = parse(&text, is_json_file).unwrap_or_else(|refused| {
             let spot = Spot { file: Rc::clone(&name), place: text.place(refused.at), path: "$".to_owned() };
             findings.add_at(refused.code, spot, &refused.message, refused.right);

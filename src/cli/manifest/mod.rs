@@ -118,6 +118,10 @@ impl Address {
 }
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
+    // One that this target does not use may still be mistyped.
+    for address in [&arguments.upstream, &arguments.listen, &arguments.store].into_iter().flatten() {
+        Address::parse(address)?;
+    }
     let hold = match arguments.target {
         Target::Envoy | Target::Compose => Hold::Filter,
         Target::IstioGateway | Target::IstioSidecar | Target::EnvoyGateway => Hold::Chain,
