@@ -80,7 +80,7 @@ const CASES: &[Case] = &[
     Case { file: "cloudwatch-events.json", code: "verified", form: "an event of API Gateway or an ALB", says: "", more: &[] },
     Case { file: "cloudfront.json", code: "verified", form: "an event of CloudFront", says: "", more: &[] },
     Case { file: "azure-handler.json", code: "verified", form: "a request of Azure Functions", says: "", more: &[] },
-    Case { file: "google-log.json", code: "error", form: "", says: "an HTTP log of Google Cloud", more: &[] },
+    Case { file: "google-log.json", code: "error", form: "", says: "is an HTTP log of Google Cloud or AWS WAF", more: &[] },
     Case { file: "express.json", code: "verified", form: "JSON", says: r#"left out, for they are not known to say what was sent: "secret_note""#, more: &[] },
     Case { file: "node-raw-headers.json", code: "verified", form: "JSON", says: "", more: &[] },
     Case { file: "parsed.json", code: "verified", form: "JSON", says: "holds the body parsed", more: &[] },

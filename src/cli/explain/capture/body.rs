@@ -42,7 +42,11 @@ pub fn read(value: &Json, is_base64: bool) -> Result<Body<'_>, String> {
                 None => Body::Parsed(value),
             })
         }
-        value => Ok(Body::Parsed(value)),
+        Json::List(_) => Ok(Body::Parsed(value)),
+        Json::Null => Ok(Body::Bytes(Vec::new())),
+        Json::Number(_) | Json::Bool(_) => {
+            Err("a body is text, base64, a list of bytes, or what a parser made of it".to_owned())
+        }
     }
 }
 

@@ -179,7 +179,7 @@ impl Captured {
             self.lost.push(Lost::body(declared));
         }
         let masked = self.headers.iter().filter(|(_, value)| is_masked(value));
-        let names: Vec<_> = masked.map(|(name, _)| format!("\"{name}\"")).collect();
+        let names: Vec<_> = masked.map(|(name, _)| format!("\"{}\"", name.to_ascii_lowercase())).collect();
         if !names.is_empty() {
             self.lost.push(Lost::masked(&names.join(" and ")));
         }
@@ -271,13 +271,17 @@ fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
     }
     let found = http::requests(text);
     // A line with a colon may be a header, and much else.
-    let is_doubtful = match found.as_slice() {
-        [Ok(captured)] => captured.method.is_empty() && captured.target.is_empty() && captured.authority.is_empty(),
-        [one] => one.is_err(),
-        _ => false,
+    let (is_doubtful, is_bare) = match found.as_slice() {
+        [Ok(captured)] => {
+            let is_doubtful = captured.method.is_empty() && captured.target.is_empty();
+            (is_doubtful, is_doubtful && captured.authority.is_empty())
+        }
+        [one] => (one.is_err(), one.is_err()),
+        _ => (false, false),
     };
-    let better = || forms::named(start).or_else(|| logged(as_text?, reading));
-    if is_doubtful { better().unwrap_or(found) } else { found }
+    let named = || forms::named(start).filter(|_| is_doubtful);
+    let logged = || logged(as_text.filter(|_| is_bare)?, reading);
+    named().or_else(logged).unwrap_or(found)
 }
 
 /// One document, or several in lines, as a list.
