@@ -7,7 +7,9 @@ use hookwarden::verify::bytes::json::Json;
 
 use super::entries::Requests;
 use super::value::Members as _;
-use super::{browser, collections, commands, curl, deliveries, dump, har, http, inspectors, proxies, serverless};
+use super::{
+    browser, collections, commands, curl, deliveries, dump, har, http, inspectors, printed, proxies, serverless,
+};
 
 /// A form of captures.
 pub struct Form {
@@ -77,6 +79,11 @@ pub const ALL: &[Form] = &[
         "a hexadecimal dump",
         "curl --trace, xxd, hexdump -C, Wireshark's Follow Stream as hex dump",
         |text, _| dump::bytes(text).map(|bytes| http::requests(&bytes)),
+    ),
+    Form::text(
+        "a raw request as a program prints it",
+        "Python's repr and http.client with debuglevel, Go's %q of httputil.DumpRequest",
+        |text, _| printed::bytes(text).map(|bytes| http::requests(&bytes)),
     ),
     Form::text("Burp's XML", "Save items of Burp", |text, _| deliveries::burp(text)),
     Form::text("a request of Bruno", "a .bru file", |text, _| collections::bruno(text)),
@@ -165,6 +172,11 @@ pub const ALL: &[Form] = &[
         },
     ),
     Form::named_json(
+        "an event of Google Apps Script",
+        "Apps Script gives a script no headers, so that it can verify no signature. Have the sender call something else",
+        |value| value.has("postData.contents") && !value.has("headers"),
+    ),
+    Form::named_json(
         "packets of tshark in JSON",
         "it has the layers and not the request. Use tshark -q -z follow,http,raw,0 or Follow Stream in Wireshark, saved as raw",
         |value| value.has("0._source.layers") || value.has("_source.layers"),
@@ -213,6 +225,19 @@ pub const ALL: &[Form] = &[
         "it has dots in place of bytes, and the heads of packets between them. Write packets with tcpdump -w FILE, and use \
          tshark -r FILE -q -z follow,http,raw,0 or tcpflow -r FILE",
         |bytes| contains(bytes, b": Flags [") || contains(bytes, b" [AP]"),
+    ),
+    Form::named(
+        "a table of webhook.site",
+        "CSV has lost the line ends of headers and body. Export JSON instead",
+        |bytes| bytes.starts_with(b"uuid,") || bytes.starts_with(b"\"uuid\","),
+    ),
+    Form::named("a session of Charles in XML", "export it as JSON (.chlsj) or HAR", |bytes| {
+        contains(bytes, b"<charles-session")
+    }),
+    Form::named(
+        "a log of Rails",
+        "it has the parameters, and neither headers nor the raw body. Log request.raw_post and request.headers",
+        |bytes| bytes.starts_with(b"Started POST \"") || contains(bytes, b"] Started POST \""),
     ),
     Form::named(
         "what stripe listen prints",

@@ -16,7 +16,8 @@ pub fn requests(value: &Json) -> Option<Requests> {
         None => {}
     }
     let named = |request: &Json| request.has("headers.0.name");
-    let has_pairs = |request: &Json| request.has("url") && (request.has("postData") || named(request));
+    let has_pairs =
+        |request: &Json| request.has("url") && (request.has("postData") || (named(request) && !request.has("body")));
     let is_entry = value.member("request").is_some_and(|request| value.has("startedDateTime") || has_pairs(request))
         || (value.member("postData").is_some_and(|data| data.has("text") || data.has("params")) && value.has("url"));
     is_entry.then(|| vec![read(value)])

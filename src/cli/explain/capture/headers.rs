@@ -57,9 +57,18 @@ fn add_values(captured: &mut Captured, name: &str, value: &Json) -> Result<(), S
             add_values(captured, &name, value.first(&["value", "values"]).ok_or(WRONG)?)
         }
         value => {
-            captured.add_header(name, value.text().ok_or(WRONG)?.as_bytes());
+            captured.add_header(&of_variable(name), value.text().ok_or(WRONG)?.as_bytes());
             Ok(())
         }
+    }
+}
+
+/// The header that a variable of CGI stands for, such as `HTTP_X_SIGNATURE`.
+pub fn of_variable(name: &str) -> String {
+    match name.strip_prefix("HTTP_").or_else(|| name.strip_prefix("http_")) {
+        Some(plain) => plain.replace('_', "-").to_ascii_lowercase(),
+        None if name == "CONTENT_TYPE" || name == "CONTENT_LENGTH" => name.replace('_', "-").to_ascii_lowercase(),
+        None => name.to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ pub const FORM: &str = "raw HTTP";
 /// Reads what went over a connection, or a copy that lost its carriage returns: requests, and answers between them.
 pub fn requests(text: &[u8]) -> Requests {
     let mut found = Vec::new();
-    let mut rest = text;
+    let mut rest = stream::behind_answer(text);
     loop {
         let message = read(rest);
         let is_error = message.is_err();

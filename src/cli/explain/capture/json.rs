@@ -24,6 +24,9 @@ const URL: &[&str] = &[
     "uri",
     "request_uri",
     "target",
+    "endpoint",
+    "rawUrl",
+    "urlPath",
     "rawPath",
     "path",
     "pathname",
@@ -172,10 +175,9 @@ fn variables(value: &Json, members: &[(String, Json)]) -> Option<Result<Captured
     }
     let mut captured = Captured { method: value.text_at("REQUEST_METHOD")?.to_owned(), ..Captured::default() };
     for (name, line) in members {
-        let plain = name.strip_prefix("HTTP_").filter(|_| is_header(name));
-        let plain = plain.or((name == "CONTENT_TYPE" || name == "CONTENT_LENGTH").then_some(name));
-        if let (Some(plain), Some(line)) = (plain, line.text().filter(|line| !line.is_empty())) {
-            captured.add_header(&plain.replace('_', "-").to_ascii_lowercase(), line.as_bytes());
+        let counts = is_header(name) || name == "CONTENT_TYPE" || name == "CONTENT_LENGTH";
+        if let Some(line) = line.text().filter(|line| counts && !line.is_empty()) {
+            captured.add_header(&headers::of_variable(name), line.as_bytes());
         }
     }
     let target = value.first_text(&["REQUEST_URI", "RAW_URI", "REQUEST_PATH", "PATH_INFO"]).unwrap_or_default();
@@ -210,7 +212,7 @@ fn take_body(captured: &mut Captured, value: &Json) -> Result<(), String> {
             Ok(())
         }
         Some(found) => {
-            body::take(captured, found, is_base64)?;
+            body::take(captured, described(found).unwrap_or(found), is_base64)?;
             body::decode_if_declared(captured);
             Ok(())
         }
@@ -221,6 +223,17 @@ fn take_body(captured: &mut Captured, value: &Json) -> Result<(), String> {
 /// Whether it has a time by the names of our own.
 pub fn has_time(value: &Json) -> bool {
     value.first(TIME).is_some()
+}
+
+/// The text of a body that a client of APIs keeps beside its kind, such as `{"mode": "json", "json": "…"}`.
+fn described(found: &Json) -> Option<&Json> {
+    let kinds = ["mode", "contentType", "mimeType"];
+    let is_described = kinds.iter().any(|kind| found.has(kind)) || (found.has("type") && found.has("raw"));
+    let text = ["raw", "text", "json", "body", "xml"].iter().find_map(|name| match found.member(name) {
+        Some(text @ Json::Text(_)) => Some(text),
+        _ => None,
+    });
+    text.filter(|_| is_described)
 }
 
 /// The time that an object states, as seconds, milliseconds or text.

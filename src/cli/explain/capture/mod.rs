@@ -21,6 +21,7 @@ mod json;
 mod literal;
 mod lost;
 mod powershell;
+mod printed;
 mod proxies;
 mod query;
 mod serverless;

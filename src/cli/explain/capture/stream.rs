@@ -28,7 +28,7 @@ pub fn cut(text: &[u8], declared: Option<usize>, is_chunked: bool) -> (&[u8], &[
     }
     // The length is that of the bytes before they were copied, or there is none: then a message is a line of its own
     // behind an empty one.
-    let mut starts = (0..text.len()).filter(|at| text.get(*at..).is_some_and(|rest| is_message(rest)));
+    let mut starts = (0..text.len()).filter(|at| text.get(*at..).is_some_and(is_message));
     let stands_alone = |at: &usize| {
         let before = text.get(..*at).unwrap_or_default();
         *at == 0 || before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n")
@@ -38,6 +38,12 @@ pub fn cut(text: &[u8], declared: Option<usize>, is_chunked: bool) -> (&[u8], &[
         Some(at) => text.split_at_checked(at).unwrap_or((text, &[])),
         None => (text, &[]),
     }
+}
+
+/// A text that begins with an answer goes on with the next request, if there is one.
+pub fn behind_answer(text: &[u8]) -> &[u8] {
+    let next = if is_answer(text.trim_ascii_start()) { next_request(text) } else { &[] };
+    if next.is_empty() { text } else { next }
 }
 
 /// Where the next request begins, behind answers; empty if there is none.

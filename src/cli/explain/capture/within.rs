@@ -32,6 +32,7 @@ const INSIDE: &[&str] = &[
     "items",
     "results",
     "data",
+    "value",
 ];
 
 /// The requests in a value: in one of the forms, an object, a list of either, or inside of another object.
