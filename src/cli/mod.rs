@@ -1,5 +1,6 @@
 //! The command. It runs the same code as the filter, and is never part of the wasm.
 
+mod arguments;
 mod check;
 mod clock;
 mod completions;

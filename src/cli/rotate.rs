@@ -69,7 +69,8 @@ Examples:
   hookwarden rotate hookwarden.json --source mailgun --list 'verify[1].secrets'";
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
-    let text = input::read_text(&arguments.file)?;
+    let text = String::from_utf8(input::read_configuration(&arguments.file)?)
+        .map_err(|_| failure(format!("{}: not UTF-8", arguments.file)))?;
     if let Some(problems) = problems(&text) {
         return Err(failure(format!(
             "{} is no valid configuration of the plugin as JSON:{problems}\nOf a proxy's configuration, take the \

@@ -110,7 +110,11 @@ impl<'a> Node<'a> {
     pub fn duration(&self, min: Duration, max: Duration, findings: &mut Findings) -> Option<Duration> {
         if let Some(seconds) = self.number().map(Duration::from_secs).filter(|seconds| (min..=max).contains(seconds)) {
             let right = format!("{} seconds are \"{}\"", seconds.as_secs(), written(seconds));
-            return findings.refuse_of(Kind::WrongType, &self.path, ("must be a duration with its unit, as text", right));
+            return findings.refuse_of(
+                Kind::WrongType,
+                &self.path,
+                ("must be a duration with its unit, as text", right),
+            );
         }
         let text = self.text(findings)?;
         let duration = humantime::parse_duration(text).ok().filter(|duration| (min..=max).contains(duration));

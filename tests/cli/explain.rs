@@ -1,12 +1,14 @@
 //! The tests of `hookwarden explain`.
 //!
-//! Where a new one goes: a mistake that it must name is a fixture in `explain/mistakes/`; a format of captures goes
-//! into `captures`; batches into `batch`; secrets in the output into `secrecy`.
+//! Where a new one goes: a mistake that it must name is a fixture in `explain/mistakes/`; a form of captures
+//! is one in `explain/forms/`, and what a form may look like is in `captures`; batches into `batch`; secrets in the output into `secrecy`.
 
 #[path = "explain/batch.rs"]
 mod batch;
 #[path = "explain/captures.rs"]
 mod captures;
+#[path = "explain/forms.rs"]
+mod forms;
 #[path = "explain/mistakes.rs"]
 mod mistakes;
 #[path = "explain/options.rs"]

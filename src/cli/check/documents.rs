@@ -11,12 +11,11 @@ use crate::cli::document::Document;
 use crate::cli::document::text::Text;
 use crate::cli::document::value::{Kind, Value};
 use crate::cli::document::{json, yaml};
+use crate::cli::input;
 use crate::cli::terminal::Failure;
 
 /// What is read of one file. No configuration comes near it.
 const MAX_BYTES: u64 = 64 << 20;
-/// What some editors write at the beginning of a text in UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A file as it was read.
 pub struct File {
@@ -60,20 +59,16 @@ impl File {
     /// Its documents, and those in texts within them.
     pub fn documents(self, findings: &mut Findings) -> Vec<Document> {
         let name = self.name;
-        let mut bytes = self.bytes;
-        if let Some(coding) = windows_coding(&bytes) {
-            let spot = Spot { file: name, place: Text::of_file(String::new()).place(0), path: "$".to_owned() };
-            let message = format!("is {coding}, as PowerShell and Notepad write it");
-            findings.add_at(&codes::NOT_TEXT, spot, message, "save it as UTF-8 (PowerShell: Out-File -Encoding utf8NoBOM)");
+        let is_json_file = name.to_ascii_lowercase().ends_with(".json");
+        // YAML may begin with a byte order mark; the filter's JSON may not.
+        let is_marked = |bytes: &[u8]| is_json_file || !bytes.starts_with(b"\xef\xbb\xbf");
+        if let Some(mark) = input::mark(&self.bytes).filter(|_| is_marked(&self.bytes)) {
+            let place = Text::of_file(String::new()).place(0);
+            let spot = Spot { file: name, place, path: "$".to_owned() };
+            findings.add_at(&codes::NOT_TEXT, spot, mark, "save it as UTF-8 without a byte order mark");
             return Vec::new();
         }
-        if bytes.starts_with(BYTE_ORDER_MARK) {
-            let spot = Spot { file: Rc::clone(&name), place: Text::of_file(String::new()).place(0), path: "$".to_owned() };
-            let message = "begins with a byte order mark, which the filter refuses in its configuration";
-            findings.add_at(&codes::NOT_JSON, spot, message, "save it as UTF-8 without one");
-            bytes.drain(..BYTE_ORDER_MARK.len());
-        }
-        let text = match String::from_utf8(bytes) {
+        let text = match String::from_utf8(self.bytes) {
             Ok(text) => text,
             Err(error) => {
                 let valid = error.utf8_error().valid_up_to();
@@ -84,7 +79,6 @@ impl File {
             }
         };
         let text = Rc::new(Text::of_file(text));
-        let is_json_file = name.to_ascii_lowercase().ends_with(".json");
         let parsed = parse(&text, is_json_file).unwrap_or_else(|mut refused| {
             if let Some((what, right)) = template(&text.text) {
                 refused = Refused { code: &codes::NOT_YAML, message: what.to_owned(), right, ..refused };
@@ -101,22 +95,16 @@ impl File {
     }
 }
 
-/// The coding of a text that is not UTF-8 and says so.
-fn windows_coding(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0xff, 0xfe, ..] => Some("UTF-16 (little endian)"),
-        [0xfe, 0xff, ..] => Some("UTF-16 (big endian)"),
-        _ => None,
-    }
-}
-
 /// What a text looks like that a program must fill in before it is a configuration, and how to check what it becomes.
 fn template(text: &str) -> Option<(&'static str, &'static str)> {
     let is_helm = [".Values", ".Release", ".Chart", "{{-", "include \""].iter().any(|sign| text.contains(sign));
     if text.contains("{{") && is_helm {
         Some(("is a template of Helm", "check what it renders to: helm template . | hookwarden check -"))
     } else if text.contains("{%") || text.contains("{{") {
-        Some(("is a template: it has {{ }} or {% %}", "render it first, as Ansible or Jinja would, and check the result"))
+        Some((
+            "is a template: it has {{ }} or {% %}",
+            "render it first, as Ansible or Jinja would, and check the result",
+        ))
     } else if text.contains("<%") {
         Some(("is a template: it has <% %>", "render it first, and check the result"))
     } else if text.contains("${") {

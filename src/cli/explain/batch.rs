@@ -6,9 +6,11 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use hookwarden::guard::address;
+use hookwarden::verify::bytes::json::{Json, JsonPath};
 use serde_json::{Value, json};
 
-use super::capture::{Captured, Reading, from_value, stated_time};
+use super::capture::{Captured, Reading, stated_time};
 use super::configuration::{Configuration, Unjudged};
 use super::explanation::explain;
 use super::peer::{Peer, Tls};
@@ -119,7 +121,7 @@ impl Batch<'_> {
         let parsed: Result<Value, _> = serde_json::from_slice(line);
         let id = parsed.as_ref().ok().and_then(|line| line.get("id").or_else(|| line.pointer("/request/id"))).cloned();
         let judged = match &parsed {
-            Ok(line) => self.judge_parsed(line),
+            Ok(parsed) => self.judge_parsed(line, parsed),
             Err(error) => Err(Wrong("line_unreadable", format!("not JSON: column {}", error.column()))),
         };
         let mut verdict = judged.unwrap_or_else(|Wrong(code, error)| {
@@ -134,14 +136,17 @@ impl Batch<'_> {
         verdict
     }
 
-    fn judge_parsed(&mut self, line: &Value) -> Result<Value, Wrong> {
+    fn judge_parsed(&mut self, text: &[u8], line: &Value) -> Result<Value, Wrong> {
         let unreadable = |error: String| Wrong("request_unreadable", error);
-        let mut captured = match line.get("request") {
-            Some(Value::String(text)) => Captured::read(text.as_bytes(), Reading::default()).map_err(unreadable)?,
-            Some(request) => from_value(request).map_err(unreadable)?,
-            None => return Err(unreadable("lacks \"request\"".to_owned())),
+        let document = Json::parse_file(text).map_err(|error| unreadable(error.message.to_owned()))?;
+        let mut captured = match (line.get("request"), JsonPath::parse("request").and_then(|path| document.at(&path))) {
+            (Some(Value::String(text)), _) => {
+                Captured::read(text.as_bytes(), Reading::default()).map_err(unreadable)?
+            }
+            (Some(_), Some(request)) => Captured::of_json(request, Reading::default()).map_err(unreadable)?,
+            _ => return Err(unreadable("lacks \"request\"".to_owned())),
         };
-        captured.time = stated_time(line).or(captured.time);
+        captured.time = stated_time(&document).or(captured.time);
         let peer = self.peer(line)?;
         let configuration = self.configuration(line, &peer)?;
         let asked = captured.time.is_none().then_some(self.at).flatten();
@@ -163,6 +168,9 @@ impl Batch<'_> {
         let text = |name: &str| line.get(name).and_then(Value::as_str);
         let mut peer = self.asked.clone();
         if let Some(address) = text("client_address") {
+            if address::client_address(address.as_bytes()).is_none() {
+                return Err(Wrong("line_unreadable", format!("\"client_address\" is no address: {address:?}")));
+            }
             peer.address = Some(address.to_owned());
         }
         if let Some(tls) = text("tls") {

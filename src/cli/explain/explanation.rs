@@ -68,7 +68,8 @@ pub fn explain(
         Some(handshake) => vec![handshake.finding()],
         None => findings(configuration, captured, arrival, &decision, effort),
     };
-    let mut notes = captured.notes.clone();
+    let mut notes: Vec<String> = captured.lost.iter().map(|lost| lost.sentence.clone()).collect();
+    notes.extend(captured.notes.iter().cloned());
     if let Some(handshake) = handshake.filter(|_| decision.is_verified()) {
         notes.push(handshake.note());
     }
@@ -172,10 +173,34 @@ fn findings(
     if denial == Denial::ContentLengthMismatch && findings.iter().any(tells) {
         findings.retain(tells);
     }
+    say_losses(&mut findings, captured, denial);
     if findings.is_empty() {
         findings.extend(advice::of(denial, Vec::new()));
     }
     findings
+}
+
+/// What the capture itself has lost is what went wrong, as long as nothing is known for certain.
+fn say_losses(findings: &mut Vec<Finding>, captured: &Captured, denial: Denial) {
+    // That a header is missing has nothing to do with the body.
+    let is_of_proof = walk::step_of(denial) == "proof" && denial != Denial::SignatureMissing;
+    let known = |finding: &Finding, code: &str| finding.mistakes.iter().any(|one| one.code == code);
+    let is_answered = |finding: &Finding| finding.is_certain && !known(finding, "content_length_mismatch");
+    if !(is_of_proof || denial == Denial::ContentLengthMismatch) || findings.iter().any(is_answered) {
+        return;
+    }
+    let lost: Vec<_> = captured.lost.iter().filter(|lost| lost.is_of_body() || lost.is_of_url()).collect();
+    if lost.iter().any(|lost| lost.is_of_body()) {
+        let same = ["body_missing", "body_truncated", "content_length_mismatch"];
+        findings.retain(|finding| !same.iter().any(|code| known(finding, code)));
+    }
+    let found = lost.into_iter().map(|lost| Finding {
+        mistakes: vec![Mistake::new(lost.code, lost.sentence.clone(), lost.advice.clone())],
+        secret: None,
+        is_certain: false,
+        source: None,
+    });
+    findings.splice(0..0, found);
 }
 
 impl Explanation {

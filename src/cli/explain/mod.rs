@@ -20,7 +20,7 @@ mod when;
 
 use std::path::{Path, PathBuf};
 
-use capture::{Captured, Reading};
+use capture::{Captured, FORMS, Reading};
 use configuration::{Configuration, Unjudged};
 use peer::{Peer, Tls};
 use suspects::Effort;
@@ -28,14 +28,14 @@ use when::Arrival;
 
 use super::environment::Environment;
 use super::terminal::{Failure, Terminal};
-use super::{Verdict, input};
+use super::{Verdict, arguments, input, layout};
 
 /// Explains why a captured request is forwarded or refused.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The configuration, unless --config names it, and the captured request: raw HTTP, a HAR file, a curl command, or
-    /// JSON; - is standard input
+    /// The configuration, unless --config names it, and the captured request, in one of many forms (--forms); - is
+    /// standard input
     #[arg(value_name = "CONFIGURATION] [REQUEST", num_args = 0..=2)]
     files: Vec<PathBuf>,
     /// The configuration: the JSON of the plugin
@@ -48,13 +48,13 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
     /// The method, if the capture lacks it
-    #[arg(long, value_name = "METHOD")]
+    #[arg(long, value_name = "METHOD", value_parser = arguments::method)]
     method: Option<String>,
     /// The URL that was called, if the capture lacks it
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = arguments::url)]
     url: Option<String>,
-    /// The number of the entry in a HAR file, counted from 1
-    #[arg(long, value_name = "NUMBER")]
+    /// The number of the request, counted from 1, in a capture that has several
+    #[arg(long, value_name = "NUMBER", value_parser = arguments::entry, conflicts_with = "headers")]
     entry: Option<usize>,
     /// When the request arrived: RFC 3339, or seconds or milliseconds since 1970
     #[arg(long, value_name = "TIME")]
@@ -69,7 +69,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     secret_file: Vec<PathBuf>,
     /// The client address as the proxy sees it, for sources with allow_from or deny_from
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = arguments::client_address)]
     client_address: Option<String>,
     /// The TLS version of the connection, for sources with transport: none, 1.0, 1.1, 1.2 or 1.3
     #[arg(long, value_name = "VERSION", value_parser = Tls::parse)]
@@ -86,6 +86,9 @@ pub struct Arguments {
     /// With --batch: tries everything on every request, including two mistakes at once; slower
     #[arg(long, requires = "batch")]
     thorough: bool,
+    /// Lists the forms of captures that are read, how each is got, and what to do with those that are not
+    #[arg(long, conflicts_with_all = ["config", "headers", "body", "batch", "entry"])]
+    forms: bool,
     /// Shows the expected signature and the signed content, on a terminal only: anyone who sees it can forge this
     /// request
     #[arg(long)]
@@ -111,6 +114,10 @@ enum Format {
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
     let failure = |error: String| Failure::Message(error);
+    if arguments.forms {
+        terminal.print(&forms(arguments.format))?;
+        return Ok(Verdict::Good);
+    }
     if arguments.show_secret_material && !terminal.is_watched() {
         return Err(failure(
             "--show-secret-material works on a terminal only, so that no file or log holds the secret".to_owned(),
@@ -122,10 +129,17 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         tls: arguments.tls,
         has_certificate: arguments.client_certificate,
     };
+    if let Some(at) = &arguments.at {
+        when::Arrival::of(Some(at), &Captured::default()).map_err(failure)?;
+    }
     if let Some(from) = &arguments.batch {
+        let usual = arguments.config.as_deref().or(arguments.files.first().map(PathBuf::as_path));
+        if let Some(usual) = usual.filter(|path| *path != Path::new("-")) {
+            input::read_configuration(usual)?;
+        }
         let common = batch::Common {
             environment: &environment,
-            configuration: arguments.config.as_deref().or(arguments.files.first().map(PathBuf::as_path)),
+            configuration: usual,
             peer: &peer,
             at: arguments.at.as_deref(),
             effort: if arguments.thorough { Effort::Thorough } else { Effort::Quick },
@@ -135,7 +149,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     let (configuration_path, request_path) = paths(arguments)?;
     let unjudged = Unjudged { transport: peer.tls.is_none(), address: peer.address.is_none() };
     let text = live::with_secrets(
-        input::read(configuration_path)?,
+        input::read_configuration(configuration_path)?,
         &live::given(&arguments.secret_env, &arguments.secret_file, &environment)?,
     )?;
     let configuration = match Configuration::load(&text, &environment, unjudged) {
@@ -160,6 +174,32 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         terminal.print(&secret_material::shown(&configuration, &captured, &explanation.decision))?;
     }
     Ok(if explanation.decision.is_settled() { Verdict::Good } else { Verdict::Bad })
+}
+
+/// The forms of captures.
+fn forms(format: Format) -> String {
+    match format {
+        Format::Json => {
+            let list: Vec<_> = FORMS
+                .iter()
+                .map(|form| serde_json::json!({ "name": form.name, "is_read": form.is_read(), "how": form.how }))
+                .collect();
+            format!("{:#}\n", serde_json::Value::from(list))
+        }
+        Format::Text => {
+            let mut text = String::new();
+            for (is_read, title) in [(true, "Read:"), (false, "Recognised, and not read:")] {
+                text.push_str(&format!("{title}\n"));
+                for form in FORMS.iter().filter(|form| form.is_read() == is_read) {
+                    text.push_str(&format!("  {}\n", form.name));
+                    for line in layout::wrap(form.how, layout::WIDTH.saturating_sub(6)) {
+                        text.push_str(&format!("      {line}\n"));
+                    }
+                }
+            }
+            text
+        }
+    }
 }
 
 /// The configuration's file, and the request's.
@@ -195,7 +235,11 @@ fn read_request(arguments: &Arguments, path: Option<&Path>, configuration: &Conf
     };
     let body = arguments.body.as_deref().map(bytes).transpose()?;
     let mut captured = match (&arguments.headers, path) {
-        (Some(headers), _) => capture::from_files(&bytes(headers)?, body.unwrap_or_default())?,
+        (Some(headers), _) => {
+            let lines = bytes(headers)?;
+            let decoded = input::decoded(&lines).map_err(|error| format!("{}: {error}", headers.display()))?;
+            capture::from_files(decoded.as_deref().unwrap_or(&lines), body.unwrap_or_default())?
+        }
         (None, path) => {
             let path = path.unwrap_or(Path::new("-"));
             let routes = &configuration.policy.routes;
@@ -207,8 +251,7 @@ fn read_request(arguments: &Arguments, path: Option<&Path>, configuration: &Conf
             let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
             let mut captured = Captured::read(&bytes(path)?, reading).map_err(|error| format!("{name}: {error}"))?;
             if let Some(body) = body {
-                captured.body = body;
-                captured.other_bodies.clear();
+                captured.replace_body(body);
             }
             captured
         }

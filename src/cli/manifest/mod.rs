@@ -136,6 +136,10 @@ impl Address {
 }
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
+    // One that this target does not use may still be mistyped.
+    for address in [&arguments.upstream, &arguments.listen, &arguments.store].into_iter().flatten() {
+        Address::parse(address)?;
+    }
     let hold = hold(arguments)?;
     let mut document = match check::configuration_in(&arguments.file)? {
         Ok(document) => document,

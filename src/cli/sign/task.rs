@@ -112,13 +112,12 @@ impl Task {
         environment: &Environment,
     ) -> Result<Self, Failure> {
         let shown = path.display();
-        let text = input::read_text(path)?;
-        let policy =
-            config::load_with_usable_secrets(text.as_bytes(), &|name| environment.value(name)).map_err(|problems| {
-                let problems: Vec<_> = problems.iter().map(|problem| format!("{shown}: {problem}")).collect();
-                Failure::Message(format!("{}\n`hookwarden check {shown}` tells more", problems.join("\n")))
-            })?;
-        let json = Json::parse(text.as_bytes()).unwrap_or(Json::Null);
+        let text = input::read_configuration(path)?;
+        let policy = config::load_with_usable_secrets(&text, &|name| environment.value(name)).map_err(|problems| {
+            let problems: Vec<_> = problems.iter().map(|problem| format!("{shown}: {problem}")).collect();
+            Failure::Message(format!("{}\n`hookwarden check {shown}` tells more", problems.join("\n")))
+        })?;
+        let json = Json::parse(&text).unwrap_or(Json::Null);
         let sources = config_file::sources(&json, &|name| environment.value(name));
         let names: Vec<_> = sources.iter().map(|source| source.name.clone()).collect();
         let uses = |source: &SourceEntry, provider: &str| {

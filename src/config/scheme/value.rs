@@ -144,7 +144,8 @@ fn meant(name: &str) -> Option<&'static str> {
     let alias = ALIASES.iter().find(|(names, _)| names.contains(&plain.as_str())).map(|(_, known)| *known);
     let roots = || KNOWN.iter().map(|known| (known.split(':').next().unwrap_or(known), *known));
     // With a name behind it, such as {body:id}, it is a value of the content.
-    let exact = roots().find(|(root, _)| *root == name).map(|(root, known)| if root == "body" { "json:path" } else { known });
+    let exact =
+        roots().find(|(root, _)| *root == name).map(|(root, known)| if root == "body" { "json:path" } else { known });
     alias.or(exact).or_else(|| nearest::all_nearest(name, roots()).into_iter().next())
 }
 
@@ -154,7 +155,9 @@ pub(in crate::config) fn expression_problem(error: &ExpressionError, path: &Path
             let known = "known are body, timestamp, secret, method, target, path, url, header:Name, query:name, form:name, \
                          json:path, entry:prefix, with:name, query, form, and the built-ins of docs/schemes.md";
             match meant(name) {
-                Some(meant) => Diagnosis::from(("names an unknown value", format!("did you mean {{{meant}}}? {known}"))),
+                Some(meant) => {
+                    Diagnosis::from(("names an unknown value", format!("did you mean {{{meant}}}? {known}")))
+                }
                 None => Diagnosis::from(("names an unknown value", known)),
             }
         }

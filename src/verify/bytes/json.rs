@@ -51,7 +51,12 @@ impl Json {
     /// # Errors
     /// Where and why it is not JSON, is too large or too deep, or has the key that the parser reserves for numbers.
     pub fn parse(text: &[u8]) -> Result<Self, JsonError> {
-        let budget = Cell::new(MAX_VALUES);
+        Self::parse_bounded(text, MAX_VALUES)
+    }
+
+    /// Parses one document of at most so many values.
+    pub(super) fn parse_bounded(text: &[u8], values: u32) -> Result<Self, JsonError> {
+        let budget = Cell::new(values);
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         let seed = Seed { budget: &budget, depth: 0 };
         seed.deserialize(&mut deserializer)

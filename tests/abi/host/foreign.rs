@@ -29,7 +29,7 @@ extern "C" fn proxy_call_foreign_function(
 ) -> u32 {
     // SAFETY: the SDK passes valid pointers with their lengths.
     let (name, arguments) = unsafe { (bytes(name, name_size), bytes(arguments, arguments_size)) };
-    if refuses("proxy_call_foreign_function", &String::from_utf8_lossy(&name)) {
+    if refuses("proxy_call_foreign_function", String::from_utf8_lossy(&name)) {
         return INTERNAL_FAILURE;
     }
     let foreign = host(|host| {

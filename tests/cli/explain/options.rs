@@ -160,3 +160,81 @@ fn live_secrets_are_given_on_the_side_and_asked_for_if_they_are_not() {
     assert!(ran.code != 0 && ran.err.contains("--secret-file"), "{}", ran.err);
     assert_eq!(sign(&["--secret-file", &right]).code, 0);
 }
+
+#[test]
+fn a_wrong_option_value_is_no_verdict_on_the_request() {
+    let guarded = config(json!({ "allow_from": ["192.0.2.0/24"] }));
+    for (more, expected) in [
+        (["--client-address", "not-an-address"], "'not-an-address' for '--client-address <ADDRESS>': is no address"),
+        (["--client-address", "192.0.2.7, 10.0.0.1"], "of a list such as X-Forwarded-For give the one"),
+        (["--client-address", "2001:db8::7%eth0"], "leave out the zone"),
+        (["--client-address", "192.0.2.007"], "is no address"),
+        (["--client-address", "192.0.2.0/24"], "that is a network"),
+        (["--method", "PO ST"], "is no method such as POST"),
+        (["--url", "/hooks/stripe"], "has no host"),
+        (["--url", "ftp://a/b"], "neither https:// nor http://"),
+        (["--entry", "0"], "is no number from 1"),
+        (["--entry", "2"], "has no entry 2: one request is all that it has"),
+        (["--at", "yesterday"], "--at: must be a time such as"),
+    ] {
+        let (ran, _) = explain(&guarded, &more);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{more:?}");
+        assert!(ran.err.contains(expected), "{more:?}: {}", ran.err);
+    }
+    for address in ["192.0.2.7", "192.0.2.7:4711", "2001:db8::7", "[2001:db8::7]:4711"] {
+        let (ran, _) = explain(&config(json!({})), &["--at", "1700000000", "--client-address", address]);
+        assert_eq!(ran.code, 0, "{address}: {}", ran.err);
+    }
+    // In a batch it is one error, not a verdict on each line.
+    let scratch = Scratch::new();
+    let lines = scratch.file("lines", format!("{}\n", json!({ "request": request() })));
+    let (configuration, path) = (scratch.config(&config(json!({}))), "--config");
+    let ran = hookwarden(&["explain", "--batch", &lines, path, &configuration, "--at", "yesterday"], "");
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+    let missing = scratch.file("lines", "");
+    let ran = hookwarden(&["explain", "--batch", &missing, path, "no-such-file.json"], "");
+    assert!(ran.code == 2 && ran.err.contains("no-such-file.json"), "{ran:?}");
+    let line = json!({ "request": request(), "client_address": "nowhere" });
+    let lines = scratch.file("lines", format!("{line}\n"));
+    let ran = hookwarden(&["explain", "--batch", &lines, path, &configuration], "");
+    assert!(
+        ran.out.contains("\"client_address\\\" is no address") && ran.out.contains("line_unreadable"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn files_of_windows_are_read_or_named() {
+    let utf_16 = |text: &str| -> Vec<u8> {
+        [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
+    let scratch = Scratch::new();
+    let configuration = config(json!({}));
+    let plain = scratch.config(&configuration);
+    let request = scratch.file("request", request());
+    let environment = format!("STRIPE_SECRET={SECRET}\r\n");
+    let marked = format!("\u{feff}{environment}");
+    for (name, content) in [("utf-16.env", utf_16(&environment)), ("marked.env", marked.into_bytes())] {
+        let environment = scratch.file(name, content);
+        let ran = hookwarden(&["explain", &plain, &request, "--env-file", &environment, "--at", "1700000000"], "");
+        assert_eq!(ran.code, 0, "{name}: {}{}", ran.out, ran.err);
+    }
+    let text = configuration.to_string();
+    for (content, expected) in
+        [(utf_16(&text), "is in UTF-16"), (format!("\u{feff}{text}").into_bytes(), "begins with a byte order mark")]
+    {
+        let wrong = scratch.file("wrong.json", content);
+        for arguments in [
+            vec!["explain", &wrong, &request],
+            vec!["check", &wrong],
+            vec!["sign", "--config", &wrong],
+            vec!["rotate", &wrong, "--source", "stripe"],
+        ] {
+            let ran = hookwarden(&arguments, "");
+            let said = format!("{}{}", ran.out, ran.err);
+            assert!(ran.code > 0 && said.contains(expected), "{arguments:?}: {said}");
+            assert!(said.contains("save it as UTF-8 without a byte order mark"), "{arguments:?}: {said}");
+        }
+    }
+}

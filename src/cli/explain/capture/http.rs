@@ -1,15 +1,52 @@
 //! Raw HTTP/1.1 text: a request line, header lines, an empty line, the body. Copies of HTTP/2 heads and what
 //! `curl -v` prints are read too.
 
-use super::{Captured, OtherBody, chunked, framing};
+use super::entries::Requests;
+use super::{Captured, OtherBody, chunked, framing, stream};
 
-/// Reads a request as it went over the wire, or a copy that lost its carriage returns.
-pub fn read(text: &[u8]) -> Result<Captured, String> {
-    let text = text.trim_ascii_start();
+/// The form, in the output.
+pub const FORM: &str = "raw HTTP";
+
+/// Reads what went over a connection, or a copy that lost its carriage returns: requests, and answers between them.
+pub fn requests(text: &[u8]) -> Requests {
+    let mut found = Vec::new();
+    let mut rest = stream::behind_answer(text);
+    loop {
+        let message = read(rest);
+        let is_error = message.is_err();
+        let (captured, behind) = match message {
+            Ok((captured, behind)) => (Ok(captured), behind),
+            Err(error) => (Err(error), &[][..]),
+        };
+        // What cannot be read behind a request is no request.
+        if !is_error || found.is_empty() {
+            found.push(captured);
+        }
+        rest = stream::next_request(behind);
+        if rest.is_empty() {
+            return found;
+        }
+    }
+}
+
+/// Reads one request, whatever is behind it.
+pub fn read_one(text: &[u8]) -> Result<Captured, String> {
+    read(text).map(|(captured, _)| captured)
+}
+
+/// A request, and what is behind it.
+fn read(text: &[u8]) -> Result<(Captured, &[u8]), String> {
+    let text = stream::without_comments(text.trim_ascii_start());
+    if let Some(timeline) = stream::timeline(text) {
+        return read(&timeline).map(|(mut captured, _)| {
+            captured.notes.push("this is a timeline, whose lines were put together".to_owned());
+            (captured, &[][..])
+        });
+    }
     let (head, body, has_crlf) = split(text);
     let traced = traced(head);
     let head = traced.as_deref().unwrap_or(head);
-    let mut captured = Captured { form: "raw HTTP", ..Captured::default() };
+    let mut captured = Captured { form: FORM, ..Captured::default() };
     let mut lines = lines(head).into_iter();
     let first = lines.next().unwrap_or_default();
     match request_line(&first) {
@@ -21,7 +58,9 @@ pub fn read(text: &[u8]) -> Result<Captured, String> {
             return Err("this is a response; the request is what was refused".to_owned());
         }
         None => add_line(&mut captured, &first).map_err(|()| {
-            "is neither a request line such as \"POST /hooks/github HTTP/1.1\", nor a curl command, nor JSON".to_owned()
+            "is neither a request line such as \"POST /hooks/github HTTP/1.1\", nor a curl command, nor JSON; \
+             `hookwarden explain --forms` lists what is read"
+                .to_owned()
         })?,
     }
     for line in lines {
@@ -32,12 +71,17 @@ pub fn read(text: &[u8]) -> Result<Captured, String> {
     if traced.is_some() {
         captured.notes.push("this is what curl -v prints, which holds no body; give it with --body".to_owned());
     }
+    let body = stream::after_continue(body);
+    let (body, behind) = stream::cut(body, captured.declared_length(), captured.is_chunked());
+    if !behind.is_empty() {
+        captured.notes.push("what follows the body is the answer or another request, and was cut off".to_owned());
+    }
     captured.body = body.to_vec();
     if !has_crlf && !head.is_empty() && traced.is_none() {
         captured.notes.push("the head has lost its carriage returns; the body may have, too".to_owned());
     }
     take_body(&mut captured);
-    Ok(captured)
+    Ok((captured, behind))
 }
 
 /// Reads header lines alone, with or without a request line in front.
@@ -60,16 +104,14 @@ pub fn read_head(text: &[u8]) -> Result<Captured, String> {
 
 /// Undoes the transfer coding, and the changes that the declared length shows.
 pub fn take_body(captured: &mut Captured) {
-    let is_chunked =
-        captured.header("transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().ends_with(b"chunked"));
-    if is_chunked {
+    if captured.is_chunked() {
         match chunked::decode(&captured.body) {
             Some(body) => captured.body = body,
             None => captured.notes.push("the body is no longer chunked; it is used as it is".to_owned()),
         }
         return;
     }
-    let declared = captured.header("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    let declared = captured.declared_length();
     framing::reconcile_length(captured, declared);
     if declared.is_none()
         && let Some(body) = chunked::decode(&captured.body)
@@ -127,7 +169,8 @@ fn traced(head: &[u8]) -> Option<Vec<u8>> {
     is_trace.then(|| sent.collect::<Vec<_>>().join(&b'\n'))
 }
 
-fn request_line(line: &[u8]) -> Option<(&str, &str)> {
+/// Method and target, if it is the first line of a request.
+pub fn request_line(line: &[u8]) -> Option<(&str, &str)> {
     let mut words = std::str::from_utf8(line).ok()?.split(' ').filter(|word| !word.is_empty());
     let (method, target, version) = (words.next()?, words.next()?, words.next());
     let is_method = method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
@@ -146,7 +189,7 @@ fn take_target(captured: &mut Captured, target: &str) -> Result<(), String> {
 }
 
 /// Adds `Name: value`; pseudo headers of HTTP/2 begin with a colon themselves.
-fn add_line(captured: &mut Captured, line: &[u8]) -> Result<(), ()> {
+pub fn add_line(captured: &mut Captured, line: &[u8]) -> Result<(), ()> {
     let from = usize::from(line.starts_with(b":"));
     let colon = line.iter().skip(from).position(|byte| *byte == b':').ok_or(())?.saturating_add(from);
     let (name, rest) = line.split_at_checked(colon).ok_or(())?;

@@ -1,11 +1,89 @@
-//! A request as JSON: the form of the vectors in `providers/*.json`, and that of serverless events.
+//! A request as an object: the form of the vectors in `providers/*.json`, and what applications and tools without a form
+//! of their own write.
 
-use hookwarden::verify::bytes::encoding;
-use serde_json::Value;
+use hookwarden::verify::bytes::json::Json;
 
-use super::{Captured, Stated};
+use super::value::Members as _;
+use super::{Captured, Stated, body, headers, query};
+use crate::cli::clock;
 
-/// Members that a request may have beside those that say what was sent. Vectors have them.
+const METHOD: &[&str] =
+    &["method", "httpMethod", "Method", "requestMethod", "request_method", "verb", "REQUEST_METHOD"];
+const URL: &[&str] = &[
+    "url",
+    "originalUrl",
+    "original_url",
+    "absoluteUrl",
+    "full_url",
+    "fullUrl",
+    "requestUrl",
+    "request_url",
+    "webhookUrl",
+    "Url",
+    "href",
+    "uri",
+    "request_uri",
+    "target",
+    "endpoint",
+    "rawUrl",
+    "urlPath",
+    "rawPath",
+    "path",
+    "pathname",
+];
+const HOST: &[&str] = &["authority", "host", "hostname"];
+const HEADERS: &[&str] =
+    &["multiValueHeaders", "rawHeaders", "raw_headers", "headers", "header", "Headers", "request_headers"];
+/// Members with the bytes of the body, and then those that a parser may have filled.
+const RAW_BODY: &[&str] = &["rawBody", "bodyRaw", "raw_body", "body_raw", "RawBody", "raw"];
+const BASE64_BODY: &[&str] = &["body_base64", "bodyBase64", "bodyAsBase64", "body_b64", "contentBase64"];
+const BODY: &[&str] = &["body", "Body", "content", "payload", "data", "request_body", "requestBody", "postData"];
+const QUERY: &[&str] = &["rawQueryString", "query_string", "queryString", "querystring", "rawQuery", "search", "query"];
+const PARSED_QUERY: &[&str] =
+    &["multiValueQueryStringParameters", "queryStringParameters", "query", "Query", "queryParams"];
+const TIME: &[&str] = &["time", "now", "now_unix"];
+/// Times of tools; what is none is passed over.
+const TOOL_TIME: &[&str] = &[
+    "timestamp",
+    "received_at",
+    "receivedAt",
+    "created_at",
+    "createdAt",
+    "delivered_at",
+    "ingested_at",
+    "startedDateTime",
+    "started_at",
+    "start",
+    "loggedDateString",
+];
+/// Members that say how the others are written, or what follows from them.
+const HOW: &[&str] = &[
+    "body_encoding",
+    "bodyEncoding",
+    "client_ip",
+    "cookies",
+    "encoding",
+    "ip",
+    "isBase64Encoded",
+    "is_base64",
+    "params",
+    "pathParameters",
+    "protocol",
+    "proto",
+    "httpVersion",
+    "http_version",
+    "remote_addr",
+    "request",
+    "requestContext",
+    "resource",
+    "response",
+    "routeKey",
+    "scheme",
+    "size",
+    "stageVariables",
+    "version",
+];
+/// Members of vectors and batches.
 const BESIDE: &[&str] = &[
     "case",
     "configuration",
@@ -16,142 +94,196 @@ const BESIDE: &[&str] = &[
     "keys",
     "notes",
     "origin",
-    "params",
     "provider",
     "public_key",
-    "scheme",
     "secret",
     "secret_kind",
     "secrets",
     "source",
     "with",
 ];
-/// Members that say what was sent.
-const KNOWN: &[&str] = &[
-    "authority",
-    "body",
-    "body_base64",
-    "headers",
-    "host",
-    "httpMethod",
-    "isBase64Encoded",
-    "method",
-    "multiValueHeaders",
-    "now",
-    "now_unix",
-    "path",
-    "rawPath",
-    "rawQueryString",
-    "request",
-    "target",
-    "time",
-    "uri",
-    "url",
-];
+/// Whether an object says itself what was sent.
+pub fn is_request(value: &Json) -> bool {
+    let has = |names: &[&str]| value.first(names).is_some();
+    let has_body = || has(RAW_BODY) || has(BASE64_BODY) || has(BODY);
+    let has_url = value.first_text(URL).is_some();
+    if value.has("REQUEST_METHOD") && value.has("HTTP_HOST") {
+        return true;
+    }
+    has(HEADERS) && (has_url || has(METHOD) || has_body()) || (has_url && (has(METHOD) || has_body()))
+}
 
-/// Reads a request that is an object: `method`, `url` (or `target` and `host`), `headers` as pairs or as an object,
-/// `body` or `body_base64`, and `time`.
+/// Reads a request that is an object: method, URL (or target and host), headers, body and time under the names that tools
+/// give them.
 ///
 /// # Errors
 /// What is missing or of the wrong kind.
-pub fn from_value(value: &Value) -> Result<Captured, String> {
-    let Some(members) = value.as_object() else { return Err("the request is not a JSON object".to_owned()) };
-    if let Some(inner @ (Value::Object(_) | Value::String(_))) = members.get("request") {
-        let mut captured = match inner {
-            Value::String(text) => Captured::read(text.as_bytes(), super::Reading::default())?,
-            _ => from_value(inner)?,
-        };
-        captured.time = stated_time(value).or(captured.time);
-        return Ok(captured);
-    }
-    if members.contains_key("sources") {
+pub fn read(value: &Json) -> Result<Captured, String> {
+    let Some(members) = value.entries() else { return Err("the request is not a JSON object".to_owned()) };
+    if value.has("sources") {
         return Err("this is a configuration; the request comes second".to_owned());
     }
-    let text = |names: &[&str]| names.iter().find_map(|name| members.get(*name).and_then(Value::as_str));
-    let mut captured = Captured { form: "JSON", ..Captured::default() };
-    let nested = value.pointer("/requestContext/http/method").and_then(Value::as_str);
-    captured.method = text(&["method", "httpMethod"]).or(nested).unwrap_or("POST").to_owned();
-    captured.authority = text(&["authority", "host"]).unwrap_or_default().to_owned();
-    read_headers(&mut captured, members.get("headers"), members.get("multiValueHeaders"))?;
-    match text(&["url", "uri", "target", "path", "rawPath"]) {
-        Some(target) if target.starts_with('/') => captured.target = target.to_owned(),
-        Some(url) => captured.add_url(url)?,
-        None => return Err("lacks \"url\", or \"target\" and \"host\"".to_owned()),
+    if let Some(captured) = variables(value, members) {
+        return captured;
     }
-    if let Some(query) = text(&["rawQueryString"]).filter(|query| !query.is_empty()) {
-        captured.target = format!("{}?{query}", captured.target);
+    let mut captured = Captured::default();
+    value.first_text(METHOD).unwrap_or_default().clone_into(&mut captured.method);
+    value.first_text(HOST).unwrap_or_default().clone_into(&mut captured.authority);
+    if captured.authority.contains('/') {
+        captured.authority.clear();
     }
-    captured.body = read_body(value)?;
-    captured.time = stated_time(value);
-    for name in members.keys() {
-        let is_known = KNOWN.contains(&name.as_str()) || BESIDE.contains(&name.as_str());
-        if !is_known && !members.contains_key("requestContext") {
-            captured.notes.push("has a member beside those of a request, which was left out".to_owned());
+    if let Some(headers) = value.first(HEADERS) {
+        headers::add(&mut captured, headers)?;
+    }
+    let urls: Vec<&str> = URL.iter().filter_map(|name| value.first_text(&[name])).collect();
+    let whole = urls.iter().find(|url| url.contains("://"));
+    let target = urls.iter().find(|url| url.starts_with('/'));
+    match (whole, target) {
+        // A path beside the URL is more exact where it has a query that the URL lacks.
+        (Some(url), _) => captured.add_url(url)?,
+        (None, Some(target)) => {
+            if captured.target.is_empty() {
+                (*target).clone_into(&mut captured.target);
+            }
         }
+        (None, None) if captured.target.is_empty() && value.first(HEADERS).is_none() => {
+            return Err(
+                "lacks \"url\", or \"target\" and \"host\"; if this is the body alone, give it with --body and the \
+                        header lines with --headers"
+                    .to_owned(),
+            );
+        }
+        (None, None) => {}
     }
+    if !captured.target.contains('?') {
+        query::add(&mut captured, value.first_text(QUERY), value.first(PARSED_QUERY));
+    }
+    take_body(&mut captured, value)?;
+    captured.time = stated_time(value);
+    left_out(&mut captured, members);
     Ok(captured)
 }
 
-/// The time that an object states, as seconds, milliseconds or text.
-pub fn stated_time(value: &Value) -> Option<Stated> {
-    ["time", "now", "now_unix"].iter().find_map(|name| {
-        let text = match value.get(name)? {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => return None,
-        };
-        Some(Stated { text, place: "the capture's own time" })
-    })
-}
-
-fn read_headers(captured: &mut Captured, headers: Option<&Value>, several: Option<&Value>) -> Result<(), String> {
-    const WRONG: &str = "\"headers\" must be a list of pairs of text, or an object of texts";
-    match (headers, several) {
-        (_, Some(Value::Object(members))) | (Some(Value::Object(members)), _) => {
-            for (name, value) in members {
-                match value {
-                    Value::Array(values) => {
-                        for value in values {
-                            captured.add_header(name, value.as_str().ok_or(WRONG)?.as_bytes());
-                        }
-                    }
-                    Value::Null => {}
-                    Value::Number(number) => captured.add_header(name, number.to_string().as_bytes()),
-                    value => captured.add_header(name, value.as_str().ok_or(WRONG)?.as_bytes()),
-                }
-            }
-        }
-        (Some(Value::Array(pairs)), _) => {
-            for pair in pairs {
-                let (name, value) = match pair {
-                    Value::Array(pair) => (pair.first(), pair.get(1)),
-                    Value::Object(_) => (pair.get("name"), pair.get("value")),
-                    _ => (None, None),
-                };
-                let name = name.and_then(Value::as_str).ok_or(WRONG)?;
-                captured.add_header(name, value.and_then(Value::as_str).ok_or(WRONG)?.as_bytes());
-            }
-        }
-        (None | Some(Value::Null), _) => {}
-        _ => return Err(WRONG.to_owned()),
+/// The variables of CGI, as PHP (`$_SERVER`), Django (`META`), Rack and WSGI have them, with the body beside them.
+fn variables(value: &Json, members: &[(String, Json)]) -> Option<Result<Captured, String>> {
+    let is_header = |name: &str| name.starts_with("HTTP_") && name != "HTTP_VERSION";
+    if !value.has("REQUEST_METHOD")
+        || !members.iter().any(|(name, _)| is_header(name))
+        || value.first(HEADERS).is_some()
+    {
+        return None;
     }
-    Ok(())
+    let mut captured = Captured { method: value.text_at("REQUEST_METHOD")?.to_owned(), ..Captured::default() };
+    for (name, line) in members {
+        let counts = is_header(name) || name == "CONTENT_TYPE" || name == "CONTENT_LENGTH";
+        if let Some(line) = line.text().filter(|line| counts && !line.is_empty()) {
+            captured.add_header(&headers::of_variable(name), line.as_bytes());
+        }
+    }
+    let target = value.first_text(&["REQUEST_URI", "RAW_URI", "REQUEST_PATH", "PATH_INFO"]).unwrap_or_default();
+    target.clone_into(&mut captured.target);
+    if !target.contains('?') {
+        query::add(&mut captured, value.first_text(&["QUERY_STRING"]), None);
+    }
+    Some(take_body(&mut captured, value).map(|()| captured))
 }
 
-fn read_body(value: &Value) -> Result<Vec<u8>, String> {
-    let is_base64 = value.get("isBase64Encoded").and_then(Value::as_bool).unwrap_or(false);
-    let decode = |text: &str| {
-        encoding::decode_pasted_base64(text.as_bytes())
-            .ok_or_else(|| "the body is not base64, and said to be".to_owned())
+fn take_body(captured: &mut Captured, value: &Json) -> Result<(), String> {
+    let names = |word: &str| {
+        value
+            .first_text(&["encoding", "bodyEncoding", "body_encoding"])
+            .is_some_and(|own| own.eq_ignore_ascii_case(word))
     };
-    match (value.get("body"), value.get("body_base64")) {
-        (None | Some(Value::Null), None | Some(Value::Null)) => Ok(Vec::new()),
-        (None | Some(Value::Null), Some(Value::String(text))) => decode(text),
-        (Some(Value::String(text)), None | Some(Value::Null)) if is_base64 => decode(text),
-        (Some(Value::String(text)), None | Some(Value::Null)) => Ok(text.clone().into_bytes()),
-        (Some(Value::Object(_) | Value::Array(_)), _) => {
-            Err("\"body\" must be the text of the body: as JSON it has lost the bytes that were signed".to_owned())
-        }
-        _ => Err("needs either \"body\" or \"body_base64\", as text".to_owned()),
+    let is_base64 = value.is_true("isBase64Encoded") || value.is_true("is_base64") || names("base64");
+    if value.has("body") && value.has("body_base64") {
+        return Err("needs either \"body\" or \"body_base64\", as text".to_owned());
     }
+    let is_full = |body: &&Json| !matches!(body, Json::Text(text) if text.is_empty());
+    if let Some(raw) = value.first(RAW_BODY).filter(is_full) {
+        return body::take(captured, raw, is_base64);
+    }
+    if let Some(encoded) = value.first(BASE64_BODY) {
+        return body::take(captured, encoded, true);
+    }
+    match value.first(BODY) {
+        Some(Json::Object(members))
+            if members.is_empty() && captured.declared_length().is_some_and(|length| length != 2) =>
+        {
+            Ok(())
+        }
+        Some(found) => {
+            body::take(captured, described(found).unwrap_or(found), is_base64)?;
+            body::decode_if_declared(captured);
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether it has a time by the names of our own.
+pub fn has_time(value: &Json) -> bool {
+    value.first(TIME).is_some()
+}
+
+/// The text of a body that a client of APIs keeps beside its kind, such as `{"mode": "json", "json": "…"}`.
+fn described(found: &Json) -> Option<&Json> {
+    let kinds = ["mode", "contentType", "mimeType"];
+    let is_described = kinds.iter().any(|kind| found.has(kind)) || (found.has("type") && found.has("raw"));
+    let text = ["raw", "text", "json", "body", "xml"].iter().find_map(|name| match found.member(name) {
+        Some(text @ Json::Text(_)) => Some(text),
+        _ => None,
+    });
+    text.filter(|_| is_described)
+}
+
+/// The time that an object states, as seconds, milliseconds or text.
+pub fn stated_time(value: &Json) -> Option<Stated> {
+    if let Some(text) = value.first(TIME).and_then(Json::text) {
+        return Some(Stated { text: text.to_owned(), place: "the capture's own time" });
+    }
+    let of_gateway =
+        ["requestContext.timeEpoch", "requestContext.requestTimeEpoch"].iter().find_map(|path| value.text_at(path));
+    let text = of_gateway.or_else(|| TOOL_TIME.iter().find_map(|name| value.text_at(name)))?;
+    tool_time(text)
+}
+
+/// A time that a tool writes; `None` if it cannot be read.
+pub fn tool_time(text: &str) -> Option<Stated> {
+    let text = text.trim();
+    // As databases print it, in UTC.
+    let text = match (text.len(), text.split_once(' ')) {
+        (19.., Some((date, time))) if date.len() == 10 => {
+            let zone = if time.contains(['+', 'Z']) { "" } else { "Z" };
+            format!("{date}T{time}{zone}")
+        }
+        _ => text.to_owned(),
+    };
+    clock::read(&text)?;
+    Some(Stated { text, place: "the capture's own time" })
+}
+
+/// Names what was not read, once.
+fn left_out(captured: &mut Captured, members: &[(String, Json)]) {
+    let known =
+        [METHOD, URL, HOST, HEADERS, RAW_BODY, BASE64_BODY, BODY, QUERY, PARSED_QUERY, TIME, TOOL_TIME, HOW, BESIDE];
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.len() < 40
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.@$".contains(&byte))
+    };
+    let names: Vec<_> = members
+        .iter()
+        .filter(|(name, value)| *value != Json::Null && !known.iter().any(|list| list.contains(&name.as_str())))
+        .map(|(name, _)| if is_name(name) { format!("\"{name}\"") } else { "a member with a long name".to_owned() })
+        .collect();
+    if names.is_empty() {
+        return;
+    }
+    let more = names.len().saturating_sub(12);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let shown: Vec<_> = names.into_iter().take(12).collect();
+    captured.notes.push(format!(
+        "left out, for they are not known to say what was sent: {}{more}; a body or a time goes by the name \"body\" or \"time\"",
+        shown.join(", ")
+    ));
 }

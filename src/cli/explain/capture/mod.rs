@@ -1,23 +1,49 @@
-//! A request as somebody saved it: raw HTTP text, an entry of a HAR file, a `curl` command line, JSON, or two files.
+//! A request as somebody saved it, in one of the forms of [`forms`], or as two files.
 
+mod body;
+mod browser;
 mod chunked;
+mod collections;
+mod commands;
 mod curl;
 mod curl_options;
+mod deliveries;
+mod dump;
+mod entries;
 mod files;
+mod forms;
 mod framing;
 mod har;
+mod headers;
 mod http;
+mod inspectors;
 mod json;
+mod literal;
+mod lost;
+mod powershell;
+mod printed;
+mod proxies;
+mod query;
+mod serverless;
 mod shell;
+mod stream;
+mod value;
+mod within;
+mod writing;
 
 use std::path::Path;
 
 use hookwarden::verify::HeaderLine;
+use hookwarden::verify::bytes::json::Json;
 
 use crate::cli::http_request::{self, Url};
+use crate::cli::input;
+use entries::Requests;
 pub use files::from_files;
+pub use forms::ALL as FORMS;
 pub use framing::{trim_line_ends, with_crlf, with_lf};
-pub use json::{from_value, stated_time};
+pub use json::stated_time;
+pub use lost::{Lost, is_masked};
 
 /// A captured request.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +64,8 @@ pub struct Captured {
     pub body: Vec<u8>,
     /// The text of the time at which it arrived, where the capture says it.
     pub time: Option<Stated>,
+    /// What it no longer has.
+    pub lost: Vec<Lost>,
     /// What had to be done to read it, for people.
     pub notes: Vec<String>,
     /// Other bodies that the same capture may stand for.
@@ -74,7 +102,7 @@ pub type IsWanted<'a> = &'a dyn Fn(&str, &str) -> bool;
 pub struct Reading<'a> {
     /// Where files that a `curl` command line names are.
     pub folder: Option<&'a Path>,
-    /// The number of the entry in a HAR file, counted from 1.
+    /// The number of the request, counted from 1, where a capture has several.
     pub entry: Option<usize>,
     /// Whether a source wants this authority and target.
     pub is_wanted: Option<IsWanted<'a>>,
@@ -85,25 +113,34 @@ impl Captured {
     ///
     /// # Errors
     /// What it is not, and what to do.
-    pub fn read(text: &[u8], reading: Reading<'_>) -> Result<Self, String> {
+    pub fn read(bytes: &[u8], reading: Reading<'_>) -> Result<Self, String> {
+        let decoded = input::decoded(bytes)?;
+        let is_decoded = decoded.is_some();
+        let text = decoded.as_deref().unwrap_or(bytes);
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let start = text.trim_ascii_start();
-        if start.is_empty() {
+        if text.trim_ascii().is_empty() {
             return Err("the capture is empty".to_owned());
         }
-        if curl::is_command(start) {
-            let text = std::str::from_utf8(start).map_err(|_| "the curl command is not UTF-8".to_owned())?;
-            return curl::read(text, reading.folder);
+        let mut captured = entries::choose(requests(text, reading), reading)?;
+        if is_decoded {
+            captured.notes.push("the capture is in UTF-16, as Windows writes it, and was read as UTF-8".to_owned());
         }
-        if start.starts_with(b"{") || start.starts_with(b"[") {
-            let value: serde_json::Value = serde_json::from_slice(start)
-                .map_err(|error| format!("begins as JSON and is none: line {}: {error}", error.line()))?;
-            return match har::entries(&value) {
-                Some(entries) => har::choose(entries, reading),
-                None => from_value(&value),
-            };
-        }
-        http::read(text)
+        Ok(captured)
+    }
+
+    /// Reads a request that is JSON already.
+    ///
+    /// # Errors
+    /// As [`Captured::read`].
+    pub fn of_json(value: &Json, reading: Reading<'_>) -> Result<Self, String> {
+        entries::choose(json_requests(value, reading), reading)
+    }
+
+    /// Takes another body, which has lost nothing.
+    pub fn replace_body(&mut self, body: Vec<u8>) {
+        self.body = body;
+        self.other_bodies.clear();
+        self.lost.retain(|lost| !lost.is_of_body());
     }
 
     /// Puts in what the capture does not say.
@@ -116,6 +153,7 @@ impl Captured {
             self.scheme = Some(url.scheme);
             self.authority = url.authority;
             self.target = url.target;
+            self.lost.retain(|lost| !lost.is_of_url());
         }
         if let Some(method) = method {
             method.clone_into(&mut self.method);
@@ -131,7 +169,21 @@ impl Captured {
             self.notes
                 .push("the capture does not say which host was called; give --url if a source wants one".to_owned());
         }
+        self.say_losses();
         Ok(())
+    }
+
+    /// Finds what every form can have lost: the body, and values of headers.
+    fn say_losses(&mut self) {
+        let declared = self.declared_length().filter(|length| *length > 0);
+        if let Some(declared) = declared.filter(|_| self.body.is_empty() && self.lost.is_empty()) {
+            self.lost.push(Lost::body(declared));
+        }
+        let masked = self.headers.iter().filter(|(_, value)| is_masked(value));
+        let names: Vec<_> = masked.map(|(name, _)| format!("\"{}\"", name.to_ascii_lowercase())).collect();
+        if !names.is_empty() {
+            self.lost.push(Lost::masked(&names.join(" and ")));
+        }
     }
 
     /// The head as a proxy gives it to a filter: pseudo headers in front.
@@ -149,6 +201,16 @@ impl Captured {
             (Some((_, value)), None) => Some(value),
             _ => None,
         }
+    }
+
+    /// What `Content-Length` says.
+    fn declared_length(&self) -> Option<usize> {
+        self.header("content-length").and_then(|value| std::str::from_utf8(value.trim_ascii()).ok()?.parse().ok())
+    }
+
+    /// Whether the body goes over the wire in chunks.
+    fn is_chunked(&self) -> bool {
+        self.header("transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().ends_with(b"chunked"))
     }
 
     /// The path without its query, which may hold a token and is shown nowhere.
@@ -185,4 +247,94 @@ impl Captured {
         self.scheme = self.scheme.take().or(Some(url.scheme));
         Ok(())
     }
+}
+
+/// Every request of a capture.
+fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
+    let start = text.trim_ascii_start();
+    let is_json = [&b"{"[..], b"[", b"%{"].iter().any(|sign| start.starts_with(sign));
+    if is_json {
+        return match documents(start) {
+            Ok(value) => json_requests(&value, reading),
+            Err(error) => {
+                of_console(start, reading).or_else(|| forms::named(start)).unwrap_or_else(|| vec![Err(error)])
+            }
+        };
+    }
+    let first = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_raw = http::request_line(first.trim_ascii_end()).is_some();
+    let as_text = std::str::from_utf8(start).ok().filter(|_| !is_raw);
+    if let Some(found) = as_text.and_then(|text| forms::read_text(text, reading.folder)) {
+        return found;
+    }
+    if curl::is_command(start) {
+        return vec![Err("the curl command is not UTF-8".to_owned())];
+    }
+    let found = http::requests(text);
+    // A line with a colon may be a header, and much else.
+    let (is_doubtful, is_bare) = match found.as_slice() {
+        [Ok(captured)] => {
+            let is_doubtful = captured.method.is_empty() && captured.target.is_empty();
+            (is_doubtful, is_doubtful && captured.authority.is_empty())
+        }
+        [one] => (one.is_err(), one.is_err()),
+        _ => (false, false),
+    };
+    let named = || forms::named(start).filter(|_| is_doubtful);
+    let logged = || logged(as_text.filter(|_| is_bare)?, reading);
+    named().or_else(logged).unwrap_or(found)
+}
+
+/// One document, or several in lines, as a list.
+fn documents(text: &[u8]) -> Result<Json, String> {
+    let wrong = match Json::parse_file(text) {
+        Ok(value) => return Ok(value),
+        Err(error) => {
+            format!("begins as JSON and is none: line {}, column {}: {}", error.line, error.column, error.message)
+        }
+    };
+    let mut all = Vec::new();
+    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<serde_json::Value>();
+    let mut last = 0;
+    while let Some(document) = stream.next() {
+        let end = stream.byte_offset();
+        let part = text.get(last..end).unwrap_or_default();
+        match (document, Json::parse_file(part)) {
+            (Ok(_), Ok(value)) => all.push(value),
+            _ => return Err(wrong),
+        }
+        last = end;
+    }
+    if all.len() < 2 { Err(wrong) } else { Ok(Json::List(all)) }
+}
+
+fn json_requests(value: &Json, reading: Reading<'_>) -> Requests {
+    within::find(value, reading, 0).map_or_else(
+        || vec![json::read(value).map(as_json)],
+        |found| found.into_iter().map(|one| one.map(as_json)).collect(),
+    )
+}
+
+/// Where no other form was recognised, it is JSON.
+fn as_json(captured: Captured) -> Captured {
+    let form = if captured.form.is_empty() { "JSON" } else { captured.form };
+    Captured { form, ..captured }
+}
+
+/// An object as a console shows it.
+fn of_console(text: &[u8], reading: Reading<'_>) -> Option<Requests> {
+    let (value, _) = literal::parse(std::str::from_utf8(text).ok()?)?;
+    let mut found = json_requests(&value, reading);
+    for captured in found.iter_mut().filter_map(|one| one.as_mut().ok()) {
+        captured.notes.push("the capture is what a console shows, and was read as JSON".to_owned());
+    }
+    Some(found)
+}
+
+/// A request in JSON behind the words of a line of a log.
+fn logged(text: &str, reading: Reading<'_>) -> Option<Requests> {
+    let at = text.find('{').filter(|at| *at < 400)?;
+    let inside = text.get(at..)?;
+    let value = documents(inside.trim_end().as_bytes()).ok().or_else(|| Some(literal::parse(inside)?.0))?;
+    Some(within::find(&value, reading, 0)?.into_iter().map(|one| one.map(as_json)).collect())
 }

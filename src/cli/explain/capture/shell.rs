@@ -10,9 +10,24 @@ pub fn words(text: &str) -> Result<Vec<Vec<u8>>, String> {
     } else if is_powershell(text) {
         powershell_words(text)
     } else {
-        posix_words(text)
+        posix_words(text, |word| ENDS.contains(&word))
     }
 }
+
+/// The same, with `<` and `<<<` and what they name as words of their own.
+///
+/// # Errors
+/// As [`words`].
+pub fn words_with_input(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    if is_cmd(text) || is_powershell(text) {
+        return words(text);
+    }
+    let ends = |word: &str| ENDS.contains(&word) && word != "<";
+    posix_words(text, ends)
+}
+
+/// Words behind which another command begins, or a file that is none of the request.
+const ENDS: [&str; 9] = ["|", "||", "&&", ";", "&", ">", ">>", "2>&1", "<"];
 
 /// Whether lines go on as only PowerShell lets them.
 fn is_powershell(text: &str) -> bool {
@@ -25,10 +40,10 @@ fn is_curly(char: char) -> bool {
     matches!(char, '\u{2018}'..='\u{201f}' | '«' | '»')
 }
 
-const UNCLOSED: &str = "a quote of the curl command is not closed";
-const CURLY: &str = "the curl command has curly quotes (“ ” or ‘ ’) where a shell wants straight ones: an editor or a \
+const UNCLOSED: &str = "a quote of the command is not closed";
+const CURLY: &str = "the command has curly quotes (“ ” or ‘ ’) where a shell wants straight ones: an editor or a \
                      chat changed them; write \" or ' instead";
-const SUBSTITUTED: &str = "the curl command has $(…), which only its shell can fill in: write what stood there when the \
+const SUBSTITUTED: &str = "the command has $(…), which only its shell can fill in: write what stood there when the \
                            request was sent";
 
 /// Whether lines go on, or quotes are written, as only `cmd` does.
@@ -42,13 +57,12 @@ type Chars<'a, 'b> = &'a mut std::iter::Peekable<std::str::Chars<'b>>;
 /// Stands in a text around the number of a piece that was taken out of it.
 const MARK: char = '\u{10fffe}';
 
-fn posix_words(text: &str) -> Result<Vec<Vec<u8>>, String> {
+fn posix_words(text: &str, ends: impl Fn(&str) -> bool) -> Result<Vec<Vec<u8>>, String> {
     // A copy may have the line ends of Windows.
     let text = text.replace("\r\n", "\n");
     let (text, pieces) = take_ansi_c(&text)?;
     let words = shell_words::split(&text).map_err(|_| UNCLOSED.to_owned())?;
-    let ends = |word: &String| matches!(word.as_str(), "|" | "||" | "&&" | ";" | "&" | ">" | ">>" | "2>&1" | "<");
-    Ok(words.into_iter().take_while(|word| !ends(word)).map(|word| put_back(&word, &pieces)).collect())
+    Ok(words.into_iter().take_while(|word| !ends(word.as_str())).map(|word| put_back(&word, &pieces)).collect())
 }
 
 /// Takes out every `$'…'`, which the library does not know, and leaves its number.

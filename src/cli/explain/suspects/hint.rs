@@ -9,6 +9,7 @@ use hookwarden::verify::{Denial, Occurrence, Request};
 
 use super::{Finding, Mistake, Scene, coding, sender};
 use crate::cli::config_file::{elements, member};
+use crate::cli::explain::capture::{Lost, is_masked};
 use crate::cli::explain::trial;
 
 /// What it looks like, the most telling first.
@@ -69,16 +70,6 @@ fn raw_login(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake
 
 /// What the program that captured the request wrote in place of a value.
 fn masked(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
-    let is_masked = |value: &[u8]| {
-        let value = value.trim_ascii().to_ascii_lowercase();
-        let bare = value.rsplit(|byte| matches!(*byte, b'=' | b' ' | b',')).next().unwrap_or_default();
-        let inner = bare.trim_ascii_start();
-        let word: Vec<u8> = inner.iter().copied().filter(|byte| !b"[]<>(){}*".contains(byte)).collect();
-        let is_stars =
-            inner.len() > 2 && inner.iter().all(|byte| matches!(*byte, b'*' | b'x' | b'.')) && inner.contains(&b'*');
-        let words: [&[u8]; 6] = [b"redacted", b"masked", b"filtered", b"hidden", b"removed", b"sanitized"];
-        is_stars || words.contains(&word.as_slice())
-    };
     let names: Vec<_> = scene
         .needed
         .iter()
@@ -86,14 +77,8 @@ fn masked(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
         .map(|name| format!("\"{name}\""))
         .collect();
     if !names.is_empty() {
-        mistakes.push(Mistake::new(
-            "capture_masked",
-            format!(
-                "The value of {} is masked: the program that saved the capture hides such headers.",
-                names.join(" and ")
-            ),
-            "Capture the request again with masking turned off in that program (a browser: export HAR with sensitive data).",
-        ));
+        let lost = Lost::masked(&names.join(" and "));
+        mistakes.push(Mistake::new(lost.code, lost.sentence, lost.advice));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::verify::bytes::json::{Json, JsonPath};
+use crate::verify::bytes::json::{Json, JsonError, JsonPath};
 
 /// The longest list that [`Json::set`] creates, so that a step such as `999999999` does no harm.
 const MAX_NEW_ELEMENTS: usize = 64;
@@ -16,6 +16,14 @@ impl JsonPath {
 }
 
 impl Json {
+    /// Parses a file of the user's own, of any number of values: a browser saves more of them than a body may have.
+    ///
+    /// # Errors
+    /// As [`Json::parse`].
+    pub fn parse_file(text: &[u8]) -> Result<Self, JsonError> {
+        Self::parse_bounded(text, u32::MAX)
+    }
+
     /// Sets the value at the path to `value`, and creates missing objects on the way. `false` if a step enters a value
     /// that is no object or list, or goes far beyond the end of a list.
     pub fn set(&mut self, steps: &[String], value: Json) -> bool {

@@ -1,0 +1,198 @@
+//! Collections of API clients: Postman, Insomnia, Bruno.
+
+use hookwarden::verify::bytes::json::Json;
+
+use super::entries::Requests;
+use super::lost::Lost;
+use super::value::Members as _;
+use super::{Captured, body, headers};
+
+/// A collection of Postman, version 2, or one request of it.
+pub fn postman(value: &Json) -> Option<Requests> {
+    let is_request = |request: &Json| request.has("url") && (request.has("header") || request.has("body.mode"));
+    let mut found = Vec::new();
+    collect(value, 0, &mut found);
+    if found.is_empty() && is_request(value) {
+        found.push(value);
+    }
+    (!found.is_empty()).then(|| found.into_iter().map(|request| read_postman(value, request)).collect())
+}
+
+/// The requests of a collection, from all folders.
+fn collect<'a>(value: &'a Json, depth: u8, found: &mut Vec<&'a Json>) {
+    if depth > 12 {
+        return;
+    }
+    for item in value.list_at("item") {
+        match item.member("request") {
+            Some(request @ Json::Object(_)) => found.push(request),
+            _ => collect(item, depth.saturating_add(1), found),
+        }
+    }
+}
+
+fn read_postman(collection: &Json, request: &Json) -> Result<Captured, String> {
+    let filled = |text: &str| fill(text, collection.list_at("variable"), "key");
+    let mut captured =
+        Captured { method: request.text_at("method").unwrap_or_default().to_owned(), ..Captured::default() };
+    if let Some(lines) = request.member("header") {
+        headers::add(&mut captured, lines)?;
+    }
+    for (_, value) in &mut captured.headers {
+        *value = filled(&String::from_utf8_lossy(value)).into_bytes();
+    }
+    let url = request.text_at("url.raw").or_else(|| request.text_at("url")).unwrap_or_default();
+    captured.add_url(&filled(url))?;
+    let content = request.member("body").unwrap_or(&Json::Null);
+    match content.text_at("mode") {
+        Some("raw") => captured.body = filled(content.text_at("raw").unwrap_or_default()).into_bytes(),
+        Some("urlencoded") => take_fields(&mut captured, content.list_at("urlencoded"), "key"),
+        Some("graphql") => {
+            if let Some(query) = content.member("graphql") {
+                body::take_parsed(&mut captured, query);
+            }
+        }
+        Some("formdata") => return Err(boundary()),
+        Some("file") => {
+            return Err("the collection names a file as body, which is not in it: give that with --body".to_owned());
+        }
+        _ => {}
+    }
+    note_variables(&mut captured);
+    Ok(captured)
+}
+
+/// Insomnia's export, version 4.
+pub fn insomnia(value: &Json) -> Option<Requests> {
+    let is_request = |resource: &&Json| resource.text_at("_type") == Some("request") && resource.has("url");
+    let resources = value.list_at("resources");
+    let variables =
+        resources.iter().filter(|one| one.text_at("_type") == Some("environment")).find_map(|one| one.member("data"));
+    let read = |request: &Json| {
+        let filled = |text: &str| {
+            let known = variables.and_then(Json::entries).unwrap_or_default();
+            let known: Vec<Json> = known
+                .iter()
+                .map(|(name, value)| {
+                    Json::Object(vec![
+                        ("key".to_owned(), Json::Text(name.clone())),
+                        ("value".to_owned(), value.clone()),
+                    ])
+                })
+                .collect();
+            fill(text, &known, "key")
+        };
+        let mut captured =
+            Captured { method: request.text_at("method").unwrap_or_default().to_owned(), ..Captured::default() };
+        headers::add(&mut captured, request.member("headers").unwrap_or(&Json::Null))?;
+        captured.add_url(&filled(request.text_at("url").unwrap_or_default()))?;
+        let parameters: Vec<String> = request
+            .list_at("parameters")
+            .iter()
+            .filter(|one| !one.is_true("disabled"))
+            .filter_map(|one| Some(format!("{}={}", one.text_at("name")?, one.text_at("value").unwrap_or_default())))
+            .collect();
+        if !parameters.is_empty() {
+            let mark = if captured.target.contains('?') { '&' } else { '?' };
+            captured.target = format!("{}{mark}{}", captured.target, parameters.join("&"));
+        }
+        match (request.text_at("body.text"), request.list_at("body.params")) {
+            (Some(text), _) => captured.body = filled(text).into_bytes(),
+            (None, []) => {}
+            (None, _) if request.text_at("body.mimeType").is_some_and(|kind| kind.starts_with("multipart/")) => {
+                return Err(boundary());
+            }
+            (None, fields) => take_fields(&mut captured, fields, "name"),
+        }
+        note_variables(&mut captured);
+        Ok(captured)
+    };
+    let found: Requests = resources.iter().filter(is_request).map(read).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// A request of Bruno (`.bru`).
+pub fn bruno(text: &str) -> Option<Requests> {
+    let block = |name: &str| {
+        let text = format!("\n{}", text.replace("\r\n", "\n"));
+        let (_, rest) = text.split_once(&format!("\n{name} {{\n"))?;
+        let (inside, _) = rest.split_once("\n}")?;
+        Some(inside.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)).collect::<Vec<_>>().join("\n"))
+    };
+    block("meta")?;
+    let methods = ["post", "put", "patch", "get", "delete", "options", "head"];
+    let (method, request) = methods.iter().find_map(|method| Some((method, block(method)?)))?;
+    let value = |name: &str| {
+        request
+            .lines()
+            .filter_map(|line| line.trim().split_once(':'))
+            .find(|(own, _)| *own == name)
+            .map(|(_, value)| value.trim())
+    };
+    let mut captured = Captured { method: method.to_ascii_uppercase(), ..Captured::default() };
+    let read = |captured: &mut Captured| {
+        for line in block("headers").unwrap_or_default().lines().filter(|line| !line.trim_start().starts_with('~')) {
+            if let Some((name, value)) = line.trim().split_once(':') {
+                captured.add_header(name.trim(), value.trim().as_bytes());
+            }
+        }
+        captured.add_url(value("url").unwrap_or_default())?;
+        let kinds = ["body:json", "body:text", "body:xml", "body"];
+        captured.body = kinds.iter().find_map(|kind| block(kind)).unwrap_or_default().into_bytes();
+        if block("body:multipart-form").is_some() {
+            return Err(boundary());
+        }
+        note_variables(captured);
+        Ok(())
+    };
+    Some(vec![read(&mut captured).map(|()| captured)])
+}
+
+fn boundary() -> String {
+    "the client chooses the boundary of a multipart form anew at every call, so the collection does not hold the bytes \
+     that were sent; capture those"
+        .to_owned()
+}
+
+/// Fields of a form, as the client sends them.
+fn take_fields(captured: &mut Captured, fields: &[Json], name: &str) {
+    let fields = fields.iter().filter(|field| !field.is_true("disabled"));
+    let members = fields.filter_map(|field| {
+        Some((field.text_at(name)?.to_owned(), Json::Text(field.text_at("value").unwrap_or_default().to_owned())))
+    });
+    captured.body = body::form(&Json::Object(members.collect())).unwrap_or_default();
+    captured.lost.push(Lost::parsed("as a form"));
+    if captured.header("content-type").is_none() {
+        captured.add_header("Content-Type", b"application/x-www-form-urlencoded");
+    }
+}
+
+/// Puts in the variables that the collection itself sets.
+fn fill(text: &str, variables: &[Json], key: &str) -> String {
+    let mut text = text.to_owned();
+    for variable in variables.iter().filter(|_| text.contains("{{")).cloned().collect::<Vec<_>>() {
+        if let (Some(name), Some(value)) = (variable.text_at(key), variable.text_at("value")) {
+            for mark in [
+                format!("{{{{{name}}}}}"),
+                format!("{{{{ {name} }}}}"),
+                format!("{{{{ _.{name} }}}}"),
+                format!("{{{{_.{name}}}}}"),
+            ] {
+                text = text.replace(&mark, value);
+            }
+        }
+    }
+    text
+}
+
+fn note_variables(captured: &mut Captured) {
+    let has_mark = |bytes: &[u8]| bytes.windows(2).any(|pair| pair == b"{{");
+    let in_head = captured.headers.iter().any(|(_, value)| has_mark(value));
+    if in_head || captured.authority.contains("{{") || captured.target.contains("{{") {
+        captured.lost.push(Lost::new(
+            "capture_variables",
+            "The collection has variables ({{…}}) in the URL or in headers, which only the client fills in.",
+            "Copy the request as cURL from the client, which fills them in.",
+        ));
+    }
+}

@@ -1,0 +1,330 @@
+//! The forms of captures: how each is called, how people get it, and what reads it. What cannot be read is named, with the
+//! way to something that can. `explain --forms` prints this list, and docs/command.md has it too.
+
+use std::path::Path;
+
+use hookwarden::verify::bytes::json::Json;
+
+use super::entries::Requests;
+use super::value::Members as _;
+use super::{
+    browser, collections, commands, curl, deliveries, dump, har, http, inspectors, printed, proxies, serverless,
+};
+
+/// A form of captures.
+pub struct Form {
+    /// What it is called.
+    pub name: &'static str,
+    /// How people get it; where it cannot be read, why not and what to do instead.
+    pub how: &'static str,
+    reader: Reader,
+}
+
+/// What reads a form.
+enum Reader {
+    Json(fn(&Json) -> Option<Requests>),
+    Text(fn(&str, Option<&Path>) -> Option<Requests>),
+    /// The last of their kind, which `Captured::read` calls itself.
+    Rest,
+    /// Recognised only.
+    NamedJson(fn(&Json) -> bool),
+    NamedBytes(fn(&[u8]) -> bool),
+}
+
+impl Form {
+    /// Whether it can be read.
+    pub fn is_read(&self) -> bool {
+        !matches!(self.reader, Reader::NamedJson(_) | Reader::NamedBytes(_))
+    }
+
+    fn refusal(&self) -> Requests {
+        vec![Err(format!("is {}, which cannot be read: {}", self.name, self.how))]
+    }
+
+    const fn json(name: &'static str, how: &'static str, read: fn(&Json) -> Option<Requests>) -> Self {
+        Self { name, how, reader: Reader::Json(read) }
+    }
+
+    const fn text(name: &'static str, how: &'static str, read: fn(&str, Option<&Path>) -> Option<Requests>) -> Self {
+        Self { name, how, reader: Reader::Text(read) }
+    }
+
+    const fn rest(name: &'static str, how: &'static str) -> Self {
+        Self { name, how, reader: Reader::Rest }
+    }
+
+    const fn named_json(name: &'static str, how: &'static str, is: fn(&Json) -> bool) -> Self {
+        Self { name, how, reader: Reader::NamedJson(is) }
+    }
+
+    const fn named(name: &'static str, how: &'static str, is: fn(&[u8]) -> bool) -> Self {
+        Self { name, how, reader: Reader::NamedBytes(is) }
+    }
+}
+
+/// Every form, in the order in which they are tried.
+pub const ALL: &[Form] = &[
+    Form::rest(
+        http::FORM,
+        "a request line, header lines, an empty line, the body: Wireshark's Follow Stream, tcpflow, Burp, curl -v, .http files of editors",
+    ),
+    Form::text("a curl command", "Copy as cURL (bash or cmd) of a browser, documentation", |text, folder| {
+        curl::is_command(text.as_bytes()).then(|| vec![curl::read(text, folder)])
+    }),
+    Form::text("an HTTPie command", "http, https, xh", commands::httpie),
+    Form::text("a wget command", "wget --post-data", commands::wget),
+    Form::text("a fetch call", "Copy as fetch of a browser", |text, _| browser::fetch(text)),
+    Form::text("a PowerShell command", "Copy as PowerShell of a browser", |text, _| browser::powershell(text)),
+    Form::text(
+        "a hexadecimal dump",
+        "curl --trace, xxd, hexdump -C, Wireshark's Follow Stream as hex dump",
+        |text, _| dump::bytes(text).map(|bytes| http::requests(&bytes)),
+    ),
+    Form::text(
+        "a raw request as a program prints it",
+        "Python's repr and http.client with debuglevel, Go's %q of httputil.DumpRequest",
+        |text, _| printed::bytes(text).map(|bytes| http::requests(&bytes)),
+    ),
+    Form::text("Burp's XML", "Save items of Burp", |text, _| deliveries::burp(text)),
+    Form::text("a request of Bruno", "a .bru file", |text, _| collections::bruno(text)),
+    Form::text(
+        "a page of a delivery",
+        "what GitHub's page of a delivery or a browser's network panel shows, copied as text",
+        |text, _| deliveries::page(text),
+    ),
+    Form::json(
+        "a HAR entry",
+        "HTTP Toolkit, Proxyman, Charles, mitmproxy (mitmdump -nr flows --set hardump=flows.har), ngrok, a browser: save as HAR with sensitive data",
+        har::requests,
+    ),
+    Form::json("a request of ngrok's agent API", "curl http://127.0.0.1:4040/api/requests/http", inspectors::ngrok),
+    Form::json("a request of webhook.site", "Export JSON, or its API: /token/ID/requests", inspectors::webhook_site),
+    Form::json("an event of Pipedream", "the event of an HTTP trigger, also of RequestBin", inspectors::pipedream),
+    Form::json("a request of Hookdeck", "its API: /requests/ID, /events/ID", inspectors::hookdeck),
+    Form::json("a request of smee.io", "Copy Payload", inspectors::smee),
+    Form::json("a bundle of Make", "the output of a webhook, with headers and method in it", inspectors::make),
+    Form::json(
+        "a journal of a mock server",
+        "WireMock: /__admin/requests; MockServer: retrieve",
+        inspectors::mock_server,
+    ),
+    Form::json(
+        "a trace of Envoy's tap filter",
+        "http_buffered_trace or http_streamed_trace_segment as JSON",
+        proxies::envoy_tap,
+    ),
+    Form::json("a session of Charles", "Export Session as JSON (.chlsj)", proxies::charles),
+    Form::json("a flow of mitmproxy", "its web interface, jsondump.py", proxies::mitmproxy),
+    Form::json("a delivery of GitHub's API", "GET /repos/OWNER/REPO/hooks/ID/deliveries/ID", deliveries::github_api),
+    Form::json("an event of CloudFront", "the event of a Lambda@Edge function", serverless::cloudfront),
+    Form::json(
+        "an event of API Gateway or an ALB",
+        "the event of a Lambda function, printed or from CloudWatch; function URLs too",
+        serverless::lambda,
+    ),
+    Form::json("a request of Azure Functions", "what a custom handler gets", serverless::azure),
+    Form::json("a collection of Postman", "Export, version 2", collections::postman),
+    Form::json("an export of Insomnia", "Export, version 4", collections::insomnia),
+    Form::named_json(
+        "a Stripe event",
+        "the page and the API show it parsed, and without the header Stripe-Signature. Capture the request itself, such as \
+         with `stripe events resend EVENT --webhook-endpoint ENDPOINT`, or give --headers and --body",
+        |value| value.text_at("object") == Some("event") && value.has("data.object"),
+    ),
+    Form::named_json(
+        "a list of GitHub's deliveries",
+        "it has no requests. Get one of them by its id: GET /repos/OWNER/REPO/hooks/ID/deliveries/ID",
+        |value| value.has("0.guid") && value.has("0.delivered_at") && !value.has("0.request"),
+    ),
+    Form::named_json(
+        "a message or an attempt of Svix",
+        "it has neither the headers nor the bytes that were sent. Point the endpoint at Svix Play or webhook.site, resend, \
+         and export that",
+        |value| {
+            let one = value.list_at("data").first().unwrap_or(value);
+            (one.has("msgId") && one.has("endpointId"))
+                || (one.has("eventType") && one.has("payload") && !one.has("headers"))
+        },
+    ),
+    Form::named_json(
+        "an HTTP log of Google Cloud or AWS WAF",
+        "it has no body, and no headers or only some. Log the raw body and the headers in the function, or capture in front \
+         of it",
+        |value| {
+            (value.has("httpRequest.requestMethod") && !value.has("jsonPayload.headers"))
+                || (value.has("httpSourceId") && value.has("httpRequest.httpMethod"))
+        },
+    ),
+    Form::named_json(
+        "an access log in JSON",
+        "it has neither headers nor a body. Capture the request itself: with Envoy's tap filter, or at webhook.site",
+        |value| {
+            let one = value.items().and_then(|items| items.first()).unwrap_or(value);
+            let has_body = ["body", "rawBody", "content", "payload", "data"].iter().any(|name| one.has(name));
+            let answers =
+                ["response_code", "response_flags", "status", "DownstreamStatus", "body_bytes_sent", "bytes_sent"];
+            let asked = ["method", "request_method", "RequestMethod", "request"];
+            let has = |names: &[&str]| {
+                names.iter().any(|name| matches!(one.member(name), Some(Json::Text(_) | Json::Number(_))))
+            };
+            let has_headers = ["headers", "header", "rawHeaders", "request_headers"].iter().any(|name| one.has(name));
+            has(&answers) && has(&asked) && !has_headers && !has_body
+        },
+    ),
+    Form::named_json(
+        "an event of Google Apps Script",
+        "Apps Script gives a script no headers, so that it can verify no signature. Have the sender call something else",
+        |value| value.has("postData.contents") && !value.has("headers"),
+    ),
+    Form::named_json(
+        "packets of tshark in JSON",
+        "it has the layers and not the request. Use tshark -q -z follow,http,raw,0 or Follow Stream in Wireshark, saved as raw",
+        |value| value.has("0._source.layers") || value.has("_source.layers"),
+    ),
+    Form::named_json("a network log of Chrome", "it has no bodies. Save as HAR in the network panel", |value| {
+        value.has("constants.logEventTypes") && value.has("events")
+    }),
+    Form::rest(
+        "JSON",
+        "an object of an application or of a vector, see below; a list or lines of them; what console.log shows of one",
+    ),
+    Form::named(
+        "a file of mitmproxy's flows",
+        "it is binary. Convert it: mitmdump -nr FILE --set hardump=flows.har",
+        |bytes| {
+            let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            digits > 0
+                && bytes.get(digits) == Some(&b':')
+                && bytes
+                    .windows(9)
+                    .take(4000)
+                    .any(|window| window == b";8:client" || window == b":version;" || window == b"websocket")
+        },
+    ),
+    Form::named(
+        "a capture of packets",
+        "use tshark -r FILE -q -z follow,http,raw,0, or Follow Stream in Wireshark, saved as raw",
+        |bytes| {
+            [&b"\xd4\xc3\xb2\xa1"[..], b"\xa1\xb2\xc3\xd4", b"\x0a\x0d\x0d\x0a", b"\x4d\x3c\xb2\xa1"]
+                .iter()
+                .any(|start| bytes.starts_with(start))
+        },
+    ),
+    Form::named(
+        "an archive",
+        "a session of Fiddler (.saz), Charles (.chlz) or Proxyman, or a ZIP file. Export the request as HAR or as cURL",
+        |bytes| bytes.starts_with(b"PK\x03\x04"),
+    ),
+    Form::named(
+        "a tap in the text format of protobuf",
+        "have Envoy write it as JSON: \"format\": \"JSON_BODY_AS_BYTES\" at the sink",
+        |bytes| bytes.starts_with(b"http_buffered_trace") || bytes.starts_with(b"http_streamed_trace_segment"),
+    ),
+    Form::named(
+        "what tcpdump or ngrep prints",
+        "it has dots in place of bytes, and the heads of packets between them. Write packets with tcpdump -w FILE, and use \
+         tshark -r FILE -q -z follow,http,raw,0 or tcpflow -r FILE",
+        |bytes| contains(bytes, b": Flags [") || contains(bytes, b" [AP]"),
+    ),
+    Form::named(
+        "a table of webhook.site",
+        "CSV has lost the line ends of headers and body. Export JSON instead",
+        |bytes| bytes.starts_with(b"uuid,") || bytes.starts_with(b"\"uuid\","),
+    ),
+    Form::named("a session of Charles in XML", "export it as JSON (.chlsj) or HAR", |bytes| {
+        contains(bytes, b"<charles-session")
+    }),
+    Form::named(
+        "a log of Rails",
+        "it has the parameters, and neither headers nor the raw body. Log request.raw_post and request.headers",
+        |bytes| bytes.starts_with(b"Started POST \"") || contains(bytes, b"] Started POST \""),
+    ),
+    Form::named(
+        "what stripe listen prints",
+        "it has neither headers nor bodies. Use `stripe listen --forward-to` an address where the request is captured",
+        |bytes| contains(bytes, b"-->") && contains(bytes, b"[evt_"),
+    ),
+    Form::named("compressed with gzip", "unpack it with gunzip", |bytes| bytes.starts_with(b"\x1f\x8b")),
+    Form::named("a binary session of Charles", "export it as JSON (.chlsj) or HAR", |bytes| {
+        bytes.starts_with(b"\xac\xed\x00\x05")
+    }),
+    Form::named(
+        "a dump of curl --trace-ascii",
+        "it has a dot in place of every byte that is not ASCII, and splits long lines. Use curl --trace",
+        |bytes| contains(bytes, b"=> Send header"),
+    ),
+    Form::named("YAML", "export from Insomnia as version 4, or from others as HAR or cURL", |bytes| {
+        bytes.starts_with(b"type: collection.insomnia")
+            || bytes.starts_with(b"opencollection:")
+            || bytes.starts_with(b"http_interactions:")
+            || bytes.starts_with(b"---\nhttp_interactions:")
+    }),
+    Form::named(
+        "source code",
+        "print the request that it sends: its header lines and its raw body, or run it against webhook.site",
+        |bytes| {
+            let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            [
+                &b"import "[..],
+                b"from ",
+                b"require ",
+                b"const ",
+                b"let ",
+                b"var ",
+                b"<?php",
+                b"package ",
+                b"using ",
+                b"#!/",
+                b"axios",
+                b"requests.",
+            ]
+            .iter()
+            .any(|start| first.starts_with(start))
+                || contains(first, b"requests.post(")
+                || contains(first, b"axios.post(")
+        },
+    ),
+    Form::named(
+        "a line of an access log",
+        "it has neither headers nor a body. Capture the request itself: with Envoy's tap filter, or at webhook.site",
+        |bytes| {
+            let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            !first.starts_with(b"{")
+                && contains(first, b" HTTP/")
+                && [&b"\"POST /"[..], b"\"GET /", b"\"PUT /", b"\"POST http"].iter().any(|start| contains(first, start))
+        },
+    ),
+];
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// The requests in a value, if it has a form of its own; each says which.
+pub fn read_json(value: &Json) -> Option<Requests> {
+    ALL.iter().find_map(|form| match form.reader {
+        Reader::Json(read) => read(value).map(|found| of(form, found)),
+        Reader::NamedJson(is) if is(value) => Some(form.refusal()),
+        _ => None,
+    })
+}
+
+/// The requests in a text that is no JSON, if it has a form of its own.
+pub fn read_text(text: &str, folder: Option<&Path>) -> Option<Requests> {
+    ALL.iter().find_map(|form| match form.reader {
+        Reader::Text(read) => read(text, folder).map(|found| of(form, found)),
+        _ => None,
+    })
+}
+
+/// That the bytes have a form that cannot be read.
+pub fn named(bytes: &[u8]) -> Option<Requests> {
+    ALL.iter().find_map(|form| match form.reader {
+        Reader::NamedBytes(is) if is(bytes) => Some(form.refusal()),
+        _ => None,
+    })
+}
+
+fn of(form: &Form, found: Requests) -> Requests {
+    found.into_iter().map(|one| one.map(|captured| super::Captured { form: form.name, ..captured })).collect()
+}

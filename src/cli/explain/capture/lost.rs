@@ -1,0 +1,81 @@
+//! What a capture no longer has of the request.
+
+/// A loss. It is said before anything else, and is what went wrong if nothing is known for certain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// A stable word.
+    pub code: &'static str,
+    /// What is lost.
+    pub sentence: String,
+    /// How to capture it.
+    pub advice: String,
+}
+
+impl Lost {
+    pub fn new(code: &'static str, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { code, sentence: sentence.into(), advice: advice.into() }
+    }
+
+    /// Whether it is the body that is lost.
+    pub fn is_of_body(&self) -> bool {
+        matches!(self.code, "capture_reencoded" | "capture_without_body" | "capture_truncated" | "capture_decompressed")
+    }
+
+    /// Whether it is the URL that is lost.
+    pub fn is_of_url(&self) -> bool {
+        matches!(self.code, "capture_query_decoded" | "capture_variables")
+    }
+
+    /// The body was parsed.
+    pub fn parsed(how: &str) -> Self {
+        Self::new(
+            "capture_reencoded",
+            format!(
+                "The capture holds the body parsed, not its bytes, and the sender signed the bytes. It was written again \
+                 here {how}, which may differ."
+            ),
+            "Save the raw body next to the request, such as rawBody, bodyRaw, or base64, or capture in front of what parses it.",
+        )
+    }
+
+    /// The body was left out.
+    pub fn body(declared: usize) -> Self {
+        Self::new(
+            "capture_without_body",
+            format!(
+                "The capture has no body, and the request had one of {declared} bytes: the tool that saved it left the body out."
+            ),
+            "Export the request with its body, or save the body in a file of its own and give it with --body.",
+        )
+    }
+
+    /// The body ends early.
+    pub fn cut() -> Self {
+        Self::new(
+            "capture_truncated",
+            "The capture holds only the beginning of the body: the tool that saved it has a limit.",
+            "Raise the tool's limit, or give the whole body with --body.",
+        )
+    }
+
+    /// Values were replaced.
+    pub fn masked(names: &str) -> Self {
+        Self::new(
+            "capture_masked",
+            format!("The value of {names} is masked: the program that saved the capture hides such headers."),
+            "Capture the request again with masking turned off in that program (a browser: export HAR with sensitive data).",
+        )
+    }
+}
+
+/// Whether a program wrote something in place of a header's value.
+pub fn is_masked(value: &[u8]) -> bool {
+    let value = value.trim_ascii().to_ascii_lowercase();
+    let bare = value.rsplit(|byte| matches!(*byte, b'=' | b' ' | b',')).next().unwrap_or_default();
+    let inner = bare.trim_ascii_start();
+    let word: Vec<u8> = inner.iter().copied().filter(|byte| !b"[]<>(){}*".contains(byte)).collect();
+    let is_stars =
+        inner.len() > 2 && inner.iter().all(|byte| matches!(*byte, b'*' | b'x' | b'.')) && inner.contains(&b'*');
+    let words: [&[u8]; 6] = [b"redacted", b"masked", b"filtered", b"hidden", b"removed", b"sanitized"];
+    is_stars || words.contains(&word.as_slice())
+}

@@ -1,0 +1,2 @@
+import requests
+requests.post("https://in.example.net/in/billing", json={})
