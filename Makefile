@@ -71,7 +71,7 @@ test-host: module ## Runs the module in a second engine, wasmtime; installs the 
 test-compose: module ## Runs the compose set-up in Docker and tests it from outside
 	@scripts/test-compose
 
-images: envoy ## Builds the images of the compose set-up locally, without a registry
+images: envoy redis prometheus ## Builds the images of the compose set-up locally, without a registry
 	@envoy/images/build
 
 bench: envoy module ## Measures the proxy CPU of a request with and without the filter

@@ -16,7 +16,7 @@ use crate::config::Source;
 use crate::guard::address::AddressWarning;
 use crate::guard::replay::OnDuplicate;
 use crate::handshake::Response;
-use crate::step::{Outcome, Record, Refusal};
+use crate::step::{DUPLICATE_MARK, Outcome, Record, Refusal};
 use crate::verify::Denial;
 pub use gauges::{CONFIG_HASH, CONFIG_SINCE, Gauges, SECRETS_EXPIRING, SOURCES_CLOSED, Standing, gauges, standing};
 pub use live::{Weight, fetch_failed, live_age, live_available, live_change, live_failures, live_unavailable};
@@ -69,14 +69,19 @@ pub fn reply(refusal: impl Into<Refusal>, source: Option<&Source>) -> Reply {
             429
         }
         Denial::Duplicate => {
+            // Whoever reads this holds a verified request. A test of the deployment sees that the upstream got nothing.
+            let mark = (Cow::Borrowed(DUPLICATE_MARK.0), DUPLICATE_MARK.1.to_owned());
             let status = source.and_then(duplicate_status).unwrap_or(409);
             if status < 300 {
                 // To the sender it looks like any successful delivery.
-                if let Some(response) = source.and_then(|source| source.acknowledgement.as_ref()) {
-                    return answer(response);
-                }
-                return Reply { status, headers: Vec::new(), body: Cow::Borrowed(b"") };
+                let mut reply = match source.and_then(|source| source.acknowledgement.as_ref()) {
+                    Some(response) => answer(response),
+                    None => Reply { status, headers: Vec::new(), body: Cow::Borrowed(b"") },
+                };
+                reply.headers.push(mark);
+                return reply;
             }
+            headers.push(mark);
             status
         }
         Denial::TooManyHeaders => 431,

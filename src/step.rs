@@ -245,9 +245,13 @@ impl Refusal {
     }
 }
 
-/// The header that marks a duplicate, where duplicates are forwarded.
+/// The header that marks a duplicate, and its value: in the request where duplicates are forwarded, else in the response.
+pub const DUPLICATE_MARK: (&str, &str) = ("x-hookwarden-duplicate", "true");
+
+/// The mark of a duplicate that is forwarded.
 pub(crate) fn duplicate_mark() -> (&'static str, Vec<u8>) {
-    ("x-hookwarden-duplicate", b"true".to_vec())
+    let (name, value) = DUPLICATE_MARK;
+    (name, value.as_bytes().to_vec())
 }
 
 /// The header that marks a handshake, where handshakes are forwarded.

@@ -4,6 +4,8 @@
 mod arguments;
 #[path = "sign/filter.rs"]
 mod filter;
+#[path = "sign/fresh.rs"]
+mod fresh;
 #[path = "sign/handshakes.rs"]
 mod handshakes;
 #[path = "sign/keys.rs"]

@@ -130,8 +130,9 @@ fn a_duplicate_is_answered_as_configured() {
                 let reply = request.send(proxy.address, protocol);
                 assert_eq!(reply.status, status);
                 assert_eq!(reply.text(), "", "the sender should see an ordinary success");
+                assert_eq!(reply.header(MARK), Some("true"));
                 for (name, _) in &reply.headers {
-                    assert!(["content-length", "date", "server"].contains(&name.as_str()), "{name}");
+                    assert!(["content-length", "date", "server", MARK].contains(&name.as_str()), "{name}");
                 }
                 proxy.upstream.assert_nothing_since(mark);
                 proxy.assert_serves_after(mark);
@@ -455,6 +456,49 @@ fn claims_survive_a_configuration_push() {
     // An invalid configuration is rejected, and the active one stays.
     assert_eq!(xds::push(&proxy, &json!({"sources": []})), Pushed::Rejected);
     assert_eq!(send(), [204; EVENTS]);
+}
+
+#[test]
+fn the_smoke_test_is_a_new_event_each_time_and_is_told_what_was_a_duplicate() {
+    const BODY: &str = r#"{"action":"opened"}"#;
+    for (shared, sources) in [(&FILTER, &["default", "204", "409"][..]), (&CHAIN, &["default"][..])] {
+        let Some(proxy) = shared.take() else { return };
+        for name in sources {
+            let (configuration, body) = (scratch("smoke.json"), scratch("smoke-body.json"));
+            let source = guarded(name, json!({ "replay": { "window": "24h" } }));
+            std::fs::write(&configuration, json!({ "sources": [source] }).to_string()).expect("it can be written");
+            // Unique for this proxy, and the same in both requests.
+            std::fs::write(&body, BODY.replace("opened", &format!("opened-{name}"))).expect("it can be written");
+            let send = |more: &[&str]| {
+                let to = format!("http://{}", proxy.address);
+                let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hookwarden"));
+                command.args(["sign", "--config", &configuration, "--send", &to]).args(more);
+                let output = command.output().expect("the command starts");
+                (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+            };
+            for _ in 0..2 {
+                let mark = proxy.upstream.mark();
+                let (code, said) = send(&[]);
+                assert_eq!((code, said.as_str()), (Some(0), ""), "{name}");
+                proxy.upstream.only_request_since(mark);
+            }
+            let mark = proxy.upstream.mark();
+            let (code, said) = send(&["--body", &body]);
+            assert_eq!(code, Some(0), "{name}: {said}");
+            assert!(said.contains("the same body is the same event"), "{name}: {said}");
+            proxy.upstream.only_request_since(mark);
+            let mark = proxy.upstream.mark();
+            let (code, said) = send(&["--body", &body]);
+            assert_eq!(code, Some(1), "{name}: {said}");
+            assert!(said.contains("duplicate: the filter verified the request"), "{name}: {said}");
+            proxy.upstream.assert_nothing_since(mark);
+        }
+    }
+}
+
+/// A file of this test.
+fn scratch(name: &str) -> String {
+    format!("{}/replay-{name}", env!("CARGO_TARGET_TMPDIR"))
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl RequestBuilder {
     }
 
     /// Sets a parameter of the query: in the place of the first of its name, if there are any.
-    fn set_query(&mut self, name: &str, value: &[u8]) {
+    pub fn set_query(&mut self, name: &str, value: &[u8]) {
         let keep: fn(u8) -> bool = |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         let encode = |bytes: &[u8]| String::from_utf8_lossy(&percent::encode(bytes, keep)).into_owned();
         let written = format!("{}={}", encode(name.as_bytes()), encode(value));

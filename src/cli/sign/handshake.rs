@@ -161,7 +161,7 @@ impl<'a> Context<'a> {
 
     /// A source that takes part in the handshake.
     fn configuration(&self, path: &str, checks: Vec<Json>) -> String {
-        verifier::configuration(path, checks, Some(self.option())).to_string()
+        verifier::configuration(path, checks, Some(("handshake", self.option()))).to_string()
     }
 
     fn policy(&self, path: &str, checks: Vec<Json>) -> Result<Policy, Error> {

@@ -13,6 +13,7 @@ mod credential;
 mod dialect;
 mod entries;
 mod error;
+mod fresh;
 mod handshake;
 mod http;
 mod key;
@@ -59,7 +60,8 @@ Examples:
   openssl genpkey -algorithm ed25519 -out key.pem && hookwarden sign --provider discord --secret-file key.pem --as json
 
 Secrets are never arguments: name the environment variable or the file that holds one.
-Exit codes: 0 the request is made, or was answered with 2xx; 1 it was answered otherwise; 2 it cannot be made or sent.";
+Exit codes: 0 the request is made, or was answered with 2xx; 1 it was answered otherwise, or as a duplicate; 2 it cannot be
+made or sent.";
 
 /// Makes the request that a sender would make, correctly signed or with exactly one mistake
 #[derive(clap::Args)]
@@ -155,6 +157,8 @@ struct Signed {
     verifier: Verifier,
     /// Whether the proof covers a part of the body only.
     is_partly_open: bool,
+    /// Whether the next request with this body is the same event.
+    repeats: bool,
 }
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
@@ -244,6 +248,11 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         None => answer.text(),
     };
     terminal.print(&text)?;
+    if answer.is_duplicate() {
+        terminal.note(
+            "duplicate: the filter verified the request, but it has seen the event before: nothing of it reached the receiver",
+        );
+    }
     Ok(if answer.is_good() { Verdict::Good } else { Verdict::Bad })
 }
 
@@ -261,6 +270,7 @@ fn sign(
     let options = Options {
         event_id: arguments.event_id.clone(),
         keeps_body: arguments.body.is_some(),
+        renews_token: false,
         dialect: arguments.dialect.and_then(|number| usize::try_from(number.saturating_sub(1)).ok()),
         tamper: arguments.tamper,
     };
@@ -272,17 +282,29 @@ fn sign(
         ));
     }
     let mut bases = base::bases(task, url, to, arguments.body.as_deref())?;
+    let mut repeats = false;
     for builder in &mut bases {
         base::dress(builder, arguments.method.as_deref(), &arguments.header)?;
         for step in &plan.steps {
             base::choose_list(builder, step, url.is_some())?;
         }
         if let Some(at) = &task.replay_id {
-            plan::write_replay_id(builder, at, &options, rng)?;
+            repeats = !plan::write_replay_id(builder, at, &options, rng)?;
         }
     }
     let verifier = plan.verifier()?;
-    let mut builder = plan.make(&bases, &options, now, rng)?;
+    // What the operator chose stays as it is, and a source's own rule names what it remembers events by.
+    let is_fixed = options.keeps_body || options.event_id.is_some() || task.replay_id.is_some();
+    let mut builder = if is_fixed || options.tamper.is_some() {
+        plan.make(&bases, &options, now, rng)?
+    } else {
+        fresh::make(&plan, &bases, &options, now, rng)?
+    };
+    if options.tamper.is_some() || options.event_id.is_some() {
+        repeats = false;
+    } else if options.keeps_body && task.replay_id.is_none() {
+        repeats = fresh::is_repeated(&plan, (&bases, &builder), &options, now, rng)?;
+    }
     let mut verdict = verifier.verify(&builder, now);
     let mut is_partly_open = false;
     if arguments.tamper == Some(Tamper::Body) {
@@ -304,7 +326,7 @@ fn sign(
             )));
         }
     }
-    Ok(Signed { builder, verdict, verifier, is_partly_open })
+    Ok(Signed { builder, verdict, verifier, is_partly_open, repeats })
 }
 
 /// What the operator should know about the request beside itself.
@@ -315,6 +337,12 @@ fn remark(arguments: &Arguments, task: &Task, signed: &Signed, now: UnixTime, te
     if signed.is_partly_open {
         terminal.note(
             "note: this sender signs only part of the body, and the change is in that part; the rest is unprotected",
+        );
+    }
+    if signed.repeats && task.configured.as_ref().is_none_or(Configured::remembers_events) {
+        terminal.note(
+            "note: the same body is the same event: a source that remembers events forwards it once, and answers the next one \
+             as a duplicate",
         );
     }
     let Some(configured) = &task.configured else { return };

@@ -2,6 +2,7 @@
 
 use hookwarden::config::dialects::Dialect;
 use hookwarden::verify::expression::Expression;
+use hookwarden::verify::expression::message::Message;
 use hookwarden::verify::expression::native::Origin;
 use hookwarden::verify::key::keyring::Selector;
 use hookwarden::verify::primitives::timestamp::UnixTime;
@@ -35,6 +36,8 @@ pub struct Step<'t> {
 pub struct Options {
     pub event_id: Option<String>,
     pub keeps_body: bool,
+    /// Whether a token without an id gets one.
+    pub renews_token: bool,
     /// The dialect, counted from 0.
     pub dialect: Option<usize>,
     pub tamper: Option<Tamper>,
@@ -80,10 +83,24 @@ impl<'t> Plan<'t> {
         Ok(Self { steps })
     }
 
+    /// The checks and their keys.
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        self.steps.iter().map(Step::part).collect()
+    }
+
+    /// The values that the senders' signatures are over.
+    pub fn signed_values(&self) -> impl Iterator<Item = &Expression> {
+        let schemes = self.steps.iter().flat_map(|step| &step.check.dialects).map(|(scheme, _)| scheme);
+        let messages = schemes.flat_map(|scheme| match scheme {
+            Scheme::Signature(scheme) => scheme.messages.as_slice(),
+            Scheme::Credential(_) | Scheme::Jwt(_) | Scheme::MessageSignature(_) | Scheme::HttpSignature(_) => &[],
+        });
+        messages.flat_map(Message::values)
+    }
+
     /// What verifies the request.
     pub fn verifier(&self) -> Result<Verifier, Error> {
-        let parts: Vec<_> = self.steps.iter().map(Step::part).collect();
-        Verifier::new(&parts)
+        Verifier::new(&self.parts())
     }
 
     /// Makes the first of `bases` that can be made.
@@ -258,6 +275,7 @@ impl Step<'_> {
             at: if tamper == Some(Tamper::Timestamp) { tamper::too_long_ago(&dialect.0, now) } else { now },
             event_id: options.event_id.clone(),
             keeps_body: options.keeps_body,
+            renews_token: options.renews_token,
             tampers_with_tag: tamper == Some(Tamper::Signature),
             is_late: tamper == Some(Tamper::Timestamp),
             key,
@@ -281,23 +299,24 @@ fn headers(scheme: &Scheme) -> Vec<&str> {
     headers
 }
 
-/// Puts an id where a source remembers its events by, beside what the scheme itself has.
+/// Puts an id where a source remembers its events by, beside what the scheme itself has. `false`: the operator's body has one,
+/// which stays.
 pub fn write_replay_id(
     builder: &mut RequestBuilder,
     at: &Expression,
     options: &Options,
     rng: &mut Rng,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let mut writer = SchemeWriter::new(builder);
     let present = writer.read(at).ok();
     let in_body = matches!(at.origin(), Origin::Json(_) | Origin::Form(_) | Origin::Body | Origin::Other);
     let id = match (&options.event_id, &present) {
         (Some(id), _) => id.clone(),
-        (None, Some(_)) if in_body && options.keeps_body => return Ok(()),
+        (None, Some(_)) if in_body && options.keeps_body => return Ok(false),
         (None, Some(present)) => rng.id_like(&String::from_utf8_lossy(present)),
         (None, None) => rng.uuid(),
     };
-    writer.write(at, id.as_bytes())
+    writer.write(at, id.as_bytes()).map(|()| true)
 }
 
 fn no_key(check: Option<&Check>) -> Error {

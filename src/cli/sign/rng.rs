@@ -6,6 +6,10 @@ use crate::cli::terminal::Failure;
 
 /// The fewest characters of an id that make it unique.
 const ENOUGH: usize = 8;
+/// The characters of an id that is made longer to be unique.
+const LONG: usize = 16;
+/// The digits of a number that is made longer to be unique. It fits into 32 bits.
+const LONG_NUMBER: usize = 9;
 
 /// The system's random number generator, which was found to work.
 pub struct Rng(());
@@ -39,7 +43,8 @@ impl Rng {
         parts.map(hex).join("-")
     }
 
-    /// An id of the form of `sample`: `msg_2Kx…` gives another `msg_…` of the same length and character classes.
+    /// An id of the form of `sample`: `msg_2Kx…` gives another `msg_…` of the same length and character classes. One that is
+    /// too short to be unique, such as `evt_1` or `17`, becomes longer.
     pub fn id_like(&mut self, sample: &str) -> String {
         let hyphens: Vec<_> = sample.char_indices().filter(|(_, char)| *char == '-').map(|(at, _)| at).collect();
         if sample.len() == 36 && hyphens == [8, 13, 18, 23] {
@@ -47,8 +52,15 @@ impl Rng {
         }
         let (prefix, tail) = match sample.rfind('_').map(|at| sample.split_at(at.saturating_add(1))) {
             Some((prefix, tail)) if tail.len() >= ENOUGH => (prefix, tail),
+            Some((prefix, _)) if prefix.is_ascii() => {
+                return format!("{prefix}{}", self.characters(LONG, b"abcdefghijklmnopqrstuvwxyz0123456789"));
+            }
             _ => ("", sample),
         };
+        if tail.len() < ENOUGH && !tail.is_empty() && tail.bytes().all(|byte| byte.is_ascii_digit()) {
+            let first = self.characters(1, b"123456789");
+            return first + &self.characters(LONG_NUMBER.saturating_sub(1), b"0123456789");
+        }
         let signs = tail.bytes().filter(u8::is_ascii_alphanumeric).count();
         if signs < ENOUGH || !tail.is_ascii() {
             return self.uuid();

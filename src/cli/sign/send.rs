@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use hookwarden::step::DUPLICATE_MARK;
 use serde_json::{Value, json};
 use ureq::http::Request;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
@@ -128,7 +129,13 @@ fn is_of_tls(error: &ureq::Error) -> bool {
 impl Answer {
     /// Whether the receiver took the request.
     pub fn is_good(&self) -> bool {
-        (200..300).contains(&self.status)
+        (200..300).contains(&self.status) && !self.is_duplicate()
+    }
+
+    /// Whether the filter answered instead of the receiver, because it has seen the event before.
+    pub fn is_duplicate(&self) -> bool {
+        let (mark, marked) = DUPLICATE_MARK;
+        self.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case(mark) && value == marked)
     }
 
     /// The answer as people read it.
@@ -147,7 +154,12 @@ impl Answer {
     /// The answer as a JSON object.
     pub fn json(&self) -> Value {
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| json!([name, value])).collect();
-        json!({ "status": self.status, "headers": headers, "body": String::from_utf8_lossy(&self.body) })
+        json!({
+            "status": self.status,
+            "headers": headers,
+            "body": String::from_utf8_lossy(&self.body),
+            "duplicate": self.is_duplicate(),
+        })
     }
 }
 

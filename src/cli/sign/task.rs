@@ -61,6 +61,11 @@ impl Configured {
     pub fn requirement(&self) -> Option<&Requirement> {
         self.policy.sources.get(self.position)?.requirement.as_deref()
     }
+
+    /// Whether the source accepts each event once.
+    pub fn remembers_events(&self) -> bool {
+        self.policy.sources.get(self.position).is_some_and(|source| source.replay.is_some())
+    }
 }
 
 impl Task {

@@ -44,6 +44,15 @@ pub fn make(scheme: &JwtScheme, builder: &mut RequestBuilder, context: &mut Sign
         let id = context.fresh_id(present.as_deref().map(str::as_bytes));
         claims.set(path.steps(), Json::Text(id));
     }
+    if context.renews_token {
+        // RFC 7519, section 4.1.7: no two tokens have the same one.
+        let present = JsonPath::parse("jti").and_then(|path| claims.at(&path)?.text().map(str::to_owned));
+        let id = match present {
+            Some(present) => context.rng.id_like(&present),
+            None => context.rng.uuid(),
+        };
+        set(&mut claims, "jti", Json::Text(id));
+    }
     for (path, rule) in &scheme.claims {
         bind(path, rule, &mut claims, &writer, context)?;
     }

@@ -19,11 +19,50 @@ pub struct Verifier {
     pub public_keys: Vec<String>,
 }
 
+/// What a filter that remembers events would remember of a request.
+pub struct Identifier(Option<Rc<Requirement>>);
+
 /// A check, without its secrets, and the key that is used for it.
 pub struct Part<'a> {
     pub check: &'a Json,
     pub dialects: &'a [Dialect],
     pub key: &'a Key,
+}
+
+impl Identifier {
+    /// The same as [`Verifier::new`], of a source that remembers events.
+    ///
+    /// # Errors
+    /// If a key cannot serve its check.
+    pub fn new(parts: &[Part<'_>]) -> Result<Self, Error> {
+        let (checks, _) = checks(parts)?;
+        let replay = ("replay", object(vec![("window", Json::Text("1h".to_owned()))]));
+        let configuration = configuration("/", checks, Some(replay)).to_string();
+        // It is refused if the proof covers nothing.
+        let source = config::load(configuration.as_bytes(), &|_| None)
+            .ok()
+            .and_then(|loaded| loaded.policy.sources.into_iter().next());
+        Ok(Self(source.and_then(|source| source.requirement.clone())))
+    }
+
+    /// Whether anything of a request tells its event from others.
+    pub fn can_identify(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether two requests are known to be two events.
+    pub fn are_distinct(&self, one: (&RequestBuilder, UnixTime), other: (&RequestBuilder, UnixTime)) -> bool {
+        let Some(requirement) = &self.0 else { return false };
+        let verified =
+            |(builder, now): (&RequestBuilder, UnixTime)| requirement.verify(&builder.head(), &builder.body, now).ok();
+        match (verified(one), verified(other)) {
+            (Some(one), Some(other)) => match (one.identity(), other.identity()) {
+                (Some(one), Some(other)) => one != other,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
 }
 
 impl Verifier {
@@ -82,14 +121,14 @@ pub fn check_with(check: &Json, list: &str, text: String) -> Result<Json, Error>
     Ok(Json::Object(members))
 }
 
-/// A configuration with one source at `path`. `handshake`: how it takes part in handshakes.
-pub fn configuration(path: &str, checks: Vec<Json>, handshake: Option<Json>) -> Json {
+/// A configuration with one source at `path`. `option`: another member of the source, such as how it takes part in handshakes.
+pub fn configuration(path: &str, checks: Vec<Json>, option: Option<(&str, Json)>) -> Json {
     let mut source = vec![
         ("name", Json::Text("signed".to_owned())),
         ("match", object(vec![("path", Json::Text(path.to_owned()))])),
         ("verify", Json::List(checks)),
     ];
-    source.extend(handshake.map(|option| ("handshake", option)));
+    source.extend(option);
     object(vec![("sources", Json::List(vec![object(source)]))])
 }
 

@@ -21,6 +21,8 @@ pub struct SigningContext<'a> {
     pub event_id: Option<String>,
     /// Whether the body is the operator's: ids in it stay as they are.
     pub keeps_body: bool,
+    /// Whether a token gets an id of its own, although the scheme does not read it.
+    pub renews_token: bool,
     /// Whether one bit of the signature, or one sign of the credential, is turned.
     pub tampers_with_tag: bool,
     /// Whether a token has expired, although the scheme has no time of its own.

@@ -1,11 +1,14 @@
 //! The filter's verdict on a request that the command made.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hookwarden::config;
 use hookwarden::filter::{ActivePolicy, BodyBuffer, Context, Exchange};
+use hookwarden::guard::memory::{Memory, NotWritten, Versioned};
 use hookwarden::guard::pool::Pool;
 use hookwarden::step::{Outcome, Step};
 use hookwarden::verify::Request;
@@ -69,16 +72,21 @@ impl Made {
 
     /// The verdict of a filter under `configuration`: `verified`, `handshake`, or the code of a denial.
     pub fn verdict_of(&self, configuration: &Value) -> &'static str {
+        self.verdict_with(configuration, &Nothing)
+    }
+
+    /// The same by a filter that remembers in `memory`.
+    pub fn verdict_with(&self, configuration: &Value, memory: &dyn Memory) -> &'static str {
         let loaded = config::load(configuration.to_string().as_bytes(), &|_| None)
             .unwrap_or_else(|problems| panic!("{configuration:#}\nis refused: {problems:?}"));
-        let policy = ActivePolicy::open(Rc::new(loaded.policy), &Nothing).expect("no guard of it remembers anything");
+        let policy = ActivePolicy::open(Rc::new(loaded.policy), memory).expect("its guards have memory");
         let mut exchange = Exchange::new(Rc::new(policy), Pool::default());
         let pseudo = [(":method", &self.method), (":authority", &self.authority), (":path", &self.target)];
         let mut head: Vec<_> =
             pseudo.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
         head.push((":scheme".to_owned(), b"https".to_vec()));
         head.extend(self.headers.clone());
-        let context = Context { now: UnixTime::from_secs(self.now), peer: &Nothing, memory: &Nothing };
+        let context = Context { now: UnixTime::from_secs(self.now), peer: &Nothing, memory };
         let mut step = exchange.on_headers(Request::new(&head), self.body.is_empty(), &context);
         if matches!(step, Step::Hold) {
             step = exchange.on_body(&Buffer(&self.body), true, &context);
@@ -99,6 +107,35 @@ impl Made {
             Outcome::Handshake => "handshake",
             Outcome::Denied(refusal) => refusal.code(),
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Memory of a filter that nothing else shares.
+#[derive(Default)]
+pub struct Remembering(RefCell<HashMap<String, Versioned>>);
+
+impl Memory for Remembering {
+    fn create(&self, key: &str, value: &[u8]) -> Result<(), NotWritten> {
+        let new = || Versioned { value: value.to_vec(), version: 1 };
+        self.0.borrow_mut().entry(key.to_owned()).or_insert_with(new);
+        Ok(())
+    }
+
+    fn read(&self, key: &str) -> Option<Versioned> {
+        let values = self.0.borrow();
+        let Versioned { value, version } = values.get(key)?;
+        Some(Versioned { value: value.clone(), version: *version })
+    }
+
+    fn replace(&self, key: &str, value: &[u8], version: u32) -> Result<(), NotWritten> {
+        let mut values = self.0.borrow_mut();
+        match values.get_mut(key) {
+            Some(present) if present.version == version => {
+                *present = Versioned { value: value.to_vec(), version: version + 1 };
+                Ok(())
+            }
+            _ => Err(NotWritten::Contended),
         }
     }
 }

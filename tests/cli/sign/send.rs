@@ -106,6 +106,26 @@ fn the_response_decides_the_exit_code() {
 }
 
 #[test]
+fn an_answer_to_a_duplicate_is_no_success() {
+    let marked = "HTTP/1.1 200 OK\r\nX-Hookwarden-Duplicate: true\r\nContent-Length: 0\r\n\r\n";
+    let unmarked = "HTTP/1.1 200 OK\r\nX-Hookwarden-Duplicate: false\r\nContent-Length: 0\r\n\r\n";
+    for (answer, code) in [(marked, 1), (unmarked, 0)] {
+        for form in [&["--as", "json"][..], &[]] {
+            let receiver = Receiver::new(answer);
+            let url = format!("http://{}/", receiver.address);
+            let ran = send(&[&["--provider", "github", "--send", &url], form].concat());
+            receiver.received();
+            assert_eq!(ran.code, code, "{ran:?}");
+            assert_eq!(ran.err.contains("duplicate: the filter verified the request"), code == 1, "{ran:?}");
+            if !form.is_empty() {
+                let shown: Value = serde_json::from_str(&ran.out).expect("JSON");
+                assert_eq!(shown["answer"]["duplicate"], code == 1, "{ran:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_response_cannot_control_the_terminal() {
     let receiver = Receiver::new("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n\x1b[2J\x07wiped\x1b");
     let ran = send(&["--provider", "github", "--send", &format!("http://{}/", receiver.address)]);

@@ -72,7 +72,7 @@ impl Sender {
     }
 
     /// Runs `sign` for the sender's own event.
-    fn sign(&self, arguments: &[&str]) -> Ran {
+    pub fn sign(&self, arguments: &[&str]) -> Ran {
         let with: Vec<String> = self.vector["with"]
             .as_object()
             .into_iter()
@@ -88,7 +88,7 @@ impl Sender {
     }
 
     /// The receiver's check, with the matching secret or public key.
-    fn check(&self, made: &Value) -> Value {
+    pub fn check(&self, made: &Value) -> Value {
         let mut check = json!({ "provider": self.name });
         if let Some(with) = self.vector.get("with") {
             check["with"] = with.clone();

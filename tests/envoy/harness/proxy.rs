@@ -347,7 +347,9 @@ pub fn assert_denial(reply: &Reply, code: &str, counters: &dyn Fn() -> Vec<Strin
     assert_eq!(reply.header("allow").is_some(), status == 405, "{code}");
     let known =
         ["content-length", "content-type", "date", "server", "connection", "retry-after", "allow", "www-authenticate"];
-    for (name, _) in &reply.headers {
+    let mark = reply.header("x-hookwarden-duplicate");
+    assert_eq!(mark, (code == "duplicate").then_some("true"), "{code}");
+    for (name, _) in reply.headers.iter().filter(|(name, _)| name != "x-hookwarden-duplicate") {
         assert!(known.contains(&name.as_str()), "unexpected header {name} in a denial");
     }
 }
