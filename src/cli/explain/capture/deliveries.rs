@@ -66,6 +66,10 @@ fn read_page(text: &str) -> Result<Captured, String> {
             payload = Some(rest.join("\n"));
             break;
         }
+        if lower.starts_with("request headers") {
+            captured.headers.clear();
+            continue;
+        }
         // Newer tools write the value below the name.
         let below = line.strip_suffix(':').filter(|name| !name.contains(' ') || name.starts_with("Request "));
         let line = match below {
