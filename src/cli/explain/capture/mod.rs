@@ -121,7 +121,7 @@ impl Captured {
         if text.trim_ascii().is_empty() {
             return Err("the capture is empty".to_owned());
         }
-        let mut captured = entries::choose(requests(text, reading), reading)?;
+        let mut captured = entries::choose(requests(unfenced(text), reading), reading)?;
         if is_decoded {
             captured.notes.push("the capture is in UTF-16, as Windows writes it, and was read as UTF-8".to_owned());
         }
@@ -247,6 +247,15 @@ impl Captured {
         self.scheme = self.scheme.take().or(Some(url.scheme));
         Ok(())
     }
+}
+
+/// What is between the fences of Markdown, as issues and chats have them.
+fn unfenced(text: &[u8]) -> &[u8] {
+    let Some(rest) = text.trim_ascii_start().strip_prefix(b"```") else { return text };
+    let start = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at.saturating_add(1));
+    let inside = rest.get(start..).unwrap_or_default();
+    let end = inside.windows(4).rposition(|bytes| bytes == b"\n```").unwrap_or(inside.len());
+    inside.get(..end).unwrap_or_default()
 }
 
 /// Every request of a capture.
