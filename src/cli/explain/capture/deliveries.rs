@@ -87,7 +87,16 @@ fn read_page(text: &str) -> Result<Captured, String> {
     let payload = payload.unwrap_or_default();
     let payload = payload.trim();
     if payload.is_empty() {
-        captured.lost.push(Lost::body(captured.declared_length().unwrap_or_default()));
+        captured.lost.push(captured.declared_length().map_or_else(
+            || {
+                Lost::new(
+                    "capture_without_body",
+                    "The capture has no body: it shows the headers only.",
+                    "Copy the payload, too, or save the body in a file of its own and give it with --body.",
+                )
+            },
+            Lost::body,
+        ));
         return Ok(captured);
     }
     match Json::parse_file(payload.as_bytes()) {
