@@ -9,7 +9,9 @@ use super::{Captured, body, headers, http, json};
 
 /// A delivery of GitHub's REST API.
 pub fn github_api(value: &Json) -> Option<Requests> {
-    let is_one = |value: &&Json| value.has("request.payload") && value.has("request.headers");
+    let is_one = |value: &&Json| {
+        value.has("request.payload") && value.has("request.headers") && (value.has("guid") || value.has("delivered_at"))
+    };
     let read = |value: &Json| {
         let mut captured = Captured { method: "POST".to_owned(), ..Captured::default() };
         headers::add(&mut captured, value.within("request.headers").unwrap_or(&Json::Null))?;
