@@ -94,7 +94,8 @@ pub fn run(from: &Path, common: &Common<'_>, terminal: &mut Terminal) -> Result<
             continue;
         }
         count = count.saturating_add(1);
-        let verdict = batch.judge(number, &line);
+        // A file of Windows may begin with a byte order mark.
+        let verdict = batch.judge(number, line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line));
         match verdict.get("outcome").and_then(Value::as_str) {
             Some("passed") => verified = verified.saturating_add(1),
             Some("error") => wrong = wrong.saturating_add(1),

@@ -119,6 +119,19 @@ const CASES: &[Case] = &[
     Case { file: "webhook-site.csv", code: "error", form: "", says: "a table of webhook.site", more: &[] },
     Case { file: "charles.xml", code: "error", form: "", says: "a session of Charles in XML", more: &[] },
     Case { file: "rails.log", code: "error", form: "", says: "a log of Rails", more: &[] },
+    Case { file: "editor-file.http", code: "verified", form: "raw HTTP", says: "", more: &[] },
+    Case { file: "commented-curl.txt", code: "verified", form: "a curl command", says: "", more: &[] },
+    Case { file: "incoming-message.txt", code: "verified", form: "JSON", says: "what a console shows", more: &[] },
+    Case { file: "console-log-nested.txt", code: "signature_mismatch", form: "JSON", says: "[Object] in place of what is nested", more: &[] },
+    Case { file: "powershell-splatted.txt", code: "verified", form: "a PowerShell command", says: "", more: &[] },
+    Case { file: "echo-curl.txt", code: "verified", form: "a curl command", says: "", more: &[] },
+    Case { file: "echo-httpie.txt", code: "verified", form: "an HTTPie command", says: "", more: &[] },
+    Case { file: "here-document.txt", code: "verified", form: "a curl command", says: "", more: &[] },
+    Case { file: "fenced.md", code: "verified", form: "raw HTTP", says: "", more: &[] },
+    Case { file: "page-without-payload.txt", code: "signature_mismatch", form: "a page of a delivery", says: "it shows the headers only", more: &[] },
+    Case { file: "unknown-wrapper.json", code: "verified", form: "JSON", says: "", more: &[] },
+    Case { file: "google-payload.json", code: "verified", form: "JSON", says: "", more: &[] },
+    Case { file: "api-gateway-stage.json", code: "verified", form: "an event of API Gateway or an ALB", says: "/prod/in/billing, with the stage", more: &[] },
     Case { file: "flows.mitm", code: "error", form: "", says: "set hardump=flows.har", more: &[] },
     Case { file: "packets.pcap", code: "error", form: "", says: "tshark -r FILE", more: &[] },
     Case { file: "session.saz", code: "error", form: "", says: "Export the request as HAR", more: &[] },
@@ -312,4 +325,32 @@ fn the_documentation_lists_every_form() {
     rows.sort_unstable();
     sorted.sort_unstable();
     assert_eq!(rows, sorted, "docs/command.md: the forms of `explain --forms`");
+}
+
+#[test]
+fn no_damaged_fixture_panics() {
+    let scratch = Scratch::new();
+    let mut lines = String::new();
+    for case in CASES {
+        let Ok(text) = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER).join(case.file))
+        else {
+            continue;
+        };
+        let step = (text.len() / 12).max(7);
+        for at in (0..text.len()).step_by(step).filter(|at| text.is_char_boundary(*at)) {
+            let (before, after) = text.split_at(at);
+            let shorter: String = after.chars().skip(1).collect();
+            for damaged in [
+                before.to_owned(),
+                format!("{before}{shorter}"),
+                format!("{before}\"{after}"),
+                format!("{before}[{after}"),
+            ] {
+                lines.push_str(&json!({ "request": damaged }).to_string());
+                lines.push('\n');
+            }
+        }
+    }
+    let ran = hookwarden(&["explain", "--config", &config(&scratch), "--batch", &scratch.file("lines", &lines)], "");
+    assert_eq!(ran.out.lines().count(), lines.lines().count(), "{}", ran.err);
 }

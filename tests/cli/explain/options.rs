@@ -212,21 +212,25 @@ fn files_of_windows_are_read_or_named() {
     let scratch = Scratch::new();
     let configuration = config(json!({}));
     let plain = scratch.config(&configuration);
-    let request = scratch.file("request", request());
+    let captured = scratch.file("request", request());
     let environment = format!("STRIPE_SECRET={SECRET}\r\n");
     let marked = format!("\u{feff}{environment}");
     for (name, content) in [("utf-16.env", utf_16(&environment)), ("marked.env", marked.into_bytes())] {
         let environment = scratch.file(name, content);
-        let ran = hookwarden(&["explain", &plain, &request, "--env-file", &environment, "--at", "1700000000"], "");
+        let ran = hookwarden(&["explain", &plain, &captured, "--env-file", &environment, "--at", "1700000000"], "");
         assert_eq!(ran.code, 0, "{name}: {}{}", ran.out, ran.err);
     }
+    let line = json!({ "request": request(), "environment": { "STRIPE_SECRET": SECRET } });
+    let lines = scratch.file("marked.jsonl", format!("\u{feff}{line}\r\n"));
+    let ran = hookwarden(&["explain", "--batch", &lines, "--config", &plain, "--at", "1700000000"], "");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let text = configuration.to_string();
     for (content, expected) in
         [(utf_16(&text), "is in UTF-16"), (format!("\u{feff}{text}").into_bytes(), "begins with a byte order mark")]
     {
         let wrong = scratch.file("wrong.json", content);
         for arguments in [
-            vec!["explain", &wrong, &request],
+            vec!["explain", &wrong, &captured],
             vec!["check", &wrong],
             vec!["sign", "--config", &wrong],
             vec!["rotate", &wrong, "--source", "stripe"],

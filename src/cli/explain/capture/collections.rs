@@ -9,7 +9,9 @@ use super::{Captured, body, headers};
 
 /// A collection of Postman, version 2, or one request of it.
 pub fn postman(value: &Json) -> Option<Requests> {
-    let is_request = |request: &Json| request.has("url") && (request.has("header") || request.has("body.mode"));
+    let is_request = |request: &Json| {
+        request.has("url") && !request.has("headers") && (request.has("header") || request.has("body.mode"))
+    };
     let mut found = Vec::new();
     collect(value, 0, &mut found);
     if found.is_empty() && is_request(value) {

@@ -19,17 +19,18 @@ fn program(text: &str) -> Option<&str> {
 
 /// A command of HTTPie or xh.
 pub fn httpie(text: &str, folder: Option<&Path>) -> Option<Requests> {
-    let program = program(text).filter(|name| ["http", "https", "xh", "xhs"].contains(name))?;
+    let (text, input) = shell::with_input(text);
+    let program = program(&text).filter(|name| ["http", "https", "xh", "xhs"].contains(name))?;
     let scheme = if program.ends_with('s') { "https" } else { "http" };
-    Some(vec![read_httpie(text, scheme, folder)])
+    Some(vec![read_httpie(&text, scheme, folder, input)])
 }
 
-fn read_httpie(text: &str, scheme: &str, folder: Option<&Path>) -> Result<Captured, String> {
+fn read_httpie(text: &str, scheme: &str, folder: Option<&Path>, input: Option<Vec<u8>>) -> Result<Captured, String> {
     let words = words(text)?;
     let mut words = words.into_iter().skip(1);
     let mut captured = Captured::default();
     let (mut fields, mut query) = (Vec::new(), Vec::new());
-    let (mut raw, mut url, mut is_form) = (None, None, false);
+    let (mut raw, mut url, mut is_form) = (input, None, false);
     while let Some(word) = words.next() {
         let (option, inline) = match word.split_once('=') {
             Some((option, value)) if word.starts_with("--") => (option, Some(value.to_owned())),

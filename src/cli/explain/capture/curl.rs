@@ -11,6 +11,11 @@ use crate::cli::http_request::Url;
 
 /// Whether a text begins as a `curl` command.
 pub fn is_command(text: &[u8]) -> bool {
+    if text.starts_with(b"echo ") || text.starts_with(b"printf ") {
+        let is_put_in =
+            |text: &str| shell::with_input(text).1.is_some() && shell::with_input(text).0.starts_with("curl");
+        return std::str::from_utf8(text).is_ok_and(is_put_in);
+    }
     let text = text.strip_prefix(b"$").unwrap_or(text).trim_ascii_start();
     let word = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     let name = word.rsplit(|byte| matches!(*byte, b'/' | b'\\')).next().unwrap_or_default();
@@ -19,9 +24,9 @@ pub fn is_command(text: &[u8]) -> bool {
 
 /// Reads a command; files that it names are looked for in `folder`.
 pub fn read(text: &str, folder: Option<&Path>) -> Result<Captured, String> {
-    let text = text.strip_prefix('$').unwrap_or(text);
-    let words = shell::words(text)?;
-    let mut command = Command { folder, ..Command::default() };
+    let (text, input) = shell::with_input(text);
+    let words = shell::words(&text)?;
+    let mut command = Command { folder, input, ..Command::default() };
     let total = words.len();
     let mut words = words.into_iter().skip(1);
     loop {
@@ -57,6 +62,8 @@ impl Bare {
 #[derive(Default)]
 struct Command<'a> {
     folder: Option<&'a Path>,
+    /// What is put into it.
+    input: Option<Vec<u8>>,
     method: Option<String>,
     url: Option<String>,
     user: Option<String>,
@@ -268,6 +275,11 @@ impl Command<'_> {
     }
 
     fn file(&self, name: &str) -> Result<Vec<u8>, String> {
+        if name == "-" {
+            let missing =
+                "the curl command sends what is put into it (@-), which is not in the capture: give it with --body";
+            return self.input.clone().ok_or_else(|| missing.to_owned());
+        }
         let path = self.folder.unwrap_or(Path::new(".")).join(name);
         fs::read(&path).map_err(|error| format!("{}, which the curl command sends: {error}", path.display()))
     }

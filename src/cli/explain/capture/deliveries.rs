@@ -9,7 +9,9 @@ use super::{Captured, body, headers, http, json};
 
 /// A delivery of GitHub's REST API.
 pub fn github_api(value: &Json) -> Option<Requests> {
-    let is_one = |value: &&Json| value.has("request.payload") && value.has("request.headers");
+    let is_one = |value: &&Json| {
+        value.has("request.payload") && value.has("request.headers") && (value.has("guid") || value.has("delivered_at"))
+    };
     let read = |value: &Json| {
         let mut captured = Captured { method: "POST".to_owned(), ..Captured::default() };
         headers::add(&mut captured, value.within("request.headers").unwrap_or(&Json::Null))?;
@@ -66,6 +68,10 @@ fn read_page(text: &str) -> Result<Captured, String> {
             payload = Some(rest.join("\n"));
             break;
         }
+        if lower.starts_with("request headers") {
+            captured.headers.clear();
+            continue;
+        }
         // Newer tools write the value below the name.
         let below = line.strip_suffix(':').filter(|name| !name.contains(' ') || name.starts_with("Request "));
         let line = match below {
@@ -83,7 +89,16 @@ fn read_page(text: &str) -> Result<Captured, String> {
     let payload = payload.unwrap_or_default();
     let payload = payload.trim();
     if payload.is_empty() {
-        captured.lost.push(Lost::body(captured.declared_length().unwrap_or_default()));
+        captured.lost.push(captured.declared_length().map_or_else(
+            || {
+                Lost::new(
+                    "capture_without_body",
+                    "The capture has no body: it shows the headers only.",
+                    "Copy the payload, too, or save the body in a file of its own and give it with --body.",
+                )
+            },
+            Lost::body,
+        ));
         return Ok(captured);
     }
     match Json::parse_file(payload.as_bytes()) {

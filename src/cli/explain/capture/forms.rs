@@ -261,7 +261,7 @@ pub const ALL: &[Form] = &[
     }),
     Form::named(
         "source code",
-        "print the request that it sends: its header lines and its raw body, or run it against webhook.site",
+        "print the request that it sends (header lines and raw body), run it against webhook.site, or copy as cURL (bash) from the browser",
         |bytes| {
             let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
             [

@@ -90,7 +90,7 @@ fn add_item(captured: &mut Captured, item: &Json) -> Result<(), String> {
                     _ => Err(WRONG.to_owned()),
                 };
             };
-            if let Some(raw) = item.first_text(&["raw_value", "rawValue"]) {
+            if let Some(raw) = item.first_text(&["raw_value", "rawValue"]).filter(|raw| !raw.is_empty()) {
                 captured.add_header(name, &encoding::decode_pasted_base64(raw.as_bytes()).ok_or(WRONG)?);
                 return Ok(());
             }

@@ -220,6 +220,11 @@ fn take_body(captured: &mut Captured, value: &Json) -> Result<(), String> {
     }
 }
 
+/// The whole URL that an object names.
+pub fn whole_url(value: &Json) -> Option<&str> {
+    URL.iter().filter_map(|name| value.first_text(&[name])).find(|url| url.contains("://"))
+}
+
 /// Whether it has a time by the names of our own.
 pub fn has_time(value: &Json) -> bool {
     value.first(TIME).is_some()

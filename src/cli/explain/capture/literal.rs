@@ -71,6 +71,11 @@ impl Parser<'_> {
         if self.take("[Object: null prototype]") {
             return self.value(inner);
         }
+        for left_out in ["[Object]", "[Array]", "[Function]", "[Getter]", "[Getter/Setter]"] {
+            if self.take(left_out) {
+                return Some(Json::Null);
+            }
+        }
         if self.take("[") {
             return self.list(inner, "]");
         }

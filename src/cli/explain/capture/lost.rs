@@ -58,6 +58,15 @@ impl Lost {
         )
     }
 
+    /// A console left out what is nested.
+    pub fn nested() -> Self {
+        Self::new(
+            "capture_truncated",
+            "The capture is what a console shows, which has [Object] in place of what is nested deeper.",
+            "Print JSON.stringify of the headers, and the raw body as text or base64.",
+        )
+    }
+
     /// Values were replaced.
     pub fn masked(names: &str) -> Self {
         Self::new(

@@ -121,7 +121,7 @@ impl Captured {
         if text.trim_ascii().is_empty() {
             return Err("the capture is empty".to_owned());
         }
-        let mut captured = entries::choose(requests(text, reading), reading)?;
+        let mut captured = entries::choose(requests(unfenced(text), reading), reading)?;
         if is_decoded {
             captured.notes.push("the capture is in UTF-16, as Windows writes it, and was read as UTF-8".to_owned());
         }
@@ -249,6 +249,15 @@ impl Captured {
     }
 }
 
+/// What is between the fences of Markdown, as issues and chats have them.
+fn unfenced(text: &[u8]) -> &[u8] {
+    let Some(rest) = text.trim_ascii_start().strip_prefix(b"```") else { return text };
+    let start = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at.saturating_add(1));
+    let inside = rest.get(start..).unwrap_or_default();
+    let end = inside.windows(4).rposition(|bytes| bytes == b"\n```").unwrap_or(inside.len());
+    inside.get(..end).unwrap_or_default()
+}
+
 /// Every request of a capture.
 fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
     let start = text.trim_ascii_start();
@@ -261,6 +270,8 @@ fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
             }
         };
     }
+    // A script's first line tells more than a comment.
+    let start = if start.starts_with(b"#!") { start } else { stream::without_comments(start) };
     let first = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_raw = http::request_line(first.trim_ascii_end()).is_some();
     let as_text = std::str::from_utf8(start).ok().filter(|_| !is_raw);
@@ -323,18 +334,28 @@ fn as_json(captured: Captured) -> Captured {
 
 /// An object as a console shows it.
 fn of_console(text: &[u8], reading: Reading<'_>) -> Option<Requests> {
-    let (value, _) = literal::parse(std::str::from_utf8(text).ok()?)?;
-    let mut found = json_requests(&value, reading);
-    for captured in found.iter_mut().filter_map(|one| one.as_mut().ok()) {
-        captured.notes.push("the capture is what a console shows, and was read as JSON".to_owned());
+    let text = std::str::from_utf8(text).ok()?;
+    let (value, _) = literal::parse(text)?;
+    Some(json_requests(&value, reading).into_iter().map(|one| one.map(|captured| shown(captured, text))).collect())
+}
+
+/// Says what a console makes of an object.
+fn shown(mut captured: Captured, text: &str) -> Captured {
+    let holds_body = !captured.body.is_empty() && captured.lost.is_empty();
+    if !holds_body && (text.contains("[Object]") || text.contains("[Array]")) {
+        captured.lost.insert(0, Lost::nested());
     }
-    Some(found)
+    captured.notes.push("the capture is what a console shows, and was read as JSON".to_owned());
+    captured
 }
 
 /// A request in JSON behind the words of a line of a log.
 fn logged(text: &str, reading: Reading<'_>) -> Option<Requests> {
     let at = text.find('{').filter(|at| *at < 400)?;
     let inside = text.get(at..)?;
-    let value = documents(inside.trim_end().as_bytes()).ok().or_else(|| Some(literal::parse(inside)?.0))?;
-    Some(within::find(&value, reading, 0)?.into_iter().map(|one| one.map(as_json)).collect())
+    let document = documents(inside.trim_end().as_bytes()).ok();
+    let is_shown = document.is_none();
+    let value = document.or_else(|| Some(literal::parse(inside)?.0))?;
+    let found = within::find(&value, reading, 0)?.into_iter().map(|one| one.map(as_json));
+    Some(found.map(|one| one.map(|captured| if is_shown { shown(captured, inside) } else { captured })).collect())
 }

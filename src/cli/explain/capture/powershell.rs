@@ -15,12 +15,31 @@ impl Call {
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str)
     }
+
+    /// Takes a parameter, of which only these two can be tables.
+    fn set(&mut self, name: String, value: Value) {
+        let text = |value: Value| match value {
+            Value::Text(text) => text,
+            Value::Table(_) => String::new(),
+        };
+        match value {
+            Value::Table(table) if name == "headers" => {
+                self.headers = table.into_iter().map(|(name, value)| (name, text(value))).collect();
+            }
+            Value::Table(table) if name == "body" => {
+                let pairs: Vec<_> = table.into_iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
+                self.parameters.insert(name, pairs.join("&"));
+            }
+            Value::Table(_) => {}
+            Value::Text(text) => drop(self.parameters.insert(name, text)),
+        }
+    }
 }
 
 #[derive(Clone)]
 enum Value {
     Text(String),
-    Table(Vec<(String, String)>),
+    Table(Vec<(String, Value)>),
 }
 
 const UNREAD: &str = "the PowerShell command computes a part of the request (a variable, a pipe or $(…)): write what it is \
@@ -54,14 +73,15 @@ pub fn read(text: &str) -> Result<Call, String> {
             if inline.is_some() || reader.rest.starts_with(['-', '\n']) || reader.rest.is_empty() {
                 continue;
             }
-            match reader.value()? {
-                Value::Table(table) if name == "headers" => call.headers = table,
-                Value::Table(table) if name == "body" => {
-                    let pairs: Vec<_> = table.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                    call.parameters.insert(name, pairs.join("&"));
+            let value = reader.value()?;
+            call.set(name, value);
+        } else if first == '@' && is_called {
+            let name = reader.word().trim_start_matches('@').to_ascii_lowercase();
+            match reader.variables.get(&name).cloned() {
+                Some(Value::Table(table)) => {
+                    table.into_iter().for_each(|(name, value)| call.set(name.to_ascii_lowercase(), value));
                 }
-                Value::Text(text) => drop(call.parameters.insert(name, text)),
-                Value::Table(_) => {}
+                _ => return Err(UNREAD.to_owned()),
             }
         } else {
             let is_text = first == '"' || first == '\'';
@@ -186,7 +206,7 @@ impl Reader<'_> {
     }
 
     /// `"a"="b"` in lines, or with semicolons.
-    fn table(&mut self) -> Result<Vec<(String, String)>, String> {
+    fn table(&mut self) -> Result<Vec<(String, Value)>, String> {
         let mut pairs = Vec::new();
         loop {
             self.rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n', ';']);
@@ -202,7 +222,8 @@ impl Reader<'_> {
             self.skip(false);
             self.rest =
                 self.rest.strip_prefix('=').ok_or("a table of the PowerShell command is not \"name\"=\"value\"")?;
-            if let (Value::Text(name), Value::Text(value)) = (name, self.value()?) {
+            if let Value::Text(name) = name {
+                let value = self.value()?;
                 pairs.push((name, value));
             }
         }

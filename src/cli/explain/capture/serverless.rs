@@ -24,9 +24,14 @@ fn read_lambda(value: &Json) -> Result<Captured, String> {
     if let Some(lines) = value.first(&["multiValueHeaders", "headers"]) {
         headers::add(&mut captured, lines)?;
     }
-    // The stage is a part of the path that was called, where the gateway's own domain was.
-    let path = value.first_text(&["rawPath"]).or(value.text_at("requestContext.path")).or(value.text_at("path"));
+    let path = value.first_text(&["rawPath", "path"]).or(value.text_at("requestContext.path"));
     path.unwrap_or_default().clone_into(&mut captured.target);
+    if let Some(called) = value.text_at("requestContext.path").filter(|called| *called != captured.target) {
+        captured.notes.push(format!(
+            "the path that was called is {}, with the stage; give --url if the sender signs it",
+            called.split('?').next().unwrap_or_default()
+        ));
+    }
     if captured.authority.is_empty() {
         value.text_at("requestContext.domainName").unwrap_or_default().clone_into(&mut captured.authority);
     }

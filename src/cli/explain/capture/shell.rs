@@ -14,6 +14,43 @@ pub fn words(text: &str) -> Result<Vec<Vec<u8>>, String> {
     }
 }
 
+/// A command, and what is put into it: by `echo` or `printf` in front of a bar, or by a document behind `<<`.
+pub fn with_input(text: &str) -> (String, Option<Vec<u8>>) {
+    let text = text.strip_prefix('$').unwrap_or(text).trim_start();
+    piped(text).or_else(|| here_document(text)).unwrap_or_else(|| (text.to_owned(), None))
+}
+
+fn piped(text: &str) -> Option<(String, Option<Vec<u8>>)> {
+    let is_echo = text.starts_with("echo ");
+    if !is_echo && !text.starts_with("printf ") {
+        return None;
+    }
+    let names = ["curl", "http", "https", "xh", "xhs"];
+    let is_bar = |at: &usize| {
+        let behind = text.get(at.saturating_add(1)..).unwrap_or_default();
+        names.contains(&behind.split_whitespace().next().unwrap_or_default())
+    };
+    let at = text.match_indices('|').map(|(at, _)| at).find(is_bar)?;
+    let words = posix_words(text.get(..at)?, |_| false).ok()?;
+    let has_no_end = !is_echo || words.iter().skip(1).any(|word| word == b"-n" || word == b"-en" || word == b"-ne");
+    let last = words.into_iter().skip(1).rfind(|word| !word.starts_with(b"-"))?;
+    let input = if has_no_end { last } else { [last.as_slice(), b"\n"].concat() };
+    Some((text.get(at.saturating_add(1)..)?.trim_start().to_owned(), Some(input)))
+}
+
+fn here_document(text: &str) -> Option<(String, Option<Vec<u8>>)> {
+    let at = text.find("<<").filter(|at| !text.get(*at..).is_some_and(|rest| rest.starts_with("<<<")))?;
+    let (before, rest) = text.split_at_checked(at)?;
+    let (line, document) = rest.split_once('\n')?;
+    let line = line.trim_start_matches(['<', '-', ' ']);
+    let (mark, behind) = line.split_at(line.find([' ', '|', '>']).unwrap_or(line.len()));
+    let mark = mark.trim().trim_matches(['\'', '"']);
+    let is_mark = !mark.is_empty() && mark.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let end = document.lines().position(|line| line.trim() == mark).filter(|_| is_mark)?;
+    let input: String = document.lines().take(end).flat_map(|line| [line, "\n"]).collect();
+    Some((format!("{before} {behind}"), Some(input.into_bytes())))
+}
+
 /// The same, with `<` and `<<<` and what they name as words of their own.
 ///
 /// # Errors

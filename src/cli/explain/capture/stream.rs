@@ -1,7 +1,7 @@
 //! Several messages behind each other, as whoever follows a connection saves them: where a body ends, and where the next
 //! request begins.
 
-use super::{chunked, http};
+use super::{chunked, framing, http};
 
 /// Skips an interim answer (`100 Continue`) between head and body.
 pub fn after_continue(body: &[u8]) -> &[u8] {
@@ -25,6 +25,13 @@ pub fn cut(text: &[u8], declared: Option<usize>, is_chunked: bool) -> (&[u8], &[
         && (behind.is_empty() || is_message(behind.trim_ascii_start()))
     {
         return (body, behind);
+    }
+    // Files of editors have this between requests.
+    if declared.is_none()
+        && let Some(at) = text.windows(4).position(|bytes| bytes == b"\n###")
+    {
+        let (body, behind) = text.split_at_checked(at).unwrap_or((text, &[]));
+        return (framing::trim_line_ends(body), behind);
     }
     // The length is that of the bytes before they were copied, or there is none: then a message is a line of its own
     // behind an empty one.

@@ -11,12 +11,12 @@ const INSIDE: &[&str] = &[
     "request",
     "req",
     "event",
-    "httpRequest",
-    "http_request",
     "message",
     "@message",
     "textPayload",
     "jsonPayload",
+    "httpRequest",
+    "http_request",
     "log",
     "json",
     "trigger",
@@ -61,9 +61,18 @@ pub fn find(value: &Json, reading: Reading<'_>, depth: u8) -> Option<Requests> {
                     ("request", Json::Text(text)) => Some(vec![Captured::read(text.as_bytes(), reading)]),
                     (_, inner) => find(inner, reading, depth.saturating_add(1)),
                 });
-                let mut found = found.next()?;
+                let elsewhere = || {
+                    let others = value.entries().unwrap_or_default().iter();
+                    let others = others.filter(|(name, _)| !matches!(name.as_str(), "response" | "res"));
+                    let nested = others.filter(|(_, inner)| matches!(inner, Json::Object(_) | Json::List(_)));
+                    nested.into_iter().find_map(|(_, inner)| find(inner, reading, depth.saturating_add(1)))
+                };
+                let mut found = found.next().or_else(elsewhere)?;
                 let time = json::stated_time(value);
                 for captured in found.iter_mut().filter_map(|one| one.as_mut().ok()) {
+                    if let Some(url) = json::whole_url(value).filter(|_| captured.target.is_empty()) {
+                        captured.add_url(url).ok()?;
+                    }
                     captured.time = json::stated_time(value)
                         .filter(|_| json::has_time(value))
                         .or(captured.time.take())
