@@ -1,7 +1,7 @@
 //! The tests of `hookwarden explain`.
 //!
 //! Where a new one goes: a mistake that it must name is a fixture in `explain/mistakes/`; a format of captures goes
-//! into `captures`; batches into `batch`; secrets in the output into `secrecy`.
+//! into `captures`; batches into `batch`; secrets in the output into `secrecy`; what was tampered with into `tampering`.
 
 #[path = "explain/batch.rs"]
 mod batch;
@@ -13,3 +13,5 @@ mod mistakes;
 mod options;
 #[path = "explain/secrecy.rs"]
 mod secrecy;
+#[path = "explain/tampering.rs"]
+mod tampering;

@@ -9,10 +9,14 @@ use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::primitives::timestamp::parse_http_date;
 use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::scheme::jwt::JwtScheme;
-use hookwarden::verify::{HeaderLine, Occurrence, Request};
+use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request};
 
 use super::{Mistake, Scene};
+use crate::cli::explain::trial::{self, Verifier};
 use crate::cli::{clock, http_request};
+
+/// What to do about a time that cannot be shown.
+pub const COMPARE: &str = "Compare both clocks with a time server, and pass the time of arrival with --at.";
 
 /// What is wrong with the time of a request whose proof is valid, if anything is.
 pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
@@ -82,6 +86,25 @@ fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
     ))
 }
 
+/// The same request at a time at which its token holds, if it is refused for something else then.
+pub fn within<'a>(scene: &Scene<'a>) -> Option<Scene<'a>> {
+    if !matches!(scene.denial, Denial::TokenExpired | Denial::TokenEarly) {
+        return None;
+    }
+    let time = scene.dialects.iter().find_map(|(scheme, _)| {
+        let Scheme::Jwt(jwt) = scheme else { return None };
+        let (_, claims) = token_parts(jwt, &scene.head, &scene.captured.body)?;
+        let time = |name: &str| clock::read(claims.at(&JsonPath::parse(name)?)?.text()?);
+        let before_end = || Some(UnixTime::from_millis(time("exp")?.as_millis().saturating_sub(1000)));
+        time("iat").or_else(|| time("nbf")).or_else(before_end)
+    })?;
+    let verifier = Verifier::as_configured(scene.check)?;
+    let denial = verifier.matching(&scene.head, &scene.captured.body, time).err()?;
+    let is_late = trial::is_late(denial);
+    (!is_late)
+        .then(|| Scene::new(scene.configuration, scene.source, scene.check, scene.captured, time, denial, scene.effort))
+}
+
 /// Header and claims of the token that a request has, not verified.
 pub fn token_parts(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8]) -> Option<(Json, Json)> {
     http_request::read(head, body, |facts| scheme.unverified(facts))
@@ -97,7 +120,8 @@ pub fn signed_time((scheme, _): &Dialect, head: &[HeaderLine], body: &[u8]) -> O
             let sets = scheme.signature.sets(&values);
             let entries = sets.first().map(Vec::as_slice).unwrap_or_default();
             let text = rule.at.value(&Facts { entries, ..*facts }).ok()?;
-            clock::read(std::str::from_utf8(&text).ok()?)
+            let date = || parse_http_date(text.trim_ascii()).map(UnixTime::from_secs);
+            clock::read(std::str::from_utf8(&text).ok()?).or_else(date)
         }),
         Scheme::Jwt(scheme) => clock::read(token_parts(scheme, head, body)?.1.at(&JsonPath::parse("iat")?)?.text()?),
         Scheme::MessageSignature(_) => {
