@@ -142,7 +142,8 @@ impl KeyForm {
 fn not_base64(text: &str) -> KeyError {
     if text.starts_with("v1,") {
         KeyError::Versioned
-    } else if text.contains(['-', '_']) && encoding::decode_base64_url(text.trim_end_matches('=').as_bytes()).is_some() {
+    } else if text.contains(['-', '_']) && encoding::decode_base64_url(text.trim_end_matches('=').as_bytes()).is_some()
+    {
         KeyError::UrlSafe
     } else {
         KeyError::NotBase64

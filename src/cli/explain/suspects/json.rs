@@ -4,7 +4,8 @@ use hookwarden::verify::bytes::json::Json;
 
 use super::json_style::{Ascii, Escapes, Slash, Spacing, Style, Unicode};
 use super::json_text::Tree;
-use super::{Change, Effort, Mistake, Scene, number};
+use super::number::{self, Variant};
+use super::{Change, Effort, Mistake, Scene};
 
 const ADVICE: &str = "Give hookwarden the bytes as they arrived: something parsed the body and wrote it again, in front of it (a \
                       gateway, a body parser) or where the capture was made (a log, JSON.stringify(req.body)). Keep the raw body.";
@@ -18,29 +19,30 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     let here = Document { tree: &tree, numbers: None };
     let mut out = Out { changes, left: most };
     // One thing at a time, then all together.
-    for escapes in &writing.escapes {
+    for escapes in writing.escapes.iter().filter(|escapes| escapes.count() == 1) {
         out.push(here, Style { escapes: *escapes, ..Style::KEPT }, &writing);
     }
     for spacing in Spacing::ALL {
         out.push(here, Style { spacing: *spacing, ..Style::KEPT }, &writing);
     }
     let variants = number::variants(text, &tree, if scene.effort == Effort::Quick { most / 8 } else { most / 2 });
-    let trees: Vec<_> = variants.iter().filter_map(|variant| Some((variant, Tree::parse(&variant.text)?))).collect();
-    let documents: Vec<_> = trees
-        .iter()
-        .map(|(variant, tree)| (variant.is_of_all, Document { tree, numbers: Some(variant.words.as_str()) }))
-        .collect();
-    for (_, other) in &documents {
-        out.push(*other, Style::KEPT, &writing);
+    for variant in &variants {
+        out.push_text(variant, &writing);
+    }
+    for escapes in writing.escapes.iter().filter(|escapes| escapes.count() > 1) {
+        out.push(here, Style { escapes: *escapes, ..Style::KEPT }, &writing);
     }
     out.all_styles(here, &writing, scene.effort);
-    for (_, other) in documents.iter().filter(|(is_of_all, _)| *is_of_all) {
-        out.all_styles(*other, &writing, Effort::Quick);
+    let (of_all, of_some): (Vec<_>, Vec<_>) = variants.iter().partition(|variant| variant.is_of_all);
+    for variant in of_all {
+        out.with_tree(variant, |out, other| out.all_styles(other, &writing, Effort::Quick));
     }
-    for (_, other) in documents.iter().filter(|(is_of_all, _)| !is_of_all && scene.effort == Effort::Thorough) {
-        for spacing in [Spacing::Compact, Spacing::Spaced] {
-            out.push(*other, Style { spacing, ..Style::KEPT }, &writing);
-        }
+    for variant in of_some.into_iter().filter(|_| scene.is_thorough()) {
+        out.with_tree(variant, |out, other| {
+            for spacing in [Spacing::Compact, Spacing::Spaced] {
+                out.push(other, Style { spacing, ..Style::KEPT }, &writing);
+            }
+        });
     }
 }
 
@@ -90,11 +92,29 @@ impl Out<'_> {
         }
     }
 
+    /// Adds a document with other numbers, as it is otherwise.
+    fn push_text(&mut self, variant: &Variant, writing: &Writing) {
+        let Some(left) = self.left.checked_sub(1) else { return };
+        self.left = left;
+        let mistake = mistake(Some(&variant.words), Style::KEPT, writing);
+        self.changes.push(Change::of_body(variant.text.clone().into_bytes(), mistake));
+    }
+
+    /// Does something with a document with other numbers, as long as there is room.
+    fn with_tree(&mut self, variant: &Variant, act: impl FnOnce(&mut Self, Document<'_>)) {
+        if self.left == 0 {
+            return;
+        }
+        if let Some(tree) = Tree::parse(&variant.text) {
+            act(self, Document { tree: &tree, numbers: Some(&variant.words) });
+        }
+    }
+
     /// Adds the document in this style, and says what differs.
     fn push(&mut self, document: Document<'_>, style: Style, writing: &Writing) {
         let Some(left) = self.left.checked_sub(1) else { return };
         self.left = left;
-        let mistake = mistake(document, style, writing);
+        let mistake = mistake(document.numbers, style, writing);
         self.changes.push(Change::of_body(document.tree.write(style).into_bytes(), mistake));
     }
 }
@@ -224,7 +244,7 @@ fn style_of(text: &str, tree: &Tree<'_>) -> Option<Spacing> {
 }
 
 /// What differs from the document as it arrived.
-fn mistake(document: Document<'_>, style: Style, writing: &Writing) -> Mistake {
+fn mistake(numbers: Option<&str>, style: Style, writing: &Writing) -> Mistake {
     let mut what = Vec::new();
     if style.spacing != Spacing::Kept && Some(style.spacing) != writing.arrived {
         let here = writing.arrived.map_or("otherwise", Spacing::words);
@@ -233,7 +253,7 @@ fn mistake(document: Document<'_>, style: Style, writing: &Writing) -> Mistake {
     if style.is_sorted {
         what.push(("json_key_order", "key order: signed with sorted keys".to_owned()));
     }
-    if let Some(words) = document.numbers {
+    if let Some(words) = numbers {
         what.push(("json_numbers", words.to_owned()));
     }
     let Escapes { unicode, slash, ascii } = style.escapes;

@@ -91,11 +91,19 @@ impl Effort {
         }
     }
 
+    /// What a signature under a public key costs beside its content, in bytes; it takes as long as the hash of many.
+    fn public_cost(self) -> usize {
+        match self {
+            Effort::Quick => 1 << 20,
+            Effort::Thorough => 320 << 10,
+        }
+    }
+
     /// The most bytes of bodies that are made for one request.
     fn body_bytes(self) -> usize {
         match self {
             Effort::Quick => 2 << 20,
-            Effort::Thorough => 48 << 20,
+            Effort::Thorough => 56 << 20,
         }
     }
 }
@@ -221,7 +229,8 @@ impl<'a> Scene<'a> {
     /// How many other bodies a maker of changes may make.
     fn most_bodies(&self) -> usize {
         let each = self.captured.body.len().saturating_add(256);
-        self.effort.body_bytes().checked_div(each).unwrap_or_default().clamp(24, 20_000)
+        let most = if self.is_thorough() { 20_000 } else { 240 };
+        self.effort.body_bytes().checked_div(each).unwrap_or_default().clamp(24, most)
     }
 
     /// Whether there is no time left for more.
@@ -245,7 +254,8 @@ impl<'a> Scene<'a> {
     fn try_change(&self, verifier: &Verifier, keys: usize, change: Option<&Change>) -> Option<TrialResult> {
         let head = change.and_then(|change| change.head.as_deref()).unwrap_or(&self.head);
         let body = change.and_then(|change| change.body.as_deref()).unwrap_or(&self.captured.body);
-        let cost = u64::try_from(body.len().saturating_add(256).saturating_mul(keys.max(1))).unwrap_or(u64::MAX);
+        let each = if self.check.public_keys { self.effort.public_cost() } else { 256 };
+        let cost = u64::try_from(body.len().saturating_add(each).saturating_mul(keys.max(1))).unwrap_or(u64::MAX);
         self.spent.set(self.spent.get().saturating_add(cost));
         verifier.verify(head, body, self.now).ok()
     }
@@ -340,11 +350,16 @@ impl Search<'_> {
         let heads = header::changes(scene);
         let bodies = body_changes(scene);
         // Under the configured keys everything, under all others what is usual.
-        let all = configured.map_or(0, |_| bodies.len());
+        let (front, back) = match scene.check.public_keys {
+            // Each try takes long, and there are fewer changes to the head.
+            true => (heads.as_slice(), bodies.as_slice()),
+            false => (bodies.as_slice(), heads.as_slice()),
+        };
         let under_configured =
-            configured.iter().flat_map(|bench| bodies.iter().chain(&heads).map(move |one| (*bench, one)));
-        let under_usual = bodies.iter().take(if all == 0 { bodies.len() } else { USUAL_BODIES }).chain(&heads);
-        let under_usual = under_usual.map(|one| (bench, one)).filter(|_| scene.is_thorough() || configured.is_none());
+            configured.iter().flat_map(|bench| front.iter().chain(back).map(move |one| (*bench, one)));
+        let usual_bodies = configured.map_or(bodies.len(), |_| USUAL_BODIES);
+        let under_usual = bodies.iter().take(usual_bodies).chain(&heads).map(|one| (bench, one));
+        let under_usual = under_usual.filter(|_| scene.is_thorough() || configured.is_none());
         for (bench, change) in under_configured.chain(under_usual) {
             self.look(bench, Some(change));
             if self.is_done() {

@@ -18,6 +18,15 @@ struct Shipped {
     scheme: Json,
     /// Its dialects for secrets, where they need no configured values.
     plain: Option<Vec<Dialect>>,
+    /// What those prove.
+    strength: Option<Strength>,
+}
+
+impl Shipped {
+    /// Whether it proves less than the check at hand, as far as it needs no configured values.
+    fn is_weaker_than_check(&self, scene: &Scene<'_>) -> bool {
+        self.strength.as_ref().is_some_and(|strength| Weakness::of(strength, scene) != Weakness::None)
+    }
 }
 
 thread_local! {
@@ -49,19 +58,22 @@ pub fn look(search: &mut Search<'_>, _dialects: &[Dialect], keys: &Keys<'_>) {
                     &made
                 }
             };
-            // Another check of the source reads that proof.
-            if scene.siblings.have_proof_of(dialects) {
-                continue;
-            }
-            let weakness = Weakness::of(dialects, scene);
-            if weakness == Weakness::Hidden {
-                continue;
-            }
             let request = Request::new(&scene.head);
             let is_presented = dialects.iter().any(|(scheme, _)| scheme.is_presented(request));
             if !is_presented
                 && !dialects.iter().any(|(scheme, _)| scheme.proof_value().is_some_and(Expression::needs_body))
             {
+                continue;
+            }
+            // Another check of the source reads that proof.
+            if scene.siblings.have_proof_of(dialects) {
+                continue;
+            }
+            let weakness = match &shipped.strength {
+                Some(strength) => Weakness::of(strength, scene),
+                None => Strength::of(dialects).map_or(Weakness::None, |strength| Weakness::of(&strength, scene)),
+            };
+            if weakness == Weakness::Hidden {
                 continue;
             }
             let Some(verifier) = keys.verifier(dialects) else { continue };
@@ -119,8 +131,8 @@ enum Weakness {
 }
 
 impl Weakness {
-    fn of(dialects: &[Dialect], scene: &Scene<'_>) -> Self {
-        let (Some(own), Some(other)) = (&scene.strength, Strength::of(dialects)) else { return Weakness::None };
+    fn of(other: &Strength, scene: &Scene<'_>) -> Self {
+        let Some(own) = &scene.strength else { return Weakness::None };
         match other.is_less_than(own) {
             false => Weakness::None,
             true if scene.is_presented() || other.proves_less_content_than(own) => Weakness::Hidden,
@@ -146,11 +158,7 @@ pub fn presented(scene: &Scene<'_>) -> Vec<Presented> {
         all.iter()
             .filter(|shipped| {
                 let Some(dialects) = &shipped.plain else { return false };
-                let is_weaker = Weakness::of(dialects, scene) != Weakness::None;
-                if scene.siblings.have_proof_of(dialects) || (is_weaker && scene.is_presented()) {
-                    return false;
-                }
-                dialects.iter().any(|(scheme, _)| {
+                let is_there = dialects.iter().any(|(scheme, _)| {
                     let headers = scheme.proof_headers();
                     let is_telling =
                         headers.iter().all(|name| !matches!(*name, "authorization" | "signature" | "x-signature"));
@@ -158,12 +166,12 @@ pub fn presented(scene: &Scene<'_>) -> Vec<Presented> {
                         && is_telling
                         && !headers.iter().any(|name| scene.needed.iter().any(|other| other == name))
                         && scheme.is_presented(request)
-                })
+                });
+                is_there
+                    && !scene.siblings.have_proof_of(dialects)
+                    && !(shipped.is_weaker_than_check(scene) && scene.is_presented())
             })
-            .map(|shipped| Presented {
-                name: shipped.name,
-                is_weaker: shipped.plain.as_ref().is_some_and(|own| Weakness::of(own, scene) != Weakness::None),
-            })
+            .map(|shipped| Presented { name: shipped.name, is_weaker: shipped.is_weaker_than_check(scene) })
             .collect::<Vec<_>>()
     });
     let hints = naming_text(scene);
@@ -190,7 +198,8 @@ fn with_shipped<T>(read: impl FnOnce(&[Shipped]) -> T) -> T {
                 for (scheme, _) in plain.iter_mut().flatten() {
                     trial::forget_time(scheme);
                 }
-                Some(Shipped { name, scheme, plain })
+                let strength = plain.as_ref().and_then(|dialects| Strength::of(dialects));
+                Some(Shipped { name, scheme, plain, strength })
             });
             all.collect()
         }))

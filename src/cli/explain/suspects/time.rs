@@ -13,6 +13,7 @@ use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request};
 
 use super::{Mistake, Scene};
 use crate::cli::explain::trial::{self, Verifier};
+use crate::cli::registry::{self, RetryTime};
 use crate::cli::{clock, http_request};
 
 /// What to do about a time that cannot be shown.
@@ -53,7 +54,11 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
         let advice = "Either a replay, a request that was captured earlier (pass the time of arrival with --at), a sender that retries with the old \
                       signature, or a wrong clock: compare the clocks before you raise \"tolerance\".";
         let zone = " The difference is whole hours: perhaps one of the clocks writes local time for UTC.";
-        Mistake::new("timestamp_stale", sentence, format!("{advice}{}", if is_zone { zone } else { "" }))
+        let advice = match repetition(scene, off) {
+            Some(repetition) => format!("{repetition} {advice}"),
+            None => format!("{advice}{}", if is_zone { zone } else { "" }),
+        };
+        Mistake::new("timestamp_stale", sentence, advice)
     } else {
         Mistake::new(
             "timestamp_future",
@@ -61,6 +66,21 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
             "One of the two clocks is wrong: compare both with a time server, and check --at.",
         )
     })
+}
+
+/// That a request may be a repetition of its sender, which keeps the time of the first attempt. `age`: in milliseconds.
+fn repetition(scene: &Scene<'_>, age: u64) -> Option<String> {
+    /// The last attempt has a way to go, too, in milliseconds.
+    const SLACK: u64 = 600_000;
+    let sender = registry::find(scene.check.provider.as_deref()?)?;
+    let retries = sender.retries.as_ref().filter(|retries| retries.time == RetryTime::Kept)?;
+    let span = retries.span.filter(|span| age <= millis(*span).saturating_add(SLACK))?;
+    Some(format!(
+        "This looks like a repetition: {} repeats a delivery that failed for {}, each time with the time of the first \
+         attempt, so a \"tolerance\" below that loses the event (leave it out, and set \"replay\").",
+        sender.title,
+        humantime::format_duration(span)
+    ))
 }
 
 /// A token that has expired or is not valid yet, according to its own claims.
