@@ -147,7 +147,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         }
     };
     let captured = read_request(arguments, request_path, &configuration).map_err(failure)?;
-    let arrival = Arrival::of(arguments.at.as_deref(), &captured).map_err(failure)?;
+    let arrival = Arrival::of(arguments.at.as_deref(), &captured, &configuration).map_err(failure)?;
     let explanation = terminal.waiting("searching for the cause", || {
         explanation::explain(&configuration, &captured, &peer, &arrival, Effort::Thorough)
     });

@@ -37,8 +37,8 @@ const TAMPERINGS: &[(&str, &[&str], &[&str])] = &[
     ("timestamp", &["denies a timestamp one second older than the tolerance"], &["timestamp_stale", "token_expired"]),
 ];
 
-/// A line for each vector of these cases, and how many providers there are.
-fn lines(cases: &[&str]) -> (String, usize) {
+/// A line for each vector of these cases, with its time of arrival or without, and how many providers there are.
+fn lines(cases: &[&str], has_time: bool) -> (String, usize) {
     let mut lines = String::new();
     let mut providers = 0;
     for name in hookwarden::config::providers::names() {
@@ -66,12 +66,16 @@ fn lines(cases: &[&str]) -> (String, usize) {
             if let Some(with) = vector.get("with") {
                 check["with"] = with.clone();
             }
-            let line = json!({
+            let mut line = json!({
                 "configuration": { "sources": [{ "name": "tested", "match": { "path": path }, "verify": check }] },
                 "request": vector,
-                "time": vector.get("now").cloned().unwrap_or(json!(1_700_000_000)),
                 "id": [name, vector["case"]],
             });
+            match has_time {
+                true => line["time"] = vector.get("now").cloned().unwrap_or(json!(1_700_000_000)),
+                // The request would say it otherwise.
+                false => line["request"]["now"] = Value::Null,
+            }
             lines.push_str(&line.to_string());
             lines.push('\n');
         }
@@ -79,22 +83,37 @@ fn lines(cases: &[&str]) -> (String, usize) {
     (lines, providers)
 }
 
+/// The lines of the verdicts whose finding is none of the expected ones.
+fn unexpected(lines: &str, effort: &[&str], expected: &[&str]) -> String {
+    let scratch = Scratch::new();
+    let file = scratch.file("lines", lines);
+    let ran = hookwarden(&[&["explain", "--batch", &file], effort].concat(), "");
+    assert_eq!(ran.out.lines().count(), lines.lines().count(), "{}", ran.err);
+    let is_wrong = |line: &&str| {
+        let verdict: Value = serde_json::from_str(line).expect("it is JSON");
+        !expected.iter().any(|expected| verdict["finding"] == *expected)
+    };
+    ran.out.lines().filter(is_wrong).map(|line| format!("{line}\n")).collect()
+}
+
 #[test]
 fn what_was_tampered_with_is_named_for_every_provider_and_nothing_weaker_is_proposed() {
-    let scratch = Scratch::new();
     let mut wrong = String::new();
     for (what, cases, expected) in TAMPERINGS {
-        let (lines, providers) = lines(cases);
+        let (lines, providers) = lines(cases, true);
         let count = lines.lines().count();
         assert!(count > providers / 4, "{what}: {count} requests of {providers} providers");
-        let ran = hookwarden(&["explain", "--batch", &scratch.file(what, &lines)], "");
-        assert_eq!(ran.out.lines().count(), count, "{}", ran.err);
-        for line in ran.out.lines() {
-            let verdict: Value = serde_json::from_str(line).expect("it is JSON");
-            if !expected.iter().any(|expected| verdict["finding"] == *expected) {
-                wrong.push_str(&format!("{what}: {line}\n"));
-            }
+        for effort in [&[][..], &["--thorough"]] {
+            wrong.push_str(&unexpected(&lines, effort, expected));
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{wrong}", wrong.lines().count());
+}
+
+#[test]
+fn a_signed_date_is_not_taken_for_the_time_of_arrival() {
+    let (lines, _) = lines(&["denies a timestamp one second older than the tolerance"], false);
+    let of_date: Vec<_> = lines.lines().filter(|line| line.contains("-hmac-auth\"")).collect();
+    assert!(of_date.len() > 1, "{} providers sign Date", of_date.len());
+    assert_eq!(unexpected(&of_date.join("\n"), &[], &["timestamp_stale"]), "");
 }

@@ -33,6 +33,10 @@ pub fn hints(scene: &Scene<'_>) -> Vec<Finding> {
     let is_known = strength::is_known_from_proof(scene.denial) && !mistakes.is_empty();
     body(scene, &mut mistakes);
     if !lacks && !others.is_empty() && !is_known {
+        // Its own proof is there, and is the one to explain.
+        if mistakes.is_empty() {
+            mistakes.extend(last_word::of(scene));
+        }
         mistakes.push(of_another_sender(&others, scene));
     }
     if mistakes.is_empty() {
@@ -190,6 +194,7 @@ fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
     if body.is_empty()
         && matches!(captured.method.as_str(), "GET" | "HEAD")
         && matches!(scene.denial, Denial::SignatureMismatch | Denial::DigestMismatch)
+        && (captured.header("content-type").is_some() || !signs_url(scene))
     {
         add(
             "method_redirected",
@@ -249,6 +254,11 @@ fn raw_delivery(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
             "Turn raw message delivery off for this subscription (RawMessageDelivery = false).",
         ));
     }
+}
+
+/// Whether the URL is signed, so that a sender may well call it without a body.
+fn signs_url(scene: &Scene<'_>) -> bool {
+    scene.dialects.iter().any(|(scheme, _)| scheme.reads_url())
 }
 
 fn malformed(media_type: &[u8], body: &[u8], add: &mut dyn FnMut(&'static str, String, &str)) {
