@@ -1,7 +1,8 @@
 //! The tests of `hookwarden explain`.
 //!
 //! Where a new one goes: a mistake that it must name is a fixture in `explain/mistakes/`; a form of captures
-//! is one in `explain/forms/`, and what a form may look like is in `captures`; batches into `batch`; secrets in the output into `secrecy`.
+//! is one in `explain/forms/`, and what a form may look like is in `captures`; batches into `batch`; secrets in the output into `secrecy`. What was tampered with
+//! goes into `tampering`.
 
 #[path = "explain/batch.rs"]
 mod batch;
@@ -15,3 +16,5 @@ mod mistakes;
 mod options;
 #[path = "explain/secrecy.rs"]
 mod secrecy;
+#[path = "explain/tampering.rs"]
+mod tampering;

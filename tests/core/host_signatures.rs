@@ -365,9 +365,12 @@ fn several_keys_and_several_signatures_are_verified_by_the_host() {
     };
     let (valid, also, forged) = (sign(&own, b"body"), sign(&other, b"body"), sign(&own, b"forged"));
     for _ in 0..2 {
-        for tags in
-            [&[valid.clone()][..], std::slice::from_ref(&also), &[forged.clone(), also.clone()], &[forged.clone(), valid.clone()]]
-        {
+        for tags in [
+            &[valid.clone()][..],
+            std::slice::from_ref(&also),
+            &[forged.clone(), also.clone()],
+            &[forged.clone(), valid.clone()],
+        ] {
             assert_eq!(code(tags), "verified");
         }
     }

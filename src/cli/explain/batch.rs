@@ -151,7 +151,7 @@ impl Batch<'_> {
         let peer = self.peer(line)?;
         let configuration = self.configuration(line, &peer)?;
         let asked = captured.time.is_none().then_some(self.at).flatten();
-        let arrival = Arrival::of(asked, &captured).map_err(|error| Wrong("time_unreadable", error))?;
+        let arrival = Arrival::of(asked, &captured, &configuration).map_err(|error| Wrong("time_unreadable", error))?;
         let explanation = explain(&configuration, &captured, &peer, &arrival, self.effort);
         Ok(json!({
             "source": explanation.source,

@@ -1,7 +1,6 @@
 //! One request, explained.
 
-use hookwarden::verify::Denial;
-use hookwarden::verify::Request;
+use hookwarden::verify::{Denial, HeaderLine, Request};
 
 use super::advice;
 use super::capture::Captured;
@@ -10,11 +9,11 @@ use super::decision::{Decision, decide};
 use super::differences::differences;
 use super::expected::{self, Expected};
 use super::peer::Peer;
-use super::suspects::{self, Effort, Finding, Mistake, Scene};
+use super::suspects::{self, Effort, Finding, Mistake, Scene, Strength};
 use super::trial::{self, Verifier};
 use super::walk::{self, Walked};
 use super::when::Arrival;
-use crate::cli::config_file::CheckEntry;
+use crate::cli::config_file::{CheckEntry, SourceEntry};
 
 /// What is said about one request.
 pub struct Explanation {
@@ -149,8 +148,14 @@ fn findings(
             continue;
         }
         let mut of_group = Vec::new();
+        // Of alternatives, the sender chose the one whose proof is there.
+        let lacks = |denial: Denial| matches!(denial, Denial::SignatureMissing | Denial::CredentialMissing);
+        let is_any_presented = results.iter().any(|(_, result)| matches!(result, Some(Err(denial)) if !lacks(*denial)));
         for (check, result) in results {
             let Some(Err(denial)) = result else { continue };
+            if is_any_presented && lacks(denial) {
+                continue;
+            }
             let scene = Scene::new(configuration, position, check, captured, arrival.time, denial, effort);
             of_group.extend(suspects::search(&scene));
         }
@@ -162,7 +167,15 @@ fn findings(
     // That it was sent to the wrong place explains more than two mistakes at once.
     let is_simple = |finding: &Finding| finding.is_certain && finding.mistakes.len() < 2;
     if !findings.iter().any(is_simple) {
-        let astray = suspects::astray(configuration, Some(position), captured, arrival.time);
+        let mut astray = suspects::astray(configuration, Some(position), captured, arrival.time);
+        // A source that looks at less only fails to notice what is wrong with the proof that is there.
+        if matches!(step, "proof" | "freshness") && source_proof_is_presented(source, &head) {
+            let own = Strength::of_source(source);
+            astray.retain(|finding| {
+                let other = finding.source.and_then(|at| Strength::of_source(configuration.sources.get(at)?));
+                !matches!((&own, &other), (Some(own), Some(other)) if other.is_less_than(own))
+            });
+        }
         if !astray.is_empty() {
             findings.clear();
         }
@@ -201,6 +214,12 @@ fn say_losses(findings: &mut Vec<Finding>, captured: &Captured, denial: Denial) 
         source: None,
     });
     findings.splice(0..0, found);
+}
+
+/// Whether a request has the proof of any check of a source.
+fn source_proof_is_presented(source: &SourceEntry, head: &[HeaderLine]) -> bool {
+    let dialects = source.checks().filter_map(trial::schemes).flatten();
+    dialects.into_iter().any(|(scheme, _)| scheme.is_presented(Request::new(head)))
 }
 
 impl Explanation {

@@ -130,7 +130,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         has_certificate: arguments.client_certificate,
     };
     if let Some(at) = &arguments.at {
-        when::Arrival::of(Some(at), &Captured::default()).map_err(failure)?;
+        when::asked(at).map_err(failure)?;
     }
     if let Some(from) = &arguments.batch {
         let usual = arguments.config.as_deref().or(arguments.files.first().map(PathBuf::as_path));
@@ -161,7 +161,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         }
     };
     let captured = read_request(arguments, request_path, &configuration).map_err(failure)?;
-    let arrival = Arrival::of(arguments.at.as_deref(), &captured).map_err(failure)?;
+    let arrival = Arrival::of(arguments.at.as_deref(), &captured, &configuration).map_err(failure)?;
     let explanation = terminal.waiting("searching for the cause", || {
         explanation::explain(&configuration, &captured, &peer, &arrival, Effort::Thorough)
     });

@@ -1,8 +1,11 @@
 //! When the request arrived: what freshness is judged by.
 
 use hookwarden::verify::primitives::timestamp::{UnixTime, parse_http_date};
+use hookwarden::verify::scheme::Scheme;
 
 use super::capture::Captured;
+use super::configuration::Configuration;
+use super::{suspects, trial};
 use crate::cli::clock;
 
 /// A time, and where it is from.
@@ -21,15 +24,17 @@ impl Arrival {
     ///
     /// # Errors
     /// Which of them cannot be read.
-    pub fn of(asked: Option<&str>, captured: &Captured) -> Result<Self, String> {
+    pub fn of(asked: Option<&str>, captured: &Captured, configuration: &Configuration) -> Result<Self, String> {
         let known = |time, place| Ok(Self { time, place, is_guessed: false });
         if let Some(text) = asked {
-            return known(clock::read(text).ok_or(format!("--at: {UNREADABLE}"))?, "--at");
+            return known(self::asked(text)?, "--at");
         }
         if let Some(stated) = &captured.time {
             return known(clock::read(&stated.text).ok_or(format!("{}: {UNREADABLE}", stated.place))?, stated.place);
         }
-        if let Some(seconds) = captured.header("date").and_then(|date| parse_http_date(date.trim_ascii())) {
+        if let Some(seconds) = captured.header("date").and_then(|date| parse_http_date(date.trim_ascii()))
+            && !is_signed_time(captured, configuration)
+        {
             return known(UnixTime::from_secs(seconds), "the request's Date header");
         }
         Ok(Self {
@@ -38,6 +43,25 @@ impl Arrival {
             is_guessed: true,
         })
     }
+}
+
+/// The time that is asked for.
+///
+/// # Errors
+/// It cannot be read.
+pub fn asked(text: &str) -> Result<UnixTime, String> {
+    clock::read(text).ok_or_else(|| format!("--at: {UNREADABLE}"))
+}
+
+/// Whether the sender signs `Date` as its time: freshness cannot be judged by what is to be judged.
+fn is_signed_time(captured: &Captured, configuration: &Configuration) -> bool {
+    let sources = configuration.sources.iter().filter(|source| suspects::reason(source, captured).is_none());
+    let schemes = sources.flat_map(|source| source.checks()).filter_map(trial::schemes).flatten();
+    schemes.into_iter().any(|(scheme, _)| match &scheme {
+        Scheme::Signature(own) => own.timestamp.as_ref().is_some_and(|rule| rule.at.as_header() == Some("date")),
+        Scheme::HttpSignature(_) => true,
+        Scheme::Credential(_) | Scheme::Jwt(_) | Scheme::MessageSignature(_) => false,
+    })
 }
 
 const UNREADABLE: &str = "must be a time such as 2026-11-21T10:00:00Z, or seconds or milliseconds since 1970";

@@ -80,6 +80,10 @@ impl Key {
         let bytes = form.bytes(&self.text).map_err(|error| {
             Error::new(match error {
                 KeyError::NotBase64 => "the secret is not base64, and this sender's secrets are",
+                KeyError::Versioned => {
+                    "the secret begins with \"v1,\", which is no part of this sender's secrets; Supabase's have it"
+                }
+                KeyError::UrlSafe => "the secret is URL-safe base64, and this sender's secrets are base64 with + and /",
                 KeyError::NotHex => "the secret is not hexadecimal, and this sender's secrets are",
                 KeyError::Composed => {
                     "the secret has letters beyond ASCII, which this sender decomposes (NFKD); give it decomposed"

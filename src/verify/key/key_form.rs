@@ -42,6 +42,10 @@ pub enum KeyEncoding {
 pub enum KeyError {
     /// It is not base64, as the sender's secrets are.
     NotBase64,
+    /// It begins with `v1,`, which is not base64, as the sender's secrets are: Supabase shows its secrets so.
+    Versioned,
+    /// It is base64 of the other alphabet, with `-` and `_`.
+    UrlSafe,
     /// It is not hexadecimal, as the sender's secrets are.
     NotHex,
     /// Nothing follows the prefix.
@@ -60,6 +64,8 @@ impl KeyError {
     pub fn wrong(&self) -> &'static str {
         match self {
             KeyError::NotBase64 => "is not base64, as this sender's secrets are",
+            KeyError::Versioned => "begins with \"v1,\", which is no part of this sender's secrets",
+            KeyError::UrlSafe => "has - or _ as URL-safe base64 has, and this sender's secrets are base64 with + and /",
             KeyError::NotHex => "is not hexadecimal, as this sender's secrets are",
             KeyError::Empty => "has nothing after its prefix",
             KeyError::Composed => "has non-ASCII letters, which this sender decomposes (NFKD) before it signs",
@@ -73,6 +79,10 @@ impl KeyError {
     pub fn right(&self) -> &'static str {
         match self {
             KeyError::NotBase64 | KeyError::NotHex => "paste the secret as it is shown",
+            KeyError::Versioned => {
+                "leave \"v1,\" out, or use the provider \"supabase\" if it is Supabase that shows the secret so"
+            }
+            KeyError::UrlSafe => "paste the secret as this sender shows it; of another sender, use its own provider",
             KeyError::Empty => "",
             KeyError::Composed => "paste it decomposed",
             KeyError::NotUserAndPassword => "basic authentication needs user:password",
@@ -118,13 +128,25 @@ impl KeyForm {
             KeyEncoding::TextNfkd => text.as_bytes().to_vec(),
             KeyEncoding::Base64OrText if !secret.starts_with(&self.optional_prefix) => text.as_bytes().to_vec(),
             KeyEncoding::Base64 | KeyEncoding::Base64OrText => {
-                encoding::decode_pasted_base64(text.as_bytes()).ok_or(KeyError::NotBase64)?
+                encoding::decode_pasted_base64(text.as_bytes()).ok_or_else(|| not_base64(text))?
             }
             KeyEncoding::Hex => encoding::decode_hex(text.as_bytes()).ok_or(KeyError::NotHex)?,
             KeyEncoding::Sha1 => HashAlgorithm::Sha1.digest(text.as_bytes()),
             KeyEncoding::Sha256 => HashAlgorithm::Sha256.digest(text.as_bytes()),
         };
         if bytes.is_empty() { Err(KeyError::Empty) } else { Ok(bytes) }
+    }
+}
+
+/// Why a text is not base64.
+fn not_base64(text: &str) -> KeyError {
+    if text.starts_with("v1,") {
+        KeyError::Versioned
+    } else if text.contains(['-', '_']) && encoding::decode_base64_url(text.trim_end_matches('=').as_bytes()).is_some()
+    {
+        KeyError::UrlSafe
+    } else {
+        KeyError::NotBase64
     }
 }
 

@@ -25,6 +25,8 @@ pub enum TextFault {
     Quoted,
     /// It stands for a secret that was not filled in.
     Placeholder,
+    /// It has the dots or stars that a page shows in place of a secret's letters.
+    Masked,
     /// It is shorter than [`MIN_BYTES`].
     Short,
     /// It begins with this prefix of another kind of key.
@@ -49,6 +51,8 @@ impl TextRule {
             Err(TextFault::Quoted)
         } else if is_placeholder(text) || password.is_some_and(is_placeholder) {
             Err(TextFault::Placeholder)
+        } else if is_masked(text) {
+            Err(TextFault::Masked)
         } else if text.len() < MIN_BYTES && !self.allows_short {
             Err(TextFault::Short)
         } else if let Some(prefix) = self.not.iter().find(|prefix| text.starts_with(*prefix)) {
@@ -68,6 +72,7 @@ impl TextFault {
             TextFault::WhiteSpace => "begins or ends with white space, or contains a line break",
             TextFault::Quoted => "is enclosed in quotation marks, or begins or ends with one",
             TextFault::Placeholder => "looks like a placeholder or an unexpanded reference",
+            TextFault::Masked => "is masked: it has dots or stars where the secret has letters",
             TextFault::Short => "is shorter than 8 bytes and can be guessed",
             TextFault::OtherKind(prefix) => {
                 return format!("begins with \"{prefix}\" and is another kind of key of this sender");
@@ -84,6 +89,7 @@ impl TextFault {
             TextFault::WhiteSpace => "paste it again without",
             TextFault::Quoted => "paste it again without them",
             TextFault::Placeholder => "use \"env\" to read an environment variable",
+            TextFault::Masked => "have the sender's page show the secret before you copy it",
             TextFault::Short => "use a longer one, or set \"insecure_short_secret\": true",
             TextFault::OtherKind(_) => "use its webhook secret",
         }
@@ -95,6 +101,11 @@ fn is_quoted(text: &str) -> bool {
     let curly = ['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
     let within = |mark: char| text.len() > 1 && text.starts_with(mark) && text.ends_with(mark);
     text.starts_with(curly) || text.ends_with(curly) || within('"') || within('\'')
+}
+
+/// Whether a page showed dots or stars in place of the letters.
+fn is_masked(text: &str) -> bool {
+    ["****", "\u{2022}\u{2022}", "\u{25cf}\u{25cf}"].iter().any(|mask| text.contains(mask))
 }
 
 /// Whether a text stands for a value that was not filled in.

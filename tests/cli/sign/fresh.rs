@@ -47,6 +47,7 @@ const WITHOUT_IDENTITY: &[&str] = &[
     "google-calendar",
     "google-drive",
     "google-pubsub",
+    "gemini-dynamic",
     "gumroad",
     "header-token",
     "huggingface",

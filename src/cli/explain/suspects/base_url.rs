@@ -30,7 +30,7 @@ impl Base {
     }
 
     /// The same without user and password, which are shown nowhere.
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let host = self.host.rsplit('@').next().unwrap_or_default().to_owned();
         let prefix = self.prefix.trim_end_matches('/').to_owned();
         Self { host, prefix, ..self.clone() }.url()

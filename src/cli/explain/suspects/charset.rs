@@ -38,6 +38,7 @@ const WINDOWS: &[(u8, char)] = &[
 /// The changes of this file.
 pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     let body = scene.captured.body.as_slice();
+    lost(scene, changes);
     if body.is_ascii() {
         return;
     }
@@ -48,12 +49,12 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
         Ok(text) => {
             let twice = "The body was read as Latin-1 and written as UTF-8, so that \"é\" became \"Ã©\" (mojibake).";
             let latin = "The body is UTF-8 here, and was Latin-1 where it was signed.";
-            let bytes = single_bytes(text, &[]);
+            let bytes = bytes_of(text, &[]);
             let is_utf8 =
                 |bytes: &Option<Vec<u8>>| bytes.as_ref().is_some_and(|bytes| std::str::from_utf8(bytes).is_ok());
             let sentence = if is_utf8(&bytes) { twice } else { latin };
             add(bytes, sentence);
-            let bytes = single_bytes(text, WINDOWS);
+            let bytes = bytes_of(text, WINDOWS);
             let sentence = if is_utf8(&bytes) { twice } else { latin };
             add(bytes, sentence);
         }
@@ -74,8 +75,88 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     }
 }
 
+/// Bodies with a letter in the place of `?` or U+FFFD, which programs write for what a character set lacks. Which letter
+/// it was cannot be told, so the usual ones are tried: at one place, at two, or the same at all places.
+fn lost(scene: &Scene<'_>, changes: &mut Vec<Change>) {
+    let Ok(text) = std::str::from_utf8(&scene.captured.body) else { return };
+    let mark = if text.contains('\u{fffd}') { '\u{fffd}' } else { '?' };
+    let runs = runs(text, mark);
+    let most = scene.most_bodies() / 2;
+    let sentence = format!(
+        "The body has {} where a letter was signed: a program wrote it in a character set that lacks the letter.",
+        if mark == '?' { "\"?\"" } else { "U+FFFD" }
+    );
+    let add = |bytes: Vec<u8>, changes: &mut Vec<Change>| {
+        changes.push(Change::of_body(bytes, Mistake::new("body_charset", sentence.clone(), ADVICE)));
+    };
+    if runs.is_empty() || runs.len() > 24 {
+        return;
+    }
+    let letters: Vec<Vec<u8>> = LOST.chars().map(|char| char.to_string().into_bytes()).collect();
+    let latin: Vec<Vec<u8>> = if mark == '?' { Vec::new() } else { (0x80..=0xff).map(|byte: u8| vec![byte]).collect() };
+    let mut made = 0_usize;
+    let all: Vec<&Run> = runs.iter().collect();
+    let singles = runs.iter().map(|run| vec![run]).filter(|_| runs.len() > 1);
+    for chosen in std::iter::once(all).chain(singles) {
+        for letter in letters.iter().chain(&latin) {
+            let edits: Vec<_> = chosen.iter().map(|run| (*run, letter.as_slice())).collect();
+            add(replaced(text, &edits), changes);
+            made = made.saturating_add(1);
+            if made > most {
+                return;
+            }
+        }
+    }
+    if let [first, second] = runs.as_slice() {
+        for one in &letters {
+            for other in &letters {
+                add(replaced(text, &[(first, one), (second, other)]), changes);
+                made = made.saturating_add(1);
+                if made > most {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Where a letter may have been lost: the offset, and how many bytes.
+type Run = (usize, usize);
+
+/// The places of a mark, neighbours taken for one: a letter of several bytes may leave several.
+fn runs(text: &str, mark: char) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (at, found) in text.match_indices(mark) {
+        match runs.last_mut() {
+            Some((start, len)) if start.saturating_add(*len) == at => *len = len.saturating_add(found.len()),
+            _ => runs.push((at, found.len())),
+        }
+    }
+    runs
+}
+
+fn replaced(text: &str, edits: &[(&Run, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut done = 0;
+    for ((at, len), letter) in edits {
+        out.extend(text.as_bytes().get(done..*at).unwrap_or_default());
+        out.extend(*letter);
+        done = at.saturating_add(*len);
+    }
+    out.extend(text.as_bytes().get(done..).unwrap_or_default());
+    out
+}
+
+/// The letters and marks beyond ASCII that texts have most.
+const LOST: &str = "éèàùâêîôûçëïüöäßñáíóúãõåøæœÉÈÀÊÇÜÖÄÑÁÍÓÚÅØ’‘“”–—…•€£©®™°§«»¿¡łąęśżźćńčšžřůěőűğışİ\u{a0}×½²";
+
+/// The text in Windows-1252, of which Latin-1 is most; `None` if a character has no byte there.
+pub fn single_bytes(text: &str) -> Option<Vec<u8>> {
+    bytes_of(text, WINDOWS)
+}
+
 /// One byte for each character; `None` if one has none.
-fn single_bytes(text: &str, windows: &[(u8, char)]) -> Option<Vec<u8>> {
+fn bytes_of(text: &str, windows: &[(u8, char)]) -> Option<Vec<u8>> {
     text.chars()
         .map(|char| {
             let special = windows.iter().find(|(_, own)| *own == char).map(|(byte, _)| *byte);

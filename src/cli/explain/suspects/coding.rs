@@ -23,7 +23,9 @@ pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
         add(plain, "body_compressed", sentence, advice);
     }
     let says = scene.captured.header("content-encoding").map(<[u8]>::to_ascii_lowercase);
-    if says.is_none() && scene.effort == Effort::Quick || body.is_empty() || body.len() > 1 << 20 {
+    // Compressing takes long, and is in vain for most bodies: of a long one only where the header says so.
+    let most = if says.is_some() { 1 << 20 } else { 1 << 16 };
+    if says.is_none() && scene.effort == Effort::Quick || body.is_empty() || body.len() > most {
         return;
     }
     // Whether this gives the very bytes depends on the program that compressed; most small bodies are written alike.

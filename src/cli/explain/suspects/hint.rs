@@ -1,16 +1,14 @@
 //! What a refusal looks like where nothing could be verified: told as such.
 
 use hookwarden::config::dialects::Dialect;
-use hookwarden::verify::bytes::json::{Json, JsonPath};
+use hookwarden::verify::bytes::json::Json;
 use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::scheme::credential::{CredentialForm, CredentialPlace};
-use hookwarden::verify::scheme::jwt::JwtScheme;
 use hookwarden::verify::{Denial, Occurrence, Request};
 
-use super::{Finding, Mistake, Scene, coding, sender};
-use crate::cli::config_file::{elements, member};
+use super::sender::Presented;
+use super::{Finding, Mistake, Scene, coding, known, last_word, sender, strength};
 use crate::cli::explain::capture::{Lost, is_masked};
-use crate::cli::explain::trial;
 
 /// What it looks like, the most telling first.
 pub fn hints(scene: &Scene<'_>) -> Vec<Finding> {
@@ -27,18 +25,23 @@ pub fn hints(scene: &Scene<'_>) -> Vec<Finding> {
     );
     let mut certain = Vec::new();
     raw_login(scene, dialects, &mut certain);
-    if lacks {
+    raw_delivery(scene, &mut mistakes);
+    if lacks && mistakes.is_empty() {
         missing(scene, &others, &mut mistakes);
     }
     masked(scene, &mut mistakes);
-    claims(scene, dialects, &mut mistakes);
-    required(scene, &mut mistakes);
+    known::mistakes(scene, &mut mistakes);
+    let is_known = strength::is_known_from_proof(scene.denial) && !mistakes.is_empty();
     body(scene, &mut mistakes);
-    if !lacks && !others.is_empty() && scene.denial != Denial::TokenClaim {
-        mistakes.push(of_another_sender(&others));
+    if !lacks && !others.is_empty() && !is_known {
+        // Its own proof is there, and is the one to explain.
+        if mistakes.is_empty() {
+            mistakes.extend(last_word::of(scene));
+        }
+        mistakes.push(of_another_sender(&others, scene));
     }
     if mistakes.is_empty() {
-        mistakes.extend(usual(scene));
+        mistakes.extend(last_word::of(scene));
     }
     let finding = |mistake, is_certain| Finding { mistakes: vec![mistake], secret: None, is_certain, source: None };
     let likely = mistakes.into_iter().map(|mistake| finding(mistake, false));
@@ -82,18 +85,28 @@ fn masked(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-fn of_another_sender(others: &[&str]) -> Mistake {
-    let names: Vec<_> = others.iter().take(4).map(|name| format!("\"{name}\"")).collect();
+fn of_another_sender(others: &[Presented], scene: &Scene<'_>) -> Mistake {
+    let names: Vec<_> = others.iter().take(4).map(|other| format!("\"{}\"", other.name)).collect();
+    let advice = if others.iter().take(4).any(|other| other.is_weaker) {
+        format!(
+            "If that is the sender, it calls the wrong URL: have it call a source of its own. It proves less than {}, \
+             so do not put it in the place of this check.",
+            scene.check.title()
+        )
+    } else {
+        "If that is the sender, configure its provider and secret. Otherwise the sender calls the URL of another source."
+            .to_owned()
+    };
     Mistake::new(
         "header_of_another_sender",
         format!("The request is signed the way {} expects it, but no configured secret matches.", names.join(" or ")),
-        "If that is the sender, configure its provider and secret. Otherwise the sender calls the URL of another source.",
+        advice,
     )
 }
 
-fn missing(scene: &Scene<'_>, others: &[&str], mistakes: &mut Vec<Mistake>) {
+fn missing(scene: &Scene<'_>, others: &[Presented], mistakes: &mut Vec<Mistake>) {
     if !others.is_empty() {
-        mistakes.push(of_another_sender(others));
+        mistakes.push(of_another_sender(others, scene));
         return;
     }
     let lacking: Vec<_> = scene
@@ -113,77 +126,6 @@ fn missing(scene: &Scene<'_>, others: &[&str], mistakes: &mut Vec<Mistake>) {
         "Set the secret at the sender. Then compare what it sends with what arrives here: some proxies drop unknown headers, or \
          headers with an underscore in their name.",
     ));
-}
-
-/// The claims of a token that are not what they must be.
-fn claims(scene: &Scene<'_>, dialects: &[Dialect], mistakes: &mut Vec<Mistake>) {
-    let token = dialects.iter().find_map(|(scheme, _)| match scheme {
-        Scheme::Jwt(scheme) => Some(scheme),
-        _ => None,
-    });
-    let Some(scheme) = token else { return };
-    if scene.denial == Denial::TokenAlgorithm {
-        let parts = super::time::token_parts(scheme, &scene.head, &scene.captured.body);
-        let named = parts.and_then(|(header, _)| header.at(&JsonPath::parse("alg")?)?.text().map(str::to_owned));
-        let named = named.filter(|name| name.len() < 16 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        mistakes.push(Mistake::new(
-            "token_algorithm",
-            format!(
-                "The token names the algorithm {}, which the scheme does not accept.",
-                named.unwrap_or("that it has".to_owned())
-            ),
-            "Set the sender to an algorithm of the scheme; a token without one (\"none\") proves nothing.",
-        ));
-    }
-    if scene.denial != Denial::TokenClaim {
-        return;
-    }
-    let Some((_, claims)) = super::time::token_parts(scheme, &scene.head, &scene.captured.body) else { return };
-    let wrong = wrong_claims(scheme, &claims, scene);
-    let list = if wrong.is_empty() { "a time (iat or exp)".to_owned() } else { wrong.join(", ") };
-    mistakes.push(Mistake::new(
-        "token_claim",
-        format!("The token's signature is valid, but these claims are wrong: {list}."),
-        "Compare the values in \"with\" (audience, issuer, public_url) with the sender's. If a claim is a digest, the body was changed on its way.",
-    ));
-}
-
-fn wrong_claims(scheme: &JwtScheme, claims: &Json, scene: &Scene<'_>) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for (path, rule) in &scheme.claims {
-        let claim = claims.at(path);
-        if !scene.read(|facts| rule.holds(claim, facts)).unwrap_or(false) {
-            let what = if claim.is_none() { "is missing" } else { "does not match" };
-            wrong.push(format!("\"{}\" {what}", path.steps().join(".")));
-        }
-    }
-    wrong
-}
-
-/// Pairs of values that must be equal and are not.
-fn required(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
-    if scene.denial != Denial::RequireMismatch {
-        return;
-    }
-    for (json, (scheme, _)) in trial::dialects_with_json(scene.check) {
-        let Scheme::Signature(scheme) = scheme else { continue };
-        let texts: Vec<_> = elements(member(json, "require")).collect();
-        for (position, (left, right)) in scheme.require.iter().enumerate() {
-            if matches!(scene.read(|facts| (left.render(facts), right.render(facts))), (Ok(left), Ok(right)) if left == right)
-            {
-                continue;
-            }
-            let words: Vec<_> = elements(texts.get(position).copied())
-                .filter_map(|text| text.text())
-                .map(|text| format!("{text:?}"))
-                .collect();
-            mistakes.push(Mistake::new(
-                "require_mismatch",
-                format!("Two values must be equal and are not: {}.", words.join(" and ")),
-                "Compare the values in \"with\" (a topic, an account) with the sender's; or the request is of another kind.",
-            ));
-        }
-    }
 }
 
 /// What the body looks like.
@@ -206,6 +148,11 @@ fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
             format!("The body has {} bytes, and Content-Length declares {declared}.", body.len()),
             "Something added to the body, or it was re-encoded on its way and the header kept.",
         ),
+        _ if is_cut_json(body) => add(
+            "body_truncated",
+            "The body ends in the middle of its JSON: its end was cut off.".to_owned(),
+            "Save the whole body; if it arrives like this, check the limits of size and time in front of hookwarden, and of the program that captured it.",
+        ),
         _ => {}
     }
     let coding = captured.header("content-encoding").map(<[u8]>::to_ascii_lowercase).unwrap_or_default();
@@ -221,6 +168,7 @@ fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
     if body.is_empty()
         && matches!(captured.method.as_str(), "POST" | "PUT" | "PATCH")
         && scene.denial != Denial::SignatureMissing
+        && scene.dialects.iter().any(|(scheme, _)| scheme.needs_body())
     {
         add(
             "body_missing",
@@ -231,6 +179,7 @@ fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
     if body.is_empty()
         && matches!(captured.method.as_str(), "GET" | "HEAD")
         && matches!(scene.denial, Denial::SignatureMismatch | Denial::DigestMismatch)
+        && (captured.header("content-type").is_some() || !signs_url(scene))
     {
         add(
             "method_redirected",
@@ -272,6 +221,31 @@ fn body(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
     }
 }
 
+/// Whether a body is the beginning of a JSON document.
+fn is_cut_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start(), [b'{' | b'[', ..])
+        && serde_json::from_slice::<serde_json::Value>(body).is_err_and(|error| error.is_eof())
+}
+
+/// A message of Amazon SNS without the envelope that is signed.
+fn raw_delivery(scene: &Scene<'_>, mistakes: &mut Vec<Mistake>) {
+    let captured = scene.captured;
+    let is_raw = captured.header("x-amz-sns-rawdelivery").is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
+    if is_raw {
+        mistakes.push(Mistake::new(
+            "sns_raw_delivery",
+            "The header x-amz-sns-rawdelivery says that Amazon SNS sends the bare message, without the envelope that \
+             holds its signature: such a request proves nothing.",
+            "Turn raw message delivery off for this subscription (RawMessageDelivery = false).",
+        ));
+    }
+}
+
+/// Whether the URL is signed, so that a sender may well call it without a body.
+fn signs_url(scene: &Scene<'_>) -> bool {
+    scene.dialects.iter().any(|(scheme, _)| scheme.reads_url())
+}
+
 fn malformed(media_type: &[u8], body: &[u8], add: &mut dyn FnMut(&'static str, String, &str)) {
     let is_form = media_type.starts_with(b"application/x-www-form") || media_type.starts_with(b"multipart/");
     match Json::parse(body) {
@@ -286,20 +260,5 @@ fn malformed(media_type: &[u8], body: &[u8], add: &mut dyn FnMut(&'static str, S
             "The scheme reads a value of a JSON body: save it byte by byte, or have the sender send JSON.",
         ),
         _ => {}
-    }
-}
-
-/// What is usual where there is nothing to see.
-fn usual(scene: &Scene<'_>) -> Option<Mistake> {
-    match scene.denial {
-        Denial::SignatureMismatch | Denial::CredentialMismatch | Denial::DigestMismatch => Some(Mistake::new(
-            "secret_unknown_here",
-            "No configured secret matches, in no form, nor does the body in any form that programs give it. Most often the secret is another \
-             one: of the test mode, another endpoint, another application."
-                .to_owned(),
-            "Copy the secret from the settings of this very endpoint at the sender again. If it is right, capture the request once more, byte by \
-             byte, as close to the sender as you can.",
-        )),
-        _ => None,
     }
 }

@@ -2,93 +2,159 @@
 
 use hookwarden::verify::bytes::json::Json;
 
-use super::json_style::{Escapes, Html, Spacing, Style, Unicode};
+use super::json_style::{Ascii, Escapes, Slash, Spacing, Style, Unicode};
 use super::json_text::Tree;
+use super::number::{self, Variant};
 use super::{Change, Effort, Mistake, Scene};
 
 const ADVICE: &str = "Give hookwarden the bytes as they arrived: something parsed the body and wrote it again, in front of it (a \
                       gateway, a body parser) or where the capture was made (a log, JSON.stringify(req.body)). Keep the raw body.";
 
-/// The changes of this file: every way in which programs write the same document.
+/// The changes of this file: every way in which programs write the same document, the likeliest first.
 pub fn changes(scene: &Scene<'_>, changes: &mut Vec<Change>) {
     let body = scene.captured.body.as_slice();
     let Some((text, tree)) = document(body) else { return };
-    let arrived = style_of(text, &tree);
-    let mut all = Styles::of(text, &tree);
-    if scene.effort == Effort::Quick {
-        all.escapes.retain(|escapes| escapes.count() == 1);
-    }
+    let most = scene.most_bodies();
+    let writing = Writing { arrived: style_of(text, &tree), escapes: escapes_of(text), is_sorted: tree.is_sorted() };
+    let here = Document { tree: &tree, numbers: None };
+    let mut out = Out { changes, left: most };
     // One thing at a time, then all together.
-    let kept = Style::KEPT;
-    for escapes in &all.escapes {
-        push(changes, &tree, Style { escapes: *escapes, ..kept }, arrived);
+    for escapes in writing.escapes.iter().filter(|escapes| escapes.count() == 1) {
+        out.push(here, Style { escapes: *escapes, ..Style::KEPT }, &writing);
     }
     for spacing in Spacing::ALL {
-        push(changes, &tree, Style { spacing: *spacing, ..kept }, arrived);
+        out.push(here, Style { spacing: *spacing, ..Style::KEPT }, &writing);
     }
-    for spacing in Spacing::ALL {
-        for is_sorted in [false, true] {
-            for are_numbers_short in [false, true] {
-                for escapes in std::iter::once(&Escapes::default()).chain(&all.escapes) {
-                    for has_line_end in [false, true] {
-                        let style =
-                            Style { spacing: *spacing, escapes: *escapes, is_sorted, are_numbers_short, has_line_end };
-                        if (is_sorted && all.is_sorted) || (are_numbers_short && !all.has_long_numbers) {
-                            continue;
-                        }
-                        if scene.effort == Effort::Quick
-                            && (has_line_end || is_sorted)
-                            && *escapes != Escapes::default()
-                        {
-                            continue;
-                        }
-                        push(changes, &tree, style, arrived);
+    let variants = number::variants(text, &tree, if scene.effort == Effort::Quick { most / 8 } else { most / 2 });
+    for variant in &variants {
+        out.push_text(variant, &writing);
+    }
+    for escapes in writing.escapes.iter().filter(|escapes| escapes.count() > 1) {
+        out.push(here, Style { escapes: *escapes, ..Style::KEPT }, &writing);
+    }
+    out.all_styles(here, &writing, scene.effort);
+    let (of_all, of_some): (Vec<_>, Vec<_>) = variants.iter().partition(|variant| variant.is_of_all);
+    for variant in of_all {
+        out.with_tree(variant, |out, other| out.all_styles(other, &writing, Effort::Quick));
+    }
+    for variant in of_some.into_iter().filter(|_| scene.is_thorough()) {
+        out.with_tree(variant, |out, other| {
+            for spacing in [Spacing::Compact, Spacing::Spaced] {
+                out.push(other, Style { spacing, ..Style::KEPT }, &writing);
+            }
+        });
+    }
+}
+
+/// A document, and what differs in its numbers.
+#[derive(Clone, Copy)]
+struct Document<'a> {
+    tree: &'a Tree<'a>,
+    numbers: Option<&'a str>,
+}
+
+/// How a document arrived, and which ways can differ for it at all.
+struct Writing {
+    arrived: Option<Spacing>,
+    escapes: Vec<Escapes>,
+    is_sorted: bool,
+}
+
+/// Where changes go, and how many more there may be.
+struct Out<'a> {
+    changes: &'a mut Vec<Change>,
+    left: usize,
+}
+
+impl Out<'_> {
+    /// Spacing, order of keys, escapes and the end of the last line, in every combination.
+    fn all_styles(&mut self, document: Document<'_>, writing: &Writing, effort: Effort) {
+        let orders: &[bool] = if writing.is_sorted { &[false] } else { &[false, true] };
+        for has_line_end in [false, true] {
+            for is_sorted in orders {
+                for escapes in std::iter::once(&Escapes::default()).chain(&writing.escapes) {
+                    let is_plain = *escapes == Escapes::default();
+                    if effort == Effort::Quick && (has_line_end || *is_sorted || escapes.count() > 1) && !is_plain {
+                        continue;
+                    }
+                    for spacing in Spacing::ALL {
+                        let style = Style { spacing: *spacing, escapes: *escapes, is_sorted: *is_sorted, has_line_end };
+                        self.push(document, style, writing);
+                    }
+                    if has_line_end {
+                        self.push(document, Style { escapes: *escapes, has_line_end, ..Style::KEPT }, writing);
+                    }
+                    if self.left == 0 {
+                        return;
                     }
                 }
             }
         }
     }
+
+    /// Adds a document with other numbers, as it is otherwise.
+    fn push_text(&mut self, variant: &Variant, writing: &Writing) {
+        let Some(left) = self.left.checked_sub(1) else { return };
+        self.left = left;
+        let mistake = mistake(Some(&variant.words), Style::KEPT, writing);
+        self.changes.push(Change::of_body(variant.text.clone().into_bytes(), mistake));
+    }
+
+    /// Does something with a document with other numbers, as long as there is room.
+    fn with_tree(&mut self, variant: &Variant, act: impl FnOnce(&mut Self, Document<'_>)) {
+        if self.left == 0 {
+            return;
+        }
+        if let Some(tree) = Tree::parse(&variant.text) {
+            act(self, Document { tree: &tree, numbers: Some(&variant.words) });
+        }
+    }
+
+    /// Adds the document in this style, and says what differs.
+    fn push(&mut self, document: Document<'_>, style: Style, writing: &Writing) {
+        let Some(left) = self.left.checked_sub(1) else { return };
+        self.left = left;
+        let mistake = mistake(document.numbers, style, writing);
+        self.changes.push(Change::of_body(document.tree.write(style).into_bytes(), mistake));
+    }
 }
 
-/// Which ways can differ for a document at all.
-struct Styles {
-    escapes: Vec<Escapes>,
-    is_sorted: bool,
-    has_long_numbers: bool,
-}
-
-impl Styles {
-    fn of(text: &str, tree: &Tree<'_>) -> Self {
-        let has_unicode = !text.is_ascii() || text.contains("\\u");
-        let has_slash = text.contains('/');
-        let has_html = text.contains(['<', '>', '&', '=', '\'']) || text.contains("\\u00") || text.contains("\\u202");
-        let some = |is_there: bool, all: &[Option<u8>]| if is_there { all.to_vec() } else { vec![None] };
-        let mut escapes = Vec::new();
-        for unicode in some(has_unicode, &[None, Some(0), Some(1), Some(2)]) {
-            for slash in some(has_slash, &[None, Some(0), Some(1)]) {
-                for html in some(has_html, &[None, Some(0), Some(1), Some(2)]) {
-                    escapes.push(Escapes {
-                        unicode: unicode.map(|which| match which {
-                            0 => Unicode::Plain,
-                            1 => Unicode::Lower,
-                            _ => Unicode::Upper,
-                        }),
-                        slash: slash.map(|which| which == 1),
-                        html: html.map(|which| match which {
-                            0 => Html::Plain,
-                            1 => Html::Escaped,
-                            _ => Html::Gson,
-                        }),
-                    });
-                }
+/// Every way to escape that can differ for a document, fewer changes first.
+fn escapes_of(text: &str) -> Vec<Escapes> {
+    let has_unicode = !text.is_ascii() || text.contains("\\u");
+    let has_slash = text.contains('/');
+    let has_escapes = text.contains("\\u00") || text.contains("\\u20");
+    let some = |is_there: bool, all: &[Unicode]| {
+        let all = all.iter().copied().filter(move |_| is_there).map(Some);
+        std::iter::once(None).chain(all).collect::<Vec<_>>()
+    };
+    let unicodes = some(has_unicode, &[Unicode::Plain, Unicode::Lower, Unicode::Upper]);
+    let mut slashes = vec![None];
+    if has_slash {
+        slashes.extend([Some(Slash::Plain), Some(Slash::Escaped)]);
+    }
+    if text.contains("</") || text.contains("<\\/") {
+        slashes.push(Some(Slash::BehindLess));
+    }
+    let can_differ = |ascii: &&Ascii| match ascii.escaped {
+        "" => has_escapes,
+        escaped => {
+            has_escapes || escaped.chars().any(|char| text.contains(char) && (char != '"' || text.contains("\\\"")))
+        }
+    };
+    let mut asciis = vec![None];
+    asciis.extend(Ascii::ALL.iter().filter(can_differ).map(|ascii| Some(*ascii)));
+    let mut all = Vec::new();
+    for unicode in &unicodes {
+        for slash in &slashes {
+            for ascii in &asciis {
+                all.push(Escapes { unicode: *unicode, slash: *slash, ascii: *ascii });
             }
         }
-        // Fewer changes first.
-        escapes.retain(|escapes| *escapes != Escapes::default());
-        escapes.sort_by_key(Escapes::count);
-        let has_long_numbers = text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
-        Self { escapes, is_sorted: tree.is_sorted(), has_long_numbers }
     }
+    all.retain(|escapes| *escapes != Escapes::default());
+    all.sort_by_key(Escapes::count);
+    all
 }
 
 /// The orders of keys, where those that were signed are not known: of a small document all of them.
@@ -177,41 +243,45 @@ fn style_of(text: &str, tree: &Tree<'_>) -> Option<Spacing> {
         .find(|spacing| tree.write(Style { spacing: *spacing, ..Style::KEPT }) == text.trim_ascii_end())
 }
 
-/// Adds the document in this style, and says what differs.
-fn push(changes: &mut Vec<Change>, tree: &Tree<'_>, style: Style, arrived: Option<Spacing>) {
-    let written = tree.write(style);
-    let differs = |other: Style| tree.write(other) != written;
+/// What differs from the document as it arrived.
+fn mistake(numbers: Option<&str>, style: Style, writing: &Writing) -> Mistake {
     let mut what = Vec::new();
-    if style.spacing != Spacing::Kept && Some(style.spacing) != arrived {
-        let here = arrived.map_or("otherwise", Spacing::words);
+    if style.spacing != Spacing::Kept && Some(style.spacing) != writing.arrived {
+        let here = writing.arrived.map_or("otherwise", Spacing::words);
         what.push(("json_spacing", format!("spacing: signed {}, here {here}", style.spacing.words())));
     }
-    if style.is_sorted && differs(Style { is_sorted: false, ..style }) {
+    if style.is_sorted {
         what.push(("json_key_order", "key order: signed with sorted keys".to_owned()));
     }
-    if style.are_numbers_short && differs(Style { are_numbers_short: false, ..style }) {
-        what.push(("json_numbers", "numbers: signed in their shortest form (1 for 1.0)".to_owned()));
+    if let Some(words) = numbers {
+        what.push(("json_numbers", words.to_owned()));
     }
-    let with = |escapes: Escapes| Style { escapes, ..style };
-    let Escapes { unicode, slash, html } = style.escapes;
-    if unicode.is_some() && differs(with(Escapes { unicode: None, ..style.escapes })) {
+    let Escapes { unicode, slash, ascii } = style.escapes;
+    if let Some(unicode) = unicode {
         let signed = match unicode {
-            Some(Unicode::Plain) => "signed as they are, here as \\u escapes",
-            _ => "signed as \\u escapes, here otherwise",
+            Unicode::Plain => "signed as they are, here as \\u escapes",
+            Unicode::Lower | Unicode::Upper => "signed as \\u escapes, here otherwise",
         };
         what.push(("json_unicode_escapes", format!("unicode escapes: characters beyond ASCII were {signed}")));
     }
-    if slash.is_some() && differs(with(Escapes { slash: None, ..style.escapes })) {
-        let signed = if slash == Some(true) { "signed as \\/, here as /" } else { "signed as /, here as \\/" };
+    if let Some(slash) = slash {
+        let signed = match slash {
+            Slash::Plain => "signed as /, here as \\/",
+            Slash::Escaped => "signed as \\/, here as /",
+            Slash::BehindLess => "signed as \\/ behind <, here as /",
+        };
         what.push(("json_slashes", format!("slashes: {signed}")));
     }
-    if html.is_some() && differs(with(Escapes { html: None, ..style.escapes })) {
-        let signed = if html == Some(Html::Plain) {
-            "signed as they are, here as \\u escapes"
-        } else {
-            "signed as \\u escapes, here as they are"
+    if let Some(ascii) = ascii {
+        let (which, signed) = match ascii.escaped {
+            "" => ("characters such as <, > and &".to_owned(), "signed as they are, here as \\u escapes".to_owned()),
+            escaped => {
+                let shown: Vec<_> = escaped.chars().filter(char::is_ascii_graphic).map(String::from).collect();
+                let which = if shown.is_empty() { "U+2028 and U+2029".to_owned() } else { shown.join(" ") };
+                (which, format!("signed as \\u escapes ({}), here otherwise", ascii.whose))
+            }
         };
-        what.push(("json_html_escapes", format!("<, > and &: {signed}")));
+        what.push(("json_html_escapes", format!("{which}: {signed}")));
     }
     if style.has_line_end {
         what.push(("body_trailing_newline", "it was signed with a line feed at its end".to_owned()));
@@ -225,5 +295,5 @@ fn push(changes: &mut Vec<Change>, tree: &Tree<'_>, style: Style, arrived: Optio
     let list = if list.is_empty() { "white space at its ends".to_owned() } else { list.join("; ") };
     let sentence =
         format!("The body is JSON that was parsed and written again (re-serialised). What differs is {list}.");
-    changes.push(Change::of_body(written.into_bytes(), Mistake::new(code, sentence, ADVICE)));
+    Mistake::new(code, sentence, ADVICE)
 }

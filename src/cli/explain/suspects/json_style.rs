@@ -6,7 +6,6 @@ pub struct Style {
     pub spacing: Spacing,
     pub escapes: Escapes,
     pub is_sorted: bool,
-    pub are_numbers_short: bool,
     pub has_line_end: bool,
 }
 
@@ -33,9 +32,9 @@ pub enum Spacing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Escapes {
     pub unicode: Option<Unicode>,
-    /// Whether `/` is written `\/`.
-    pub slash: Option<bool>,
-    pub html: Option<Html>,
+    pub slash: Option<Slash>,
+    /// Which characters of ASCII are escaped that need not be.
+    pub ascii: Option<Ascii>,
 }
 
 /// How characters beyond ASCII are written.
@@ -49,24 +48,62 @@ pub enum Unicode {
     Upper,
 }
 
-/// How `<`, `>` and `&` are written.
+/// How `/` is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Html {
-    /// As themselves.
+pub enum Slash {
+    /// As itself.
     Plain,
-    /// As `\u003c` and such, U+2028 and U+2029 too.
+    /// As `\/`.
     Escaped,
-    /// `=` and `'` too.
-    Gson,
+    /// As `\/` behind `<`, so that no script ends.
+    BehindLess,
+}
+
+/// Which characters are escaped that need not be, in the programs that do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ascii {
+    /// The characters.
+    pub escaped: &'static str,
+    /// Whether the digits of their escapes are in upper case.
+    pub is_upper: bool,
+    /// Who does so, for people.
+    pub whose: &'static str,
+}
+
+impl Ascii {
+    /// No character: all as themselves.
+    pub const PLAIN: Ascii = Ascii { escaped: "", is_upper: false, whose: "as they are" };
+
+    /// Every set, the commonest first.
+    pub const ALL: &'static [Ascii] = &[
+        Ascii::PLAIN,
+        Ascii { escaped: "<>&\u{2028}\u{2029}", is_upper: false, whose: "as Go and Ruby on Rails escape" },
+        Ascii { escaped: "<>&'\"", is_upper: true, whose: "as PHP escapes for HTML (Symfony, Laravel, Drupal)" },
+        Ascii { escaped: "<>&'\"+`\u{7f}", is_upper: true, whose: "as .NET escapes" },
+        Ascii { escaped: "<>&'=\u{2028}\u{2029}", is_upper: false, whose: "as Gson escapes" },
+        Ascii { escaped: "<>&'\"\u{85}\u{2028}\u{2029}", is_upper: false, whose: "as Newtonsoft escapes for HTML" },
+        Ascii { escaped: "@%<", is_upper: true, whose: "as Meta escapes" },
+        Ascii { escaped: "@%<", is_upper: false, whose: "as Meta escapes" },
+        Ascii { escaped: "@%<>&'", is_upper: true, whose: "as Meta escapes" },
+        Ascii { escaped: "@", is_upper: false, whose: "with \"@\" escaped" },
+        Ascii { escaped: "<>", is_upper: true, whose: "as PHP escapes tags" },
+        Ascii { escaped: "<>&", is_upper: true, whose: "as PHP escapes tags and ampersands" },
+        Ascii { escaped: "<>&'", is_upper: false, whose: "as programs escape for HTML" },
+        Ascii { escaped: "\u{2028}\u{2029}", is_upper: false, whose: "as programs escape for JavaScript" },
+    ];
+
+    /// Whether it escapes a character.
+    pub fn escapes(self, char: char) -> bool {
+        self.escaped.contains(char)
+    }
 }
 
 impl Style {
     /// As it is.
     pub const KEPT: Style = Style {
         spacing: Spacing::Kept,
-        escapes: Escapes { unicode: None, slash: None, html: None },
+        escapes: Escapes { unicode: None, slash: None, ascii: None },
         is_sorted: false,
-        are_numbers_short: false,
         has_line_end: false,
     };
 }
@@ -74,7 +111,7 @@ impl Style {
 impl Escapes {
     /// How many things are not as they are.
     pub fn count(&self) -> usize {
-        [self.unicode.is_some(), self.slash.is_some(), self.html.is_some()].iter().filter(|one| **one).count()
+        [self.unicode.is_some(), self.slash.is_some(), self.ascii.is_some()].iter().filter(|one| **one).count()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::json_style::{Escapes, Html, Spacing, Style, Unicode};
+use super::json_style::{Escapes, Slash, Spacing, Style, Unicode};
 use crate::cli::document::json;
 use crate::cli::document::text::Text;
 use crate::cli::document::value::{Kind, Member, Value};
@@ -59,6 +59,23 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Every number, with the key of the member that it is in, in order.
+    pub fn numbers(&self) -> Vec<(&'a str, &'a str)> {
+        fn collect<'a>(tree: &Tree<'a>, key: &'a str, found: &mut Vec<(&'a str, &'a str)>) {
+            match tree {
+                Tree::Object(members, _) => members.iter().for_each(|(key, value)| collect(value, key, found)),
+                Tree::List(list, _) => list.iter().for_each(|value| collect(value, key, found)),
+                Tree::Atom(text) if text.starts_with(|char: char| char == '-' || char.is_ascii_digit()) => {
+                    found.push((key, text));
+                }
+                Tree::Text(_) | Tree::Atom(_) => {}
+            }
+        }
+        let mut found = Vec::new();
+        collect(self, "", &mut found);
+        found
+    }
+
     /// Whether the keys of every object are sorted.
     pub fn is_sorted(&self) -> bool {
         match self {
@@ -70,7 +87,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Writes it. Where white space is kept, so are order and numbers.
+    /// Writes it. Where white space is kept, so is the order.
     pub fn write(&self, style: Style) -> String {
         let mut out = String::with_capacity(self.text().len().saturating_mul(2));
         match style.spacing {
@@ -86,7 +103,6 @@ impl<'a> Tree<'a> {
     fn write_into(&self, style: Style, depth: usize, out: &mut String) {
         match self {
             Tree::Text(text) => out.push_str(&rewritten(text, style.escapes)),
-            Tree::Atom(text) if style.are_numbers_short => out.push_str(&short(text)),
             Tree::Atom(text) => out.push_str(text),
             Tree::List(list, _) => {
                 let in_line = style.spacing == Spacing::Jackson;
@@ -185,26 +201,25 @@ fn rewritten(text: &str, escapes: Escapes) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len().saturating_mul(2));
     let mut chars = text.chars();
+    let mut before = '"';
     while let Some(char) = chars.next() {
         let (char, written) = match char {
             '\\' => {
                 let rest = chars.as_str();
                 let (char, len) = unescaped(rest).unwrap_or(('\\', 0));
-                let written: String = std::iter::once('\\').chain(rest.chars().take(len)).collect();
-                chars = rest.chars();
-                for _ in 0..len {
-                    chars.next();
-                }
-                (char, written)
+                let written = rest.get(..len).unwrap_or_default();
+                chars = rest.get(len..).unwrap_or_default().chars();
+                (char, Some(written))
             }
-            other => (other, other.to_string()),
+            other => (other, None),
         };
-        write_char(char, &written, escapes, &mut out);
+        write_char(char, written, before, escapes, &mut out);
+        before = char;
     }
     Cow::Owned(out)
 }
 
-/// The character that an escape stands for, and how many characters follow the backslash.
+/// The character that an escape stands for, and how long it is behind the backslash.
 fn unescaped(rest: &str) -> Option<(char, usize)> {
     let unit = |text: &str| u32::from_str_radix(text.get(..4)?, 16).ok();
     match rest.chars().next()? {
@@ -218,38 +233,39 @@ fn unescaped(rest: &str) -> Option<(char, usize)> {
             let char = char::decode_utf16(units).next()?.ok()?;
             Some((char, 11))
         }
-        // What must stay escaped whatever is chosen is no character of its own here.
         '/' => Some(('/', 1)),
-        _ => Some(('\\', 1)),
+        '"' => Some(('"', 1)),
+        // What must stay escaped whatever is chosen is no character of its own here.
+        other => Some(('\\', other.len_utf8())),
     }
 }
 
-/// Writes a character that stood there as `written`.
-fn write_char(char: char, written: &str, escapes: Escapes, out: &mut String) {
-    let is_escape = written.len() > 1 && written.starts_with('\\');
-    match char {
-        '\\' => out.push_str(written),
-        '/' => match escapes.slash {
-            Some(true) => out.push_str("\\/"),
-            Some(false) => out.push('/'),
-            None => out.push_str(written),
-        },
-        '<' | '>' | '&' | '=' | '\'' | '\u{2028}' | '\u{2029}' if escapes.html.is_some() => {
-            let is_gsons = matches!(char, '=' | '\'');
-            match escapes.html {
-                Some(Html::Plain) => out.push(char),
-                Some(Html::Escaped) if is_gsons => out.push_str(written),
-                _ => escape(char, false, out),
-            }
+/// Writes a character that stood there as itself, or behind a backslash as `written`.
+fn write_char(char: char, written: Option<&str>, before: char, escapes: Escapes, out: &mut String) {
+    let kept = |out: &mut String| match written {
+        Some(written) => {
+            out.push('\\');
+            out.push_str(written);
         }
-        _ if char.is_ascii() => out.push_str(written),
-        _ => match escapes.unicode {
-            Some(Unicode::Plain) => out.push(char),
-            Some(Unicode::Lower) => escape(char, false, out),
-            Some(Unicode::Upper) => escape(char, true, out),
-            None if is_escape => out.push_str(written),
-            None => out.push(char),
-        },
+        None => out.push(char),
+    };
+    match (char, escapes.slash, escapes.ascii, escapes.unicode) {
+        // A backslash, a control character, and the quotes of the text itself.
+        ('\\' | '\0'..='\x1f', ..) | ('"', _, None, _) => kept(out),
+        ('"', ..) if written.is_none() => kept(out),
+        ('/', Some(Slash::Escaped), ..) => out.push_str("\\/"),
+        ('/', Some(Slash::BehindLess), ..) if before == '<' => out.push_str("\\/"),
+        ('/', Some(_), ..) => out.push('/'),
+        (_, _, Some(ascii), _) if ascii.escapes(char) => escape(char, ascii.is_upper, out),
+        ('"', ..) => out.push_str("\\\""),
+        ('/', ..) => kept(out),
+        ('\u{2028}' | '\u{2029}', _, Some(_), None) => out.push(char),
+        (_, _, Some(_), _) if char.is_ascii() => out.push(char),
+        _ if char.is_ascii() => kept(out),
+        (_, _, _, Some(Unicode::Plain)) => out.push(char),
+        (_, _, _, Some(Unicode::Lower)) => escape(char, false, out),
+        (_, _, _, Some(Unicode::Upper)) => escape(char, true, out),
+        (_, _, _, None) => kept(out),
     }
 }
 
@@ -257,17 +273,6 @@ fn escape(char: char, is_upper: bool, out: &mut String) {
     for unit in char.encode_utf16(&mut [0; 2]) {
         let text = if is_upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
         out.push_str(&text);
-    }
-}
-
-/// A number as JavaScript writes it.
-fn short(text: &str) -> Cow<'_, str> {
-    let is_plain = !text.contains(['.', 'e', 'E']) && text != "-0";
-    match text.parse::<f64>() {
-        Ok(number) if !is_plain && number.abs() < 1e15 => {
-            Cow::Owned(format!("{}", if number == 0.0 { 0.0 } else { number }))
-        }
-        _ => Cow::Borrowed(text),
     }
 }
 

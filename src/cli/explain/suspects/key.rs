@@ -69,7 +69,10 @@ impl<'a> Keys<'a> {
         }
         let mut others = Vec::new();
         for (position, check) in scene.configuration.checks() {
-            if std::ptr::eq(check, scene.check) || check.public_keys != scene.check.public_keys {
+            if std::ptr::eq(check, scene.check)
+                || check.public_keys != scene.check.public_keys
+                || scene.siblings.is_satisfied(check)
+            {
                 continue;
             }
             let name = scene.configuration.sources.get(position).map(|source| source.name.clone()).unwrap_or_default();

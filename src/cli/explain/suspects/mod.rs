@@ -13,10 +13,15 @@ mod json;
 mod json_style;
 mod json_text;
 mod key;
+mod known;
+mod last_word;
+mod letters;
+mod number;
 mod place;
 mod route;
 mod secret_form;
 mod sender;
+mod strength;
 mod time;
 mod token;
 mod url;
@@ -29,15 +34,16 @@ use hookwarden::verify::expression::Facts;
 use hookwarden::verify::key::keyring::Selector;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::scheme::{Scheme, native};
-use hookwarden::verify::{Denial, HeaderLine};
+use hookwarden::verify::{Denial, HeaderLine, Request};
 
 use super::capture::Captured;
 use super::configuration::Configuration;
 use super::trial::{self, TrialResult, Verifier};
-use crate::cli::config_file::CheckEntry;
+use crate::cli::config_file::{CheckEntry, SourceEntry};
 use crate::cli::http_request;
 use key::Keys;
 pub use route::{astray, join, nearest, reason};
+pub use strength::Strength;
 pub use time::signed_time;
 
 /// One mistake, named.
@@ -73,12 +79,31 @@ pub enum Effort {
     Thorough,
 }
 
+/// How many changes to the body are tried under every key.
+const USUAL_BODIES: usize = 160;
+
 impl Effort {
     /// The most bytes that are hashed for one request.
     fn budget(self) -> u64 {
         match self {
-            Effort::Quick => 32 << 20,
-            Effort::Thorough => 2 << 30,
+            Effort::Quick => 16 << 20,
+            Effort::Thorough => 320 << 20,
+        }
+    }
+
+    /// What a signature under a public key costs beside its content, in bytes; it takes as long as the hash of many.
+    fn public_cost(self) -> usize {
+        match self {
+            Effort::Quick => 1 << 20,
+            Effort::Thorough => 320 << 10,
+        }
+    }
+
+    /// The most bytes of bodies that are made for one request.
+    fn body_bytes(self) -> usize {
+        match self {
+            Effort::Quick => 2 << 20,
+            Effort::Thorough => 56 << 20,
         }
     }
 }
@@ -105,7 +130,20 @@ pub struct Scene<'a> {
     dialects: Vec<Dialect>,
     /// The headers that they read.
     needed: Vec<String>,
+    /// What they prove.
+    strength: Option<Strength>,
+    /// The source's other checks.
+    siblings: Siblings<'a>,
     spent: Cell<u64>,
+}
+
+/// The other checks of a source: what belongs to them is no suspect.
+#[derive(Default)]
+struct Siblings<'a> {
+    /// The headers of their proofs that the check at hand does not read.
+    headers: Vec<String>,
+    /// Those that the request satisfies, and that have no header in common with the check at hand.
+    satisfied: Vec<&'a CheckEntry>,
 }
 
 /// A change to the request, and the mistakes that it undoes.
@@ -157,12 +195,42 @@ impl<'a> Scene<'a> {
         let head = captured.head();
         let dialects = trial::schemes(check).unwrap_or_default();
         let needed = native::headers(dialects.iter().map(|(scheme, _)| scheme));
+        let strength = Strength::of(&dialects);
+        let siblings = Siblings::of(configuration.sources.get(source), check, &needed, &head, captured, now);
         let spent = Cell::new(0);
-        Self { configuration, source, check, captured, head, now, denial, effort, dialects, needed, spent }
+        Self {
+            configuration,
+            source,
+            check,
+            captured,
+            head,
+            now,
+            denial,
+            effort,
+            dialects,
+            needed,
+            strength,
+            siblings,
+            spent,
+        }
+    }
+
+    /// Whether the request has a proof where the check looks for one.
+    fn is_presented(&self) -> bool {
+        let request = Request::new(&self.head);
+        let lacks = matches!(self.denial, Denial::SignatureMissing | Denial::CredentialMissing);
+        !lacks || self.dialects.iter().any(|(scheme, _)| scheme.is_presented(request))
     }
 
     fn is_thorough(&self) -> bool {
         self.effort == Effort::Thorough
+    }
+
+    /// How many other bodies a maker of changes may make.
+    fn most_bodies(&self) -> usize {
+        let each = self.captured.body.len().saturating_add(256);
+        let most = if self.is_thorough() { 20_000 } else { 240 };
+        self.effort.body_bytes().checked_div(each).unwrap_or_default().clamp(24, most)
     }
 
     /// Whether there is no time left for more.
@@ -186,14 +254,59 @@ impl<'a> Scene<'a> {
     fn try_change(&self, verifier: &Verifier, keys: usize, change: Option<&Change>) -> Option<TrialResult> {
         let head = change.and_then(|change| change.head.as_deref()).unwrap_or(&self.head);
         let body = change.and_then(|change| change.body.as_deref()).unwrap_or(&self.captured.body);
-        let cost = u64::try_from(body.len().saturating_add(256).saturating_mul(keys.max(1))).unwrap_or(u64::MAX);
+        let each = if self.check.public_keys { self.effort.public_cost() } else { 256 };
+        let cost = u64::try_from(body.len().saturating_add(each).saturating_mul(keys.max(1))).unwrap_or(u64::MAX);
         self.spent.set(self.spent.get().saturating_add(cost));
         verifier.verify(head, body, self.now).ok()
     }
 }
 
+impl<'a> Siblings<'a> {
+    fn of(
+        source: Option<&'a SourceEntry>,
+        own: &CheckEntry,
+        needed: &[String],
+        head: &[HeaderLine],
+        captured: &Captured,
+        now: UnixTime,
+    ) -> Self {
+        let mut siblings = Self::default();
+        for check in source.iter().flat_map(|source| source.checks()).filter(|check| !std::ptr::eq(*check, own)) {
+            let dialects = trial::schemes(check).unwrap_or_default();
+            let headers: Vec<_> = dialects.iter().flat_map(|(scheme, _)| scheme.proof_headers()).collect();
+            let is_shared = |name: &&str| needed.iter().any(|own| own.eq_ignore_ascii_case(name));
+            let shares = headers.iter().any(is_shared);
+            siblings.headers.extend(headers.iter().filter(|name| !is_shared(name)).map(|name| name.to_lowercase()));
+            let holds =
+                || Verifier::as_configured(check).is_some_and(|one| one.verify(head, &captured.body, now).is_ok());
+            if !shares && holds() {
+                siblings.satisfied.push(check);
+            }
+        }
+        siblings
+    }
+
+    /// Whether the proof of a scheme is where another check of the source has its own.
+    fn have_proof_of(&self, dialects: &[Dialect]) -> bool {
+        let mut headers = dialects.iter().flat_map(|(scheme, _)| scheme.proof_headers()).peekable();
+        headers.peek().is_some() && headers.all(|name| self.headers.iter().any(|own| own.eq_ignore_ascii_case(name)))
+    }
+
+    fn is_satisfied(&self, check: &CheckEntry) -> bool {
+        self.satisfied.iter().any(|one| std::ptr::eq(*one, check))
+    }
+}
+
 /// What is wrong with a request that a check refuses: certain findings, or else what it looks like.
 pub fn search(scene: &Scene<'_>) -> Vec<Finding> {
+    // A token that is too old may be wrong in something else, too.
+    if let Some(earlier) = time::within(scene) {
+        let mut findings = search(&earlier);
+        if let (Some(first), Some(late)) = (findings.first_mut(), time::mistake(scene)) {
+            first.mistakes.push(late);
+        }
+        return findings;
+    }
     let found = Search { scene, best: None }.run();
     match found {
         Some(mut finding) => {
@@ -236,7 +349,18 @@ impl Search<'_> {
         let Some(bench) = usual.filter(|_| !self.is_done()) else { return self.best };
         let heads = header::changes(scene);
         let bodies = body_changes(scene);
-        for change in bodies.iter().chain(&heads) {
+        // Under the configured keys everything, under all others what is usual.
+        let (front, back) = match scene.check.public_keys {
+            // Each try takes long, and there are fewer changes to the head.
+            true => (heads.as_slice(), bodies.as_slice()),
+            false => (bodies.as_slice(), heads.as_slice()),
+        };
+        let under_configured =
+            configured.iter().flat_map(|bench| front.iter().chain(back).map(move |one| (*bench, one)));
+        let usual_bodies = configured.map_or(bodies.len(), |_| USUAL_BODIES);
+        let under_usual = bodies.iter().take(usual_bodies).chain(&heads).map(|one| (bench, one));
+        let under_usual = under_usual.filter(|_| scene.is_thorough() || configured.is_none());
+        for (bench, change) in under_configured.chain(under_usual) {
             self.look(bench, Some(change));
             if self.is_done() {
                 return self.best;
@@ -287,6 +411,10 @@ impl Search<'_> {
         if mistakes.is_empty() {
             // Right, but for its time.
             mistakes.extend(time::mistake(self.scene));
+            if mistakes.is_empty() && change.is_none() && trial::is_late(self.scene.denial) {
+                let denial = self.scene.denial;
+                mistakes.push(Mistake::new(denial.code(), denial.meaning().trim(), time::COMPARE));
+            }
         }
         if is_simpler && !mistakes.is_empty() {
             let secret = position.map(|at| keys.label(at));

@@ -2,7 +2,6 @@
 //! over another content.
 
 use hookwarden::config::dialects::Dialect;
-use hookwarden::verify::HeaderLine;
 use hookwarden::verify::bytes::encoding::{self, Encoding};
 use hookwarden::verify::expression::message::Message;
 use hookwarden::verify::key::algorithm::SignatureAlgorithm;
@@ -11,12 +10,14 @@ use hookwarden::verify::primitives::timestamp::Unit;
 use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::scheme::signature::SignatureScheme;
 use hookwarden::verify::scheme::signature::{Location, Place};
+use hookwarden::verify::{HeaderLine, Request};
 
 use super::header::is_pseudo;
 use super::key::Keys;
 use super::token::{Spelling, Token, tokens};
-use super::{Bench, Change, Mistake, Search, credential};
+use super::{Bench, Change, Mistake, Scene, Search, Strength, credential};
 use crate::cli::description;
+use crate::cli::explain::trial::Verifier;
 
 /// The header in which a candidate is presented again, in a form that is known.
 const TRIED: &str = "x-tried";
@@ -40,7 +41,14 @@ pub fn look(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>) {
 
 /// A right proof in a dialect that does not decide.
 fn other_dialect(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>) {
-    for (scheme, _) in dialects.iter().filter(|_| dialects.len() > 1) {
+    // One that looks at less of the request only fails to notice what is wrong.
+    let decides = dialects.get(selected(search.scene)).and_then(|dialect| Strength::of(std::slice::from_ref(dialect)));
+    for dialect in dialects.iter().filter(|_| dialects.len() > 1) {
+        let strength = Strength::of(std::slice::from_ref(dialect));
+        if matches!((&strength, &decides), (Some(other), Some(decides)) if other.proves_less_than(decides)) {
+            continue;
+        }
+        let (scheme, _) = dialect;
         let sentence = "The request has several of the sender's signatures, and one that does not decide is right; the one that decides is \
                         not.";
         let advice = "Look at what changed or added the other: a test tool often writes one of them only.";
@@ -50,6 +58,11 @@ fn other_dialect(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>)
             return;
         }
     }
+}
+
+/// The position of the dialect that decides about the request.
+fn selected(scene: &Scene<'_>) -> usize {
+    Verifier::as_configured(scene.check).map_or(0, |one| one.selected_dialect(Request::new(&scene.head)))
 }
 
 /// Tries another scheme, with the mistakes that it would explain.
@@ -201,7 +214,18 @@ fn differences(scheme: &SignatureScheme, token: &Token, algorithm: SignatureAlgo
             algorithm_name(algorithm),
             algorithm_name(scheme.algorithm)
         );
-        let advice = "Set the sender to the algorithm of the scheme, or choose the provider (or \"algorithm\") of the other: the weaker one only if there is no choice.";
+        let is_weaker = |algorithm| {
+            matches!(
+                algorithm,
+                SignatureAlgorithm::Hmac(HashAlgorithm::Sha1 | HashAlgorithm::Md5)
+                    | SignatureAlgorithm::Hash(HashAlgorithm::Sha1 | HashAlgorithm::Md5)
+            )
+        };
+        let advice = if is_weaker(algorithm) && !is_weaker(scheme.algorithm) {
+            "Set the sender to the algorithm of the scheme, which is the stronger one."
+        } else {
+            "Set the sender to the algorithm of the scheme, or choose the provider (or \"algorithm\") of the other."
+        };
         mistakes.push(Mistake::new("signature_algorithm", sentence, advice));
     }
     mistakes
@@ -248,17 +272,32 @@ fn contents(search: &mut Search<'_>, scheme: &SignatureScheme, keys: &Keys<'_>, 
             each: None,
             ..scheme.clone()
         };
+        let strength = |scheme: SignatureScheme| Strength::of(&[(Scheme::Signature(Box::new(scheme)), None)]);
+        let signs_time = template != "{body}" && !template.starts_with("{body|") && template_has_time(&template);
+        let (own, found) = (strength(scheme.clone()), strength(other.clone()));
+        if matches!((&own, &found), (Some(own), Some(found)) if found.proves_less_content_than(own)) {
+            continue;
+        }
         let sentence = format!(
             "The signature is valid, but covers different content than the scheme's: {}.",
             template_words(&template)
         );
-        let advice = "The sender signs differently: look for another provider of this sender, or describe it as a scheme of your own.";
+        let advice = if scheme.timestamp.is_some() && !signs_time {
+            "The sender signs less than the scheme demands, for the time is not in it: have it sign as the scheme says."
+        } else {
+            "The sender signs differently: look for another provider of this sender, or describe it as a scheme of your own."
+        };
         let mut change = change.clone();
         change.mistakes.push(Mistake::new("signed_content", sentence, advice));
         if try_scheme(search, Scheme::Signature(Box::new(other)), keys, &change) {
             return;
         }
     }
+}
+
+/// Whether a template has a time of the request in it: [`times`] writes it out, or names its header.
+fn template_has_time(template: &str) -> bool {
+    template.contains("{header:") || template.bytes().filter(u8::is_ascii_digit).count() >= 10
 }
 
 /// A template as it is said, with the times in it left out.

@@ -5,7 +5,7 @@ use hookwarden::verify::key::key_form::KeyEncoding;
 use hookwarden::verify::primitives::mac::HashAlgorithm;
 use hookwarden::verify::scheme::Scheme;
 
-use super::Mistake;
+use super::{Mistake, charset, letters};
 
 /// What may have become of the text of a secret on its way into a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +19,29 @@ pub enum Form {
     Base64,
     Base64Url,
     Hex,
-    Lf,
-    CrLf,
-    Blank,
+    /// With these around it, which no eye sees.
+    Around(&'static str, &'static str),
     Trimmed,
     Unquoted,
     Quoted,
     Lower,
     Upper,
     Base64Of,
+    /// The base64 of the text and a line feed: `echo` without `-n`.
+    Base64OfLine,
+    /// The base64 of the text, and a line feed behind it.
+    Base64Line,
     HexOf,
     PercentDecoded,
     PercentEncoded,
+    PlusDecoded,
+    HtmlEscaped,
+    HtmlNumbers,
+    HtmlUnescaped,
+    Latin1,
+    Decomposed,
+    Composed,
+    OfUrl,
     Dollars,
     Escapes,
     Sha256,
@@ -44,9 +55,19 @@ pub enum Form {
 impl Form {
     /// Every form beside the configured one, the likeliest first.
     pub const OTHERS: &'static [Form] = &[
-        Form::Lf,
-        Form::CrLf,
-        Form::Blank,
+        Form::Around("", "\n"),
+        Form::Around("", "\r\n"),
+        Form::Around("", " "),
+        Form::Around(" ", ""),
+        Form::Around(" ", " "),
+        Form::Around("", "\t"),
+        Form::Around("\t", ""),
+        Form::Around("\n", ""),
+        Form::Around("", "\u{a0}"),
+        Form::Around("\u{a0}", ""),
+        Form::Around("\u{feff}", ""),
+        Form::Around("", "\u{200b}"),
+        Form::Around("\u{200b}", ""),
         Form::Trimmed,
         Form::Text,
         Form::WithoutPrefix,
@@ -61,9 +82,19 @@ impl Form {
         Form::Lower,
         Form::Upper,
         Form::Base64Of,
+        Form::Base64OfLine,
+        Form::Base64Line,
         Form::HexOf,
         Form::PercentDecoded,
         Form::PercentEncoded,
+        Form::PlusDecoded,
+        Form::HtmlEscaped,
+        Form::HtmlNumbers,
+        Form::HtmlUnescaped,
+        Form::Latin1,
+        Form::Decomposed,
+        Form::Composed,
+        Form::OfUrl,
         Form::Dollars,
         Form::Escapes,
         Form::Sha256,
@@ -80,7 +111,6 @@ impl Form {
     /// The bytes of the key; `None` if the form cannot be, or is the text itself.
     pub fn bytes(self, text: &str, scheme: &Scheme) -> Option<Vec<u8>> {
         let bare = || without_prefix(text, scheme);
-        let glued = |end: &str| Some([text, end].concat().into_bytes());
         let changed = |other: String| (other != text).then(|| other.into_bytes());
         match self {
             Form::AsConfigured => None,
@@ -92,16 +122,24 @@ impl Form {
             Form::Base64 => base64(text),
             Form::Base64Url => encoding::decode_base64_url(text.trim_end_matches('=').as_bytes()),
             Form::Hex => encoding::decode_hex(text.as_bytes()),
-            Form::Lf => glued("\n"),
-            Form::CrLf => glued("\r\n"),
-            Form::Blank => glued(" "),
-            Form::Trimmed => changed(text.trim().to_owned()),
+            Form::Around(before, after) => Some([before, text, after].concat().into_bytes()),
+            Form::Trimmed => changed(text.trim_matches(is_invisible).to_owned()),
             Form::Unquoted => changed(text.trim_matches(['"', '\'', '`']).to_owned()),
             Form::Quoted => Some(format!("\"{text}\"").into_bytes()),
             Form::Lower => changed(text.to_lowercase()),
             Form::Upper => changed(text.to_uppercase()),
             Form::Base64Of => Some(encoding::encode_base64(text.as_bytes())),
+            Form::Base64OfLine => Some(encoding::encode_base64([text, "\n"].concat().as_bytes())),
+            Form::Base64Line => Some([encoding::encode_base64(text.as_bytes()).as_slice(), b"\n"].concat()),
             Form::HexOf => Some(encoding::encode_hex(text.as_bytes())),
+            Form::PlusDecoded => changed(text.replace('+', " ")),
+            Form::HtmlEscaped => changed(letters::html_escaped(text, false)),
+            Form::HtmlNumbers => changed(letters::html_escaped(text, true)),
+            Form::HtmlUnescaped => changed(letters::html_unescaped(text)),
+            Form::Latin1 => charset::single_bytes(text).filter(|bytes| bytes != text.as_bytes()),
+            Form::Decomposed => changed(letters::decomposed(text)),
+            Form::Composed => changed(letters::composed(text)),
+            Form::OfUrl => letters::user_of_url(text),
             Form::PercentDecoded => form::decode(text.as_bytes(), false).filter(|bytes| bytes != text.as_bytes()),
             Form::PercentEncoded => {
                 let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
@@ -181,16 +219,16 @@ impl Form {
                 "The sender decodes the secret as hexadecimal and signs with the bytes; the scheme uses it as text.",
                 "Say \"key\": {\"encoding\": \"hex\"} in a scheme of your own.",
             ),
-            Form::Lf | Form::CrLf => (
+            Form::Around("", "\n" | "\r\n") => (
                 "secret_trailing_newline",
                 "The sender's copy of the secret ends with a line break: it was pasted or piped with one (echo without -n).",
                 "Set the secret again at the sender, without the line break (printf %s, echo -n).",
             ),
-            Form::Blank => (
-                "secret_whitespace",
-                "The sender's copy of the secret ends in a blank.",
-                "Set the secret again at the sender, without white space.",
-            ),
+            Form::Around(before, after) => {
+                let sentence = format!("The sender's copy of the secret {}.", around(before, after));
+                let advice = "Set the secret again at the sender, without white space.";
+                return Some(Mistake::new("secret_whitespace", sentence, advice));
+            }
             Form::Trimmed => (
                 "secret_whitespace",
                 "The configured secret has white space around it that the sender's does not have.",
@@ -216,6 +254,17 @@ impl Form {
                 "The sender signs with the base64 of the configured secret.",
                 "Configure the secret in encoded form, as the sender uses it.",
             ),
+            Form::Base64OfLine => (
+                "secret_base64_encoded",
+                "The sender signs with the base64 of the configured secret and a line feed: it was encoded with echo \
+                 secret | base64, which encodes the line feed, too.",
+                "Set the secret again at the sender, encoded without the line feed (printf %s secret | base64), or as text.",
+            ),
+            Form::Base64Line => (
+                "secret_base64_encoded",
+                "The sender signs with the base64 of the configured secret, with a line feed behind it.",
+                "Set the secret again at the sender, as text and without the line feed.",
+            ),
             Form::HexOf => (
                 "secret_hex_encoded",
                 "The sender signs with the hexadecimal digits of the configured secret.",
@@ -230,6 +279,40 @@ impl Form {
                 "secret_percent_encoded",
                 "The sender uses the secret percent-encoded, as it is in the URL that it calls.",
                 "Choose a secret of letters and digits, which needs no escapes.",
+            ),
+            Form::PlusDecoded => (
+                "secret_percent_encoded",
+                "The configured secret has \"+\" where a blank arrives: the sender writes it into the URL as it is, and a \
+                 \"+\" of a query stands for a blank.",
+                "Have the sender write %2B for \"+\", or choose a secret of letters and digits.",
+            ),
+            Form::HtmlEscaped | Form::HtmlNumbers => (
+                "secret_html_escaped",
+                "The sender uses the secret with HTML entities in it (&amp; or &#38; for &): its form or database escaped it.",
+                "Choose a secret of letters and digits: nothing of it is escaped.",
+            ),
+            Form::HtmlUnescaped => (
+                "secret_html_escaped",
+                "The configured secret has HTML entities in it (such as &amp;) that the sender's does not have: it was \
+                 copied out of a page's source.",
+                "Write the characters themselves (& for &amp;).",
+            ),
+            Form::Latin1 => (
+                "secret_charset",
+                "The sender writes the secret in Latin-1, and the configuration in UTF-8: letters beyond ASCII are other \
+                 bytes (Python's requests and many others do so for users and passwords).",
+                "Choose a secret of ASCII letters and digits, which is the same in every character set.",
+            ),
+            Form::Decomposed | Form::Composed => (
+                "secret_charset",
+                "The sender's letters with accents are in the other form of Unicode: as one character, or as a letter \
+                 and a mark (macOS writes the latter).",
+                "Choose a secret of ASCII letters and digits, which is the same everywhere.",
+            ),
+            Form::OfUrl => (
+                "secret_of_url",
+                "The configured secret is a URL, and the sender uses the user and password in it.",
+                "Configure user:password, as they are before the @ of the URL, with their escapes (%40 and such) decoded.",
             ),
             Form::Dollars => (
                 "secret_dollar_doubled",
@@ -266,8 +349,33 @@ impl Form {
     }
 }
 
+/// What is around the text of a secret, for people.
+fn around(before: &str, after: &str) -> String {
+    let name = |text: &str| match text {
+        " " => "a blank",
+        "\t" => "a tab",
+        "\n" => "a line feed",
+        "\u{a0}" => "a no-break space (U+00A0)",
+        "\u{feff}" => "a byte order mark (U+FEFF)",
+        "\u{200b}" => "a zero-width space (U+200B)",
+        _ => "white space",
+    };
+    match (before, after) {
+        ("", after) => format!("ends in {}", name(after)),
+        (before, "") => format!("begins with {}", name(before)),
+        (before, _) => format!("has {} on both sides", name(before)),
+    }
+}
+
+/// Whether nobody sees a character at the end of a text.
+fn is_invisible(char: char) -> bool {
+    char.is_whitespace() || char.is_control() || matches!(char, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}')
+}
+
 /// The text without the scheme's prefix, or without a word and `_` in front, as in `whsec_…`.
 fn without_prefix<'a>(text: &'a str, scheme: &Scheme) -> Option<&'a str> {
+    // As Supabase shows it.
+    let text = text.strip_prefix("v1,").unwrap_or(text);
     let own = scheme.key_form().map(|form| form.optional_prefix.as_str()).filter(|prefix| !prefix.is_empty());
     own.and_then(|prefix| text.strip_prefix(prefix)).or_else(|| {
         let (prefix, rest) = text.split_once('_')?;

@@ -9,7 +9,7 @@ use hookwarden::verify::bytes::json::Json;
 use hookwarden::verify::expression::Expression;
 
 use super::key::Keys;
-use super::{Bench, Change, Effort, Mistake, Scene, Search};
+use super::{Bench, Change, Effort, Mistake, Scene, Search, Strength};
 use crate::cli::explain::trial;
 
 /// A provider, and its scheme as it is written.
@@ -18,6 +18,15 @@ struct Shipped {
     scheme: Json,
     /// Its dialects for secrets, where they need no configured values.
     plain: Option<Vec<Dialect>>,
+    /// What those prove.
+    strength: Option<Strength>,
+}
+
+impl Shipped {
+    /// Whether it proves less than the check at hand, as far as it needs no configured values.
+    fn is_weaker_than_check(&self, scene: &Scene<'_>) -> bool {
+        self.strength.as_ref().is_some_and(|strength| Weakness::of(strength, scene) != Weakness::None)
+    }
 }
 
 thread_local! {
@@ -56,9 +65,20 @@ pub fn look(search: &mut Search<'_>, _dialects: &[Dialect], keys: &Keys<'_>) {
             {
                 continue;
             }
+            // Another check of the source reads that proof.
+            if scene.siblings.have_proof_of(dialects) {
+                continue;
+            }
+            let weakness = match &shipped.strength {
+                Some(strength) => Weakness::of(strength, scene),
+                None => Strength::of(dialects).map_or(Weakness::None, |strength| Weakness::of(&strength, scene)),
+            };
+            if weakness == Weakness::Hidden {
+                continue;
+            }
             let Some(verifier) = keys.verifier(dialects) else { continue };
-            if let Some(result) = scene.try_change(&verifier, keys.len(), None) {
-                matching.push((shipped.name, verifier, result.key, dialects.first().map(|(scheme, _)| scheme.clone())));
+            if scene.try_change(&verifier, keys.len(), None).is_some() {
+                matching.push((shipped.name, verifier, weakness, dialects.first().map(|(scheme, _)| scheme.clone())));
             }
             if scene.is_spent() {
                 break;
@@ -67,9 +87,14 @@ pub fn look(search: &mut Search<'_>, _dialects: &[Dialect], keys: &Keys<'_>) {
     });
     // The one that the request's own words name, and else the first.
     let hints = naming_text(scene);
-    matching.sort_by_key(|(name, ..)| (!hints.contains(name.split('-').next().unwrap_or(name)), name.len()));
+    let is_named = |name: &str| hints.contains(name.split('-').next().unwrap_or(name));
+    matching.sort_by_key(|(name, _, weakness, _)| (*weakness == Weakness::Told, !is_named(name), name.len()));
+    if let Some((_, _, first, _)) = matching.first() {
+        let first = *first;
+        matching.retain(|(_, _, weakness, _)| *weakness == first);
+    }
     let names: Vec<_> = matching.iter().map(|(name, ..)| format!("\"{name}\"")).collect();
-    let Some((name, verifier, _, Some(scheme))) = matching.first() else { return };
+    let Some((name, verifier, weakness, Some(scheme))) = matching.first() else { return };
     let also = match names.len() {
         0 | 1 => String::new(),
         count => {
@@ -80,20 +105,60 @@ pub fn look(search: &mut Search<'_>, _dialects: &[Dialect], keys: &Keys<'_>) {
         }
     };
     let sentence = format!("The request verifies as a request of \"{name}\"{also}, not of {}.", scene.check.title());
-    let advice = format!("Set \"provider\": \"{name}\" in this check; or the sender calls the URL of another source.");
+    let advice = match weakness {
+        Weakness::None => {
+            format!("Set \"provider\": \"{name}\" in this check; or the sender calls the URL of another source.")
+        }
+        _ => format!(
+            "\"{name}\" proves less than {}: do not put it in the place of this check. If the sender really is one of \
+             \"{name}\", it calls the wrong URL: have it call a source of its own.",
+            scene.check.title()
+        ),
+    };
     let change = Change { head: None, body: None, mistakes: vec![Mistake::new("another_sender", sentence, advice)] };
     search.look(Bench { verifier, keys, scheme }, Some(&change));
 }
 
+/// Whether another scheme proves less than the check at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weakness {
+    /// It proves as much.
+    None,
+    /// It does, and the request has no proof of the check's own: its sender may be the other, and this may be said.
+    Told,
+    /// It does, and would hide that the check's own proof is wrong.
+    Hidden,
+}
+
+impl Weakness {
+    fn of(other: &Strength, scene: &Scene<'_>) -> Self {
+        let Some(own) = &scene.strength else { return Weakness::None };
+        match other.is_less_than(own) {
+            false => Weakness::None,
+            true if scene.is_presented() || other.proves_less_content_than(own) => Weakness::Hidden,
+            true => Weakness::Told,
+        }
+    }
+}
+
+/// A provider whose proof a request has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presented {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it proves less than the check at hand.
+    pub is_weaker: bool,
+}
+
 /// The providers whose proof this request has in its head, other than the check's own: names, those first that the
 /// request's own words name.
-pub fn presented(scene: &Scene<'_>) -> Vec<&'static str> {
+pub fn presented(scene: &Scene<'_>) -> Vec<Presented> {
     let request = Request::new(&scene.head);
     let mut names = with_shipped(|all| {
         all.iter()
             .filter(|shipped| {
                 let Some(dialects) = &shipped.plain else { return false };
-                dialects.iter().any(|(scheme, _)| {
+                let is_there = dialects.iter().any(|(scheme, _)| {
                     let headers = scheme.proof_headers();
                     let is_telling =
                         headers.iter().all(|name| !matches!(*name, "authorization" | "signature" | "x-signature"));
@@ -101,13 +166,16 @@ pub fn presented(scene: &Scene<'_>) -> Vec<&'static str> {
                         && is_telling
                         && !headers.iter().any(|name| scene.needed.iter().any(|other| other == name))
                         && scheme.is_presented(request)
-                })
+                });
+                is_there
+                    && !scene.siblings.have_proof_of(dialects)
+                    && !(shipped.is_weaker_than_check(scene) && scene.is_presented())
             })
-            .map(|shipped| shipped.name)
+            .map(|shipped| Presented { name: shipped.name, is_weaker: shipped.is_weaker_than_check(scene) })
             .collect::<Vec<_>>()
     });
     let hints = naming_text(scene);
-    names.sort_by_key(|name| (!hints.contains(name.split('-').next().unwrap_or(name)), name.len()));
+    names.sort_by_key(|one| (!hints.contains(one.name.split('-').next().unwrap_or(one.name)), one.name.len()));
     names
 }
 
@@ -130,7 +198,8 @@ fn with_shipped<T>(read: impl FnOnce(&[Shipped]) -> T) -> T {
                 for (scheme, _) in plain.iter_mut().flatten() {
                     trial::forget_time(scheme);
                 }
-                Some(Shipped { name, scheme, plain })
+                let strength = plain.as_ref().and_then(|dialects| Strength::of(dialects));
+                Some(Shipped { name, scheme, plain, strength })
             });
             all.collect()
         }))

@@ -9,10 +9,15 @@ use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::primitives::timestamp::parse_http_date;
 use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::scheme::jwt::JwtScheme;
-use hookwarden::verify::{HeaderLine, Occurrence, Request};
+use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request};
 
 use super::{Mistake, Scene};
+use crate::cli::explain::trial::{self, Verifier};
+use crate::cli::registry::{self, RetryTime};
 use crate::cli::{clock, http_request};
+
+/// What to do about a time that cannot be shown.
+pub const COMPARE: &str = "Compare both clocks with a time server, and pass the time of arrival with --at.";
 
 /// What is wrong with the time of a request whose proof is valid, if anything is.
 pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
@@ -49,7 +54,11 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
         let advice = "Either a replay, a request that was captured earlier (pass the time of arrival with --at), a sender that retries with the old \
                       signature, or a wrong clock: compare the clocks before you raise \"tolerance\".";
         let zone = " The difference is whole hours: perhaps one of the clocks writes local time for UTC.";
-        Mistake::new("timestamp_stale", sentence, format!("{advice}{}", if is_zone { zone } else { "" }))
+        let advice = match repetition(scene, off) {
+            Some(repetition) => format!("{repetition} {advice}"),
+            None => format!("{advice}{}", if is_zone { zone } else { "" }),
+        };
+        Mistake::new("timestamp_stale", sentence, advice)
     } else {
         Mistake::new(
             "timestamp_future",
@@ -57,6 +66,21 @@ pub fn mistake(scene: &Scene<'_>) -> Option<Mistake> {
             "One of the two clocks is wrong: compare both with a time server, and check --at.",
         )
     })
+}
+
+/// That a request may be a repetition of its sender, which keeps the time of the first attempt. `age`: in milliseconds.
+fn repetition(scene: &Scene<'_>, age: u64) -> Option<String> {
+    /// The last attempt has a way to go, too, in milliseconds.
+    const SLACK: u64 = 600_000;
+    let sender = registry::find(scene.check.provider.as_deref()?)?;
+    let retries = sender.retries.as_ref().filter(|retries| retries.time == RetryTime::Kept)?;
+    let span = retries.span.filter(|span| age <= millis(*span).saturating_add(SLACK))?;
+    Some(format!(
+        "This looks like a repetition: {} repeats a delivery that failed for {}, each time with the time of the first \
+         attempt, so a \"tolerance\" below that loses the event (leave it out, and set \"replay\").",
+        sender.title,
+        humantime::format_duration(span)
+    ))
 }
 
 /// A token that has expired or is not valid yet, according to its own claims.
@@ -82,6 +106,25 @@ fn token(scene: &Scene<'_>, (scheme, _): &Dialect) -> Option<Mistake> {
     ))
 }
 
+/// The same request at a time at which its token holds, if it is refused for something else then.
+pub fn within<'a>(scene: &Scene<'a>) -> Option<Scene<'a>> {
+    if !matches!(scene.denial, Denial::TokenExpired | Denial::TokenEarly) {
+        return None;
+    }
+    let time = scene.dialects.iter().find_map(|(scheme, _)| {
+        let Scheme::Jwt(jwt) = scheme else { return None };
+        let (_, claims) = token_parts(jwt, &scene.head, &scene.captured.body)?;
+        let time = |name: &str| clock::read(claims.at(&JsonPath::parse(name)?)?.text()?);
+        let before_end = || Some(UnixTime::from_millis(time("exp")?.as_millis().saturating_sub(1000)));
+        time("iat").or_else(|| time("nbf")).or_else(before_end)
+    })?;
+    let verifier = Verifier::as_configured(scene.check)?;
+    let denial = verifier.matching(&scene.head, &scene.captured.body, time).err()?;
+    let is_late = trial::is_late(denial);
+    (!is_late)
+        .then(|| Scene::new(scene.configuration, scene.source, scene.check, scene.captured, time, denial, scene.effort))
+}
+
 /// Header and claims of the token that a request has, not verified.
 pub fn token_parts(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8]) -> Option<(Json, Json)> {
     http_request::read(head, body, |facts| scheme.unverified(facts))
@@ -97,7 +140,8 @@ pub fn signed_time((scheme, _): &Dialect, head: &[HeaderLine], body: &[u8]) -> O
             let sets = scheme.signature.sets(&values);
             let entries = sets.first().map(Vec::as_slice).unwrap_or_default();
             let text = rule.at.value(&Facts { entries, ..*facts }).ok()?;
-            clock::read(std::str::from_utf8(&text).ok()?)
+            let date = || parse_http_date(text.trim_ascii()).map(UnixTime::from_secs);
+            clock::read(std::str::from_utf8(&text).ok()?).or_else(date)
         }),
         Scheme::Jwt(scheme) => clock::read(token_parts(scheme, head, body)?.1.at(&JsonPath::parse("iat")?)?.text()?),
         Scheme::MessageSignature(_) => {
