@@ -83,7 +83,9 @@ impl Key {
                 KeyError::Versioned => {
                     "the secret begins with \"v1,\", which is no part of this sender's secrets; Supabase's have it"
                 }
-                KeyError::UrlSafe => "the secret is URL-safe base64, and this sender's secrets are base64 with + and /",
+                KeyError::UrlSafe => {
+                    "the secret is not base64 with + and /, as this sender's secrets are: it has - or _"
+                }
                 KeyError::NotHex => "the secret is not hexadecimal, and this sender's secrets are",
                 KeyError::Composed => {
                     "the secret has letters beyond ASCII, which this sender decomposes (NFKD); give it decomposed"

@@ -65,7 +65,9 @@ impl KeyError {
         match self {
             KeyError::NotBase64 => "is not base64, as this sender's secrets are",
             KeyError::Versioned => "begins with \"v1,\", which is no part of this sender's secrets",
-            KeyError::UrlSafe => "has - or _ as URL-safe base64 has, and this sender's secrets are base64 with + and /",
+            KeyError::UrlSafe => {
+                "is not base64 with + and /, as this sender's secrets are, but has - or _ as URL-safe base64 has"
+            }
             KeyError::NotHex => "is not hexadecimal, as this sender's secrets are",
             KeyError::Empty => "has nothing after its prefix",
             KeyError::Composed => "has non-ASCII letters, which this sender decomposes (NFKD) before it signs",

@@ -5,7 +5,8 @@ use hookwarden::verify::bytes::json::Json;
 use hookwarden::verify::scheme::Scheme;
 
 use super::base_url::Base;
-use super::{Mistake, Scene, known};
+use super::json_text::Tree;
+use super::{Mistake, Scene, known, number};
 use crate::cli::explain::trial;
 
 /// The last word about a request that nothing explains.
@@ -157,6 +158,14 @@ fn lost_in_capture(scene: &Scene<'_>) -> Option<String> {
         return Some(
             "The body has \"?\" inside words, as programs leave it in the place of letters that their character set \
              lacks: if the sender wrote others, they are lost, and the body must be captured as bytes."
+                .to_owned(),
+        );
+    }
+    let tree = std::str::from_utf8(body).ok().and_then(Tree::parse);
+    if tree.is_some_and(|tree| number::has_rounded(&tree)) {
+        return Some(
+            "The body has integers beyond 2^53 that end in zeros, as JavaScript and others round them: if the sender \
+             wrote other digits, they are lost, and the body must be captured as bytes."
                 .to_owned(),
         );
     }

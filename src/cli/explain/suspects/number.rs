@@ -117,8 +117,13 @@ impl Found<'_> {
     }
 }
 
+/// Whether a document has a long integer that a program seems to have rounded: it is a double, and ends in a zero.
+pub fn has_rounded(tree: &Tree<'_>) -> bool {
+    tree.numbers().iter().any(|(_, number)| number.len() >= 17 && number.ends_with('0') && is_rounded(number))
+}
+
 /// Whether an integer is beyond what a double tells apart, and is one.
-pub fn is_rounded(number: &str) -> bool {
+fn is_rounded(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     matches!((digits.parse::<u64>(), digits.parse::<f64>()), (Ok(exact), Ok(double))
         if exact >= DOUBLES_END && format!("{double}") == digits)

@@ -31,6 +31,8 @@ pub enum Form {
     Base64OfLine,
     /// The base64 of the text, and a line feed behind it.
     Base64Line,
+    /// The base64 of the text with what is behind it, in lines of 76 characters, as `base64` writes them.
+    Base64Lines(&'static str),
     HexOf,
     PercentDecoded,
     PercentEncoded,
@@ -52,6 +54,9 @@ pub enum Form {
     AsBearer,
 }
 
+/// How many characters `base64` writes in a line (RFC 2045, section 6.8).
+const LINE: usize = 76;
+
 impl Form {
     /// Every form beside the configured one, the likeliest first.
     pub const OTHERS: &'static [Form] = &[
@@ -66,6 +71,9 @@ impl Form {
         Form::Around("", "\u{a0}"),
         Form::Around("\u{a0}", ""),
         Form::Around("\u{feff}", ""),
+        Form::Around("", "\u{feff}"),
+        Form::Around("\u{200e}", ""),
+        Form::Around("\u{202a}", ""),
         Form::Around("", "\u{200b}"),
         Form::Around("\u{200b}", ""),
         Form::Trimmed,
@@ -84,6 +92,8 @@ impl Form {
         Form::Base64Of,
         Form::Base64OfLine,
         Form::Base64Line,
+        Form::Base64Lines(""),
+        Form::Base64Lines("\n"),
         Form::HexOf,
         Form::PercentDecoded,
         Form::PercentEncoded,
@@ -131,6 +141,10 @@ impl Form {
             Form::Base64Of => Some(encoding::encode_base64(text.as_bytes())),
             Form::Base64OfLine => Some(encoding::encode_base64([text, "\n"].concat().as_bytes())),
             Form::Base64Line => Some([encoding::encode_base64(text.as_bytes()).as_slice(), b"\n"].concat()),
+            Form::Base64Lines(end) => {
+                let encoded = encoding::encode_base64([text, end].concat().as_bytes());
+                (encoded.len() > LINE).then(|| encoded.chunks(LINE).collect::<Vec<_>>().join(&b'\n'))
+            }
             Form::HexOf => Some(encoding::encode_hex(text.as_bytes())),
             Form::PlusDecoded => changed(text.replace('+', " ")),
             Form::HtmlEscaped => changed(letters::html_escaped(text, false)),
@@ -260,10 +274,10 @@ impl Form {
                  secret | base64, which encodes the line feed, too.",
                 "Set the secret again at the sender, encoded without the line feed (printf %s secret | base64), or as text.",
             ),
-            Form::Base64Line => (
+            Form::Base64Line | Form::Base64Lines(_) => (
                 "secret_base64_encoded",
-                "The sender signs with the base64 of the configured secret, with a line feed behind it.",
-                "Set the secret again at the sender, as text and without the line feed.",
+                "The sender signs with the base64 of the configured secret, with line feeds in it or behind it.",
+                "Set the secret again at the sender, as text, or encoded in one line (base64 -w0) without a line feed.",
             ),
             Form::HexOf => (
                 "secret_hex_encoded",
@@ -358,7 +372,7 @@ fn around(before: &str, after: &str) -> String {
         "\u{a0}" => "a no-break space (U+00A0)",
         "\u{feff}" => "a byte order mark (U+FEFF)",
         "\u{200b}" => "a zero-width space (U+200B)",
-        _ => "white space",
+        _ => "an invisible character",
     };
     match (before, after) {
         ("", after) => format!("ends in {}", name(after)),
