@@ -42,7 +42,8 @@ fn an_event_passes_once_and_again_after_the_upstream_failed() {
         let (again, action) = send(vm, b"one");
         assert_eq!(action, Action::Pause);
         let answer = again.answer().expect("it is answered");
-        assert_eq!((answer.status, answer.headers, answer.body), (200, Vec::new(), Vec::new()));
+        let mark = ("x-hookwarden-duplicate".to_owned(), "true".to_owned());
+        assert_eq!((answer.status, answer.headers, answer.body), (200, vec![mark], Vec::new()));
         assert!(again.upstream().is_nothing());
 
         assert_eq!(first.response(503, true), Action::Continue);
