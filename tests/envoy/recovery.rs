@@ -116,7 +116,7 @@ fn forged() -> Request {
 /// Crashes the VM in this function of the module. Nothing reaches the upstream.
 fn crash(proxy: &Proxy, request: &Request, function: &str) {
     let mark = proxy.upstream.mark();
-    let reply = request.clone().send(proxy.address, Protocol::Http1);
+    let reply = request.send(proxy.address, Protocol::Http1);
     assert!(reply.status >= 500, "{reply:?}");
     proxy.upstream.assert_nothing_since(mark);
     let line = format!("Function: {function} failed: Uncaught RuntimeError");
