@@ -93,6 +93,8 @@ mod recovery;
 mod replay;
 #[path = "envoy/request_id.rs"]
 mod request_id;
+#[path = "envoy/runbook.rs"]
+mod runbook;
 #[path = "envoy/shape.rs"]
 mod shape;
 #[path = "envoy/sources.rs"]

@@ -5,7 +5,8 @@ use hookwarden::step::{Record, Tally};
 use hookwarden::verify::Denial;
 
 use crate::base::base;
-use crate::documents::{rows, unquoted};
+use crate::documents::{rows, unquoted, yaml};
+use crate::links::anchors;
 use crate::support::{load, read};
 
 #[test]
@@ -112,4 +113,30 @@ fn every_rule_is_documented_as_it_is() {
         .map(|row| [unquoted(&row[0]).to_owned(), row[1].clone(), row[2].clone()])
         .collect();
     assert_eq!(documented, shipped);
+}
+
+#[test]
+fn every_alert_names_a_section_of_the_runbook() {
+    let rules = yaml(&read("envoy/monitoring/alerts.yaml")).remove(0);
+    let rules = rules["groups"][0]["rules"].as_array().expect("a list of rules").clone();
+    assert!(rules.len() > 20, "{}", rules.len());
+    let index = read("docs/runbook.md");
+    let index: Vec<&str> = index.lines().filter(|line| line.starts_with("| `Hookwarden")).collect();
+    for rule in rules {
+        let name = rule["alert"].as_str().expect("a name");
+        let runbook = rule["annotations"]["runbook"].as_str().unwrap_or_else(|| panic!("{name} names no runbook"));
+        let (path, anchor) = runbook.split_once('#').unwrap_or_else(|| panic!("{name}: {runbook} names no section"));
+        let text = read(path);
+        assert!(anchors(&text).contains(anchor), "{name}: {path} has no section {anchor}");
+        // The section speaks of the alert, the index of the runbook leads there, and so does the table of alerts.
+        let section = text.split("\n## ").find(|section| anchors(&format!("# {section}")).contains(anchor));
+        assert!(section.is_some_and(|section| section.contains(name)), "{runbook} does not mention {name}");
+        let link = format!("(#{anchor})");
+        let listed = index.iter().any(|row| row.contains(&format!("`{name}`")) && row.contains(&link));
+        assert!(listed, "the index of {path} does not lead from {name} to {anchor}");
+        let documented = rows("docs/operations.md", "Alerts worth having");
+        let row = documented.iter().find(|row| unquoted(&row[0]) == name).expect("the rule is documented");
+        let target = runbook.strip_prefix("docs/").expect("a document");
+        assert!(row[3].contains(&format!("({target})")), "docs/operations.md leads from {name} to {}", row[3]);
+    }
 }

@@ -1,7 +1,7 @@
 //! A VM that crashes: nothing passes unverified meanwhile, and with `FAIL_RELOAD` it is restarted.
 //!
 //! The module is the real one with a memory limit written into it, which one body that must be parsed as a whole
-//! exceeds. The allocation fails, and the VM traps.
+//! exceeds, or one head. The allocation fails, and the VM traps.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,9 +20,13 @@ use crate::harness::{Proxy, honest, wait_for};
 const PAGES: u64 = 96;
 /// Twice as much.
 const TOO_LARGE: usize = 12 << 20;
+/// How much it may grow if a head is to exceed it, in pages of 64 KiB: 2 MiB.
+const PAGES_FOR_HEADS: u64 = 32;
+/// The most that Envoy can be told to accept of headers, in KiB.
+const MAX_HEADERS: u64 = 8192;
 
 /// Sources with a streamed body, with a replay memory, and with a body that must be parsed.
-fn setup(policy: &'static str) -> Option<Setup> {
+fn setup(policy: &'static str, pages: u64) -> Option<Setup> {
     let module = wasm()?;
     let parsed = json!({
         "scheme": {
@@ -37,8 +41,9 @@ fn setup(policy: &'static str) -> Option<Setup> {
     let once = guarded("once", json!({"replay": {"window": "1h", "duplicate": 409}}));
     let mut setup = guards([heavy, once]).edit(move |bootstrap, folder| {
         let small = folder.join("small.wasm");
-        std::fs::write(&small, bounded(&module)).expect("the module can be written");
+        std::fs::write(&small, bounded(&module, pages)).expect("the module can be written");
         let listener = at(bootstrap, "/static_resources/listeners/0");
+        manager(listener)["max_request_headers_kb"] = json!(MAX_HEADERS);
         let filters = at(manager(listener), "/http_filters").as_array_mut().expect("a list");
         let plugin = filters.iter_mut().find(|filter| filter["name"] == "envoy.filters.http.wasm").expect("the plugin");
         let config = at(plugin, "/typed_config/config");
@@ -51,7 +56,7 @@ fn setup(policy: &'static str) -> Option<Setup> {
 }
 
 /// The module with a limit to its memory.
-fn bounded(module: &Path) -> Vec<u8> {
+fn bounded(module: &Path, pages: u64) -> Vec<u8> {
     const MEMORY: u8 = 5;
 
     let module = std::fs::read(module).expect("the module can be read");
@@ -67,7 +72,7 @@ fn bounded(module: &Path) -> Vec<u8> {
             // One memory; its limits are a minimum and, with flag 1, a maximum.
             assert_eq!(section[0], 1, "one memory");
             let (minimum, _) = number(&section[2..]);
-            section = [vec![1, 1], leb(minimum), leb(minimum + PAGES)].concat();
+            section = [vec![1, 1], leb(minimum), leb(minimum + pages)].concat();
             found = true;
         }
         bounded.push(id);
@@ -108,19 +113,39 @@ fn forged() -> Request {
     senders::github("/hooks/github", "guessed-guessed-guessed-guessed", b"{}")
 }
 
-/// Crashes the VM. Nothing reaches the upstream.
-fn crash(proxy: &Proxy) {
+/// Crashes the VM in this function of the module. Nothing reaches the upstream.
+fn crash(proxy: &Proxy, request: &Request, function: &str) {
     let mark = proxy.upstream.mark();
-    let reply = poison().send(proxy.address, Protocol::Http1);
+    let reply = request.send(proxy.address, Protocol::Http1);
     assert!(reply.status >= 500, "{reply:?}");
     proxy.upstream.assert_nothing_since(mark);
-    let crashed = wait_for(TIMEOUT, || proxy.unread_without_secrets().contains("Uncaught RuntimeError").then_some(()));
-    assert!(crashed.is_some(), "the VM did not crash: {}", proxy.log());
+    let line = format!("Function: {function} failed: Uncaught RuntimeError");
+    let crashed = wait_for(TIMEOUT, || proxy.unread_without_secrets().contains(&line).then_some(()));
+    assert!(crashed.is_some(), "the VM did not crash in {function}: {}", proxy.log());
+}
+
+/// Sends a forged and an honest request until an honest one passes again. No forged one does meanwhile.
+fn recover(proxy: &Proxy) {
+    let deadline = Instant::now() + TIMEOUT;
+    let mut refused = 0;
+    loop {
+        let mark = proxy.upstream.mark();
+        let status = forged().send(proxy.address, Protocol::Http1).status;
+        assert!(status == 401 || status >= 500, "a forged request got {status}");
+        proxy.upstream.assert_nothing_since(mark);
+        if honest().send(proxy.address, Protocol::Http1).status == 200 {
+            break;
+        }
+        refused += 1;
+        assert!(Instant::now() < deadline, "the VM is not restarted");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    println!("restarted after {refused} refusals");
 }
 
 #[test]
 fn a_crashed_vm_is_restarted_and_nothing_passes_unverified_meanwhile() {
-    let Some(setup) = setup("FAIL_RELOAD") else { return };
+    let Some(setup) = setup("FAIL_RELOAD", PAGES) else { return };
     let Some(proxy) = Proxy::start(&setup) else { return };
     let event = honest().at("/hooks/once");
     for _ in 0..3 {
@@ -128,22 +153,8 @@ fn a_crashed_vm_is_restarted_and_nothing_passes_unverified_meanwhile() {
         assert_eq!(fresh.send(proxy.address, Protocol::Http1).status, 200);
         let first = event.send(proxy.address, Protocol::Http1).status;
         assert!([200, 409].contains(&first));
-        crash(&proxy);
-        let deadline = Instant::now() + TIMEOUT;
-        let mut refused = 0;
-        loop {
-            let mark = proxy.upstream.mark();
-            let status = forged().send(proxy.address, Protocol::Http1).status;
-            assert!(status == 401 || status >= 500, "a forged request got {status}");
-            proxy.upstream.assert_nothing_since(mark);
-            if honest().send(proxy.address, Protocol::Http1).status == 200 {
-                break;
-            }
-            refused += 1;
-            assert!(Instant::now() < deadline, "the VM is not restarted");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        println!("restarted after {refused} refusals");
+        crash(&proxy, &poison(), "proxy_on_request_body");
+        recover(&proxy);
         let mark = proxy.upstream.mark();
         assert_eq!(event.send(proxy.address, Protocol::Http1).status, 409, "shared data survives");
         proxy.upstream.assert_nothing_since(mark);
@@ -153,11 +164,25 @@ fn a_crashed_vm_is_restarted_and_nothing_passes_unverified_meanwhile() {
 }
 
 #[test]
+fn a_vm_that_crashes_on_a_head_lets_nothing_pass_and_is_restarted() {
+    let Some(setup) = setup("FAIL_RELOAD", PAGES_FOR_HEADS) else { return };
+    let Some(proxy) = Proxy::start(&setup) else { return };
+    // Genuine, but too large. The first fits into the memory once, but not twice. The second does not fit at all: the call
+    // that asks the host for it fails.
+    for size in [3 << 19, 4 << 20] {
+        assert_eq!(honest().send(proxy.address, Protocol::Http1).status, 200);
+        crash(&proxy, &honest().with("X-Padding", "a".repeat(size)), "proxy_on_request_headers");
+        recover(&proxy);
+    }
+    proxy.unread_without_secrets();
+}
+
+#[test]
 fn a_crashed_vm_stays_down_with_fail_closed() {
-    let Some(setup) = setup("FAIL_CLOSED") else { return };
+    let Some(setup) = setup("FAIL_CLOSED", PAGES) else { return };
     let Some(proxy) = Proxy::start(&setup) else { return };
     assert_eq!(honest().send(proxy.address, Protocol::Http1).status, 200);
-    crash(&proxy);
+    crash(&proxy, &poison(), "proxy_on_request_body");
     let mark = proxy.upstream.mark();
     let end = Instant::now() + Duration::from_secs(3);
     while Instant::now() < end {
@@ -172,7 +197,7 @@ fn a_crashed_vm_stays_down_with_fail_closed() {
 
 #[test]
 fn without_the_memory_limit_the_same_request_is_denied() {
-    let Some(mut unlimited) = setup("FAIL_RELOAD") else { return };
+    let Some(mut unlimited) = setup("FAIL_RELOAD", PAGES) else { return };
     unlimited.edits.clear();
     let Some(proxy) = Proxy::start(&unlimited) else { return };
     let mark = proxy.upstream.mark();
