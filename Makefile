@@ -27,7 +27,7 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 ENVOY_READY := .venv/envoy-$(ENVOY_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy redis prometheus peers wasm module reproducible oci dist run test test-envoy test-envoys test-host test-compose images bench bench-peers fuzz fuzz-seeds mutants soak lint doc clean
+.PHONY: help setup envoy redis prometheus peers wasm module reproducible oci dist run test test-envoy test-envoys test-host test-compose images bench bench-micro bench-peers fuzz fuzz-seeds mutants soak lint doc clean
 
 help: ## Lists the targets
 	@echo 'New here? `make run` shows hookwarden at work, README.md sets up a first source, CONTRIBUTING.md explains the rest.'
@@ -77,6 +77,9 @@ images: envoy redis prometheus ## Builds the images of the compose set-up locall
 bench: envoy module ## Measures the proxy CPU of a request with and without the filter
 	@scripts/cargo-wasm --example bench_noop --example bench_bare --example bench_obligatory --example bench_calls
 	HOOKWARDEN_BENCH_FILTERS='$(WASM_DIR)/examples' $(CARGO) bench --locked --bench proxy_cpu
+
+bench-micro: ## Measures stages, algorithms and parsers in this process; ONLY=stages for one file of benches
+	$(CARGO) bench --locked $(foreach name,$(or $(ONLY),algorithms matching reading replay_store stages values),--bench $(name))
 
 bench-peers: envoy peers module ## Measures it beside HAProxy, nginx, Lua and ext_authz; fills in docs/performance.md
 	@scripts/cargo-wasm --example bench_noop --example bench_bare --example bench_obligatory
