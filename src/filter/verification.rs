@@ -303,14 +303,14 @@ impl Verification {
 
     /// Decides by the keys that are here.
     pub fn conclude(
-        self,
+        self: Box<Self>,
         body: &dyn BodyBuffer,
         policy: &ActivePolicy,
         context: &Context<'_>,
     ) -> Result<Verdict, Failed> {
         let hashed = self.hashed();
         let (held, now) = (Held { body, len: self.seen }, context.now);
-        let Self { source, requirement, proof, watch, seen, client, holding, forged, awaited, .. } = self;
+        let Self { source, requirement, proof, watch, seen, client, holding, forged, awaited, .. } = *self;
         let is_unavailable = awaited.is_some_and(|awaited| awaited.is_unavailable);
         let verified = proof.finish(&requirement, &held, now).map_err(|denial| match denial {
             Denial::KeyUnknown if is_unavailable => Denial::KeyUnavailable,

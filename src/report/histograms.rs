@@ -56,5 +56,6 @@ pub fn skew_name(source: &str) -> String {
 /// A duration in whole milliseconds.
 #[must_use]
 pub fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    // Not `as_millis`, whose 128 bits wasm has to compute in software.
+    duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into())
 }

@@ -136,7 +136,9 @@ pub fn decode_pasted_key(text: &str) -> Option<Vec<u8>> {
 /// Decodes hexadecimal digits of either case.
 #[must_use]
 pub fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
-    hex::decode(text).ok()
+    // Into a buffer of the right size: `hex::decode` grows its own several times.
+    let mut bytes = vec![0; text.len().checked_div(2).unwrap_or_default()];
+    hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes)
 }
 
 /// The one word after the name of an authentication scheme and its blanks; `None` if there is more or less.

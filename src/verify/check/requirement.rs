@@ -336,18 +336,23 @@ impl Proof {
             GroupProof::Denied(denial) => Err(denial),
             GroupProof::Running { checks, worst } => group.finish(checks, worst, body, now),
         };
-        let known = self.denial();
+        // Without a denial, which is nearly always, this takes no memory.
+        let mut denials: Vec<Denial> = self.denial().into_iter().collect();
+        let mut places = Vec::with_capacity(self.groups.len());
+        let mut matches = Vec::with_capacity(self.groups.len());
         // Finish all of them even if one is refused: the timing must not reveal which one.
-        let results: Vec<Result<(usize, Match), Denial>> =
-            self.groups.into_iter().zip(&requirement.groups).map(finish).collect();
-        let denials = results.iter().filter_map(|result| result.as_ref().err().copied());
-        match refusal(known.into_iter().chain(denials)) {
-            Some(denial) => Err(denial),
-            None => {
-                let found: Vec<_> = results.into_iter().collect::<Result<_, _>>()?;
-                let (places, matches) = found.into_iter().unzip();
-                Ok(Verified { matches, places, identifier: requirement.identifier })
+        for group in self.groups.into_iter().zip(&requirement.groups) {
+            match finish(group) {
+                Ok((place, found)) => {
+                    places.push(place);
+                    matches.push(found);
+                }
+                Err(denial) => denials.push(denial),
             }
+        }
+        match refusal(denials.iter().copied()) {
+            Some(denial) => Err(denial),
+            None => Ok(Verified { matches, places, identifier: requirement.identifier }),
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Keyring {
     lists: Vec<List>,
     /// The name of each list in requests; empty if there is only one.
     names: Vec<Rc<str>>,
+    /// The name of the only list. Even an empty shared text takes memory, so each request gets this one.
+    nameless: Rc<str>,
     choice: Option<Choice>,
 }
 
@@ -248,7 +250,7 @@ impl Keyring {
     /// One list of secrets for every request.
     #[must_use]
     pub fn one(secrets: Secrets) -> Self {
-        Self { lists: vec![List::fixed(secrets)], names: Vec::new(), choice: None }
+        Self { lists: vec![List::fixed(secrets)], names: Vec::new(), nameless: Rc::default(), choice: None }
     }
 
     /// Lists of secrets, of which the request names one.
@@ -258,7 +260,7 @@ impl Keyring {
         let shared = names.iter().map(|name| Rc::from(name.as_str())).collect();
         let positions = names.into_iter().zip(0..).collect();
         let lists = lists.into_iter().map(List::fixed).collect();
-        Self { lists, names: shared, choice: Some(Choice { by, positions }) }
+        Self { lists, names: shared, nameless: Rc::default(), choice: Some(Choice { by, positions }) }
     }
 
     /// The same with these entries as the list at a position.
@@ -405,7 +407,7 @@ impl Keyring {
     /// The name of the list at a position; empty if there is only one.
     #[must_use]
     pub fn name(&self, position: usize) -> Rc<str> {
-        self.names.get(position).cloned().unwrap_or_default()
+        Rc::clone(self.names.get(position).unwrap_or(&self.nameless))
     }
 
     /// The name of each secret: its list's name and its id.

@@ -1,5 +1,6 @@
 //! Credentials that are the secret itself: basic authentication, bearer tokens, tokens in headers and values.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::verify::bytes::encoding::{self, Encoding};
@@ -154,15 +155,15 @@ impl CredentialScheme {
         found.map(Found::at).ok_or(Denial::CredentialMissing)
     }
 
-    fn presented(&self, facts: &Facts<'_>) -> Result<Vec<Vec<u8>>, Denial> {
+    fn presented<'a>(&self, facts: &Facts<'a>) -> Result<Vec<Cow<'a, [u8]>>, Denial> {
         match &self.place {
             CredentialPlace::Header(name) => match facts.request.ok_or(Denial::HostFailure)?.header(name) {
                 Occurrence::Missing => Err(Denial::CredentialMissing),
                 Occurrence::Repeated => Err(Denial::CredentialDuplicated),
-                Occurrence::Once(value) => Ok(vec![value.to_vec()]),
+                Occurrence::Once(value) => Ok(vec![Cow::Borrowed(value)]),
             },
             CredentialPlace::Value(value) => match value.value(facts) {
-                Ok(value) => Ok(vec![value]),
+                Ok(value) => Ok(vec![Cow::Owned(value)]),
                 Err(Denial::HeaderMissing | Denial::FieldMissing) => Err(Denial::CredentialMissing),
                 Err(Denial::HeaderDuplicated | Denial::FieldDuplicated) => Err(Denial::CredentialDuplicated),
                 Err(other) => Err(other),
@@ -171,7 +172,7 @@ impl CredentialScheme {
                 let json = facts.content.map(Content::json).ok_or(Denial::HostFailure)??;
                 let values = json.all_at(path);
                 let texts: Option<Vec<_>> =
-                    values.iter().map(|json| json.text().map(|text| text.as_bytes().to_vec())).collect();
+                    values.iter().map(|json| json.text().map(|text| Cow::Owned(text.as_bytes().to_vec()))).collect();
                 texts.filter(|texts| !texts.is_empty()).ok_or(Denial::CredentialMissing)
             }
         }

@@ -133,6 +133,7 @@ impl Location {
                 .filter(|set| !set.is_empty())
                 .map(|set| split(set, separator))
                 .collect(),
+            (None, None) => vec![values.iter().map(AsRef::as_ref).collect()],
             (None, separator) => vec![values.iter().flat_map(|value| split(value, separator)).collect()],
         }
     }

@@ -128,8 +128,8 @@ impl Kind for SignatureScheme {
 
 /// A signature whose content depends on the body.
 pub enum PendingSignature {
-    /// The body streams through hashes.
-    Streaming(Streaming),
+    /// The body streams through hashes. Boxed: what is pending is moved on through several layers.
+    Streaming(Box<Streaming>),
     /// The body is needed whole.
     Whole(WholeBody),
 }
@@ -144,7 +144,7 @@ impl AwaitsBody for PendingSignature {
 
     fn held_bytes(&self) -> usize {
         match self {
-            PendingSignature::Streaming(streaming) => streaming.held_bytes(),
+            PendingSignature::Streaming(streaming) => size_of::<Streaming>().saturating_add(streaming.held_bytes()),
             PendingSignature::Whole(whole) => whole.held_bytes(),
         }
     }
@@ -159,7 +159,7 @@ impl Verifier for SignatureScheme {
             if !self.needs_body() {
                 return self.finish_streaming(streaming, &[].as_slice(), context).map(Begun::Found);
             }
-            return Ok(Begun::Pending(PendingSignature::Streaming(streaming)));
+            return Ok(Begun::Pending(PendingSignature::Streaming(Box::new(streaming))));
         }
         let facts = Facts { request: Some(head.request), ..Facts::default() };
         if !self.signature.place.needs_body() {
@@ -176,7 +176,7 @@ impl Verifier for SignatureScheme {
 
     fn finish(&self, pending: PendingSignature, body: &dyn HeldBody, context: Context<'_>) -> Result<Found, Denial> {
         match pending {
-            PendingSignature::Streaming(streaming) => self.finish_streaming(streaming, body, context),
+            PendingSignature::Streaming(streaming) => self.finish_streaming(*streaming, body, context),
             PendingSignature::Whole(whole) => whole.decide(body, |facts| self.verify_whole(facts, context)),
         }
     }

@@ -47,20 +47,23 @@ impl SignatureScheme {
         let mut made = Vec::with_capacity(sets.len().min(MAX_SETS).saturating_mul(self.messages.len()));
         let mut worst = None;
         for entries in sets.iter().take(MAX_SETS) {
-            match self.readings_of_set(&Facts { entries, ..*facts }, &mut make) {
-                Ok(several) => made.extend(several),
-                Err(denial) => worst = worst.max(Some(denial)),
+            let before = made.len();
+            if let Err(denial) = self.readings_of_set(&Facts { entries, ..*facts }, &mut make, &mut made) {
+                // One that fails takes its set with it.
+                made.truncate(before);
+                worst = worst.max(Some(denial));
             }
         }
         if made.is_empty() { Err(worst.unwrap_or(Denial::SignatureMissing)) } else { Ok(made) }
     }
 
-    /// The same for the one set in `facts`.
+    /// The same for the one set in `facts`, added to `made`.
     fn readings_of_set<T>(
         &self,
         facts: &Facts<'_>,
         make: &mut impl FnMut(Reading<'_>) -> Result<T, Denial>,
-    ) -> Result<Vec<T>, Denial> {
+        made: &mut Vec<T>,
+    ) -> Result<(), Denial> {
         let candidates = self.signature.candidates(facts.entries, self.tag_len())?;
         if self.tag_len().is_none() && candidates.len() > MAX_PUBLIC_TRIES {
             return Err(Denial::SignatureExcess);
@@ -77,16 +80,14 @@ impl SignatureScheme {
             Some(name) => name.read(&facts)?,
             None => None,
         };
-        match self.messages.as_slice() {
-            [message] => Ok(vec![make(Reading { facts, message, candidates, timestamp, key_id })?]),
-            several => several
-                .iter()
-                .map(|message| {
-                    let (candidates, key_id) = (candidates.clone(), key_id.clone());
-                    make(Reading { facts, message, candidates, timestamp, key_id })
-                })
-                .collect(),
+        // The last one, mostly the only one, gets the candidates themselves.
+        let Some((last, others)) = self.messages.split_last() else { return Ok(()) };
+        for message in others {
+            let (candidates, key_id) = (candidates.clone(), key_id.clone());
+            made.push(make(Reading { facts, message, candidates, timestamp, key_id })?);
         }
+        made.push(make(Reading { facts, message: last, candidates, timestamp, key_id })?);
+        Ok(())
     }
 
     fn tag_len(&self) -> Option<usize> {

@@ -51,10 +51,11 @@ struct Attempt {
     key_id: Option<Vec<u8>>,
     /// The secrets that are tried while the body streams.
     running: Vec<RunningMac>,
-    /// For public keys, which all sign the same digest.
-    digest: Option<(PublicAlgorithm, Hasher)>,
+    /// For public keys, which all sign the same digest. Boxed, as the next: most requests have neither, and a hash has some 200
+    /// bytes, which would be moved with each of them.
+    digest: Option<(PublicAlgorithm, Box<Hasher>)>,
     /// What identifies the content.
-    content: Option<Hasher>,
+    content: Option<Box<Hasher>>,
 }
 
 /// A running MAC under one secret.
@@ -105,7 +106,7 @@ impl SignatureScheme {
             let started = |algorithm| {
                 let mut hasher = Hasher::new(algorithm);
                 hasher.update(&frame.before);
-                hasher
+                Box::new(hasher)
             };
             let digest = digest.map(|(algorithm, hash)| (algorithm, started(hash)));
             let content = (context.basis == IdentityBasis::Content).then(|| started(HashAlgorithm::Sha256));
@@ -252,8 +253,16 @@ impl AwaitsBody for Streaming {
         let codes = self.attempts.iter().map(|attempt| attempt.running.capacity());
         let codes = codes.fold(0, usize::saturating_add).saturating_mul(size_of::<RunningMac>());
         let attempts = self.attempts.capacity().saturating_mul(size_of::<Attempt>());
+        let hashers = self.attempts.iter().map(|attempt| {
+            usize::from(attempt.digest.is_some()).saturating_add(usize::from(attempt.content.is_some()))
+        });
+        let hashers = hashers.fold(0, usize::saturating_add).saturating_mul(size_of::<Hasher>());
         let inflater = self.inflater.as_ref().map_or(0, Inflater::held_bytes);
-        self.kept_bytes().saturating_add(codes).saturating_add(attempts).saturating_add(inflater)
+        self.kept_bytes()
+            .saturating_add(codes)
+            .saturating_add(attempts)
+            .saturating_add(hashers)
+            .saturating_add(inflater)
     }
 }
 
