@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::bootstrap::{self, at};
 use crate::harness::client::{BOTH, Protocol};
-use crate::harness::launch::{Setup, wasm};
+use crate::harness::launch::{Setup, has_one_limit, wasm};
 use crate::harness::listeners::manager;
 use crate::harness::senders::GITHUB;
 use crate::harness::setups::{GITHUB_VARIABLE, guards};
@@ -144,10 +144,11 @@ fn patched(patches: Vec<Value>, change: impl Fn(&mut Value, &mut Value) + Send +
 
 #[track_caller]
 fn holds(proxy: &Proxy) {
-    let large = vec![b'x'; 1_900_000];
+    // Before Envoy 1.37 the patch of the virtual host has no limit for bodies, and Istio's own holds.
+    let large = vec![b'x'; if has_one_limit() { 20_000 } else { 1_900_000 }];
     for protocol in BOTH {
         proxy.passes(protocol, &honest());
-        // More than Istio's limit, and less than the source's.
+        // More than Istio's limit where that can be, and less than the source's.
         let received = proxy.passes(protocol, &GITHUB.valid(&large));
         assert_eq!(received.header_text("x-hookwarden-source"), Some("github"));
         proxy.denies(protocol, &GITHUB.forged(b"{}"), "github", "signature_mismatch");
