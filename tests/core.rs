@@ -100,6 +100,8 @@ mod neighbours;
 mod oracles;
 #[path = "core/parsers/mod.rs"]
 mod parsers;
+#[path = "core/plaid.rs"]
+mod plaid;
 #[path = "core/private_key.rs"]
 mod private_key;
 #[path = "core/providers.rs"]

@@ -81,6 +81,8 @@ mod observed;
 mod order;
 #[path = "envoy/paths.rs"]
 mod paths;
+#[path = "core/plaid.rs"]
+mod plaid;
 #[path = "envoy/proofs.rs"]
 mod proofs;
 #[path = "envoy/providers.rs"]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::problem::{self, Findings};
 use super::reader::{Members, Node};
-use super::secret::Environment;
+use super::secret_text::Environment;
 use super::service::{is_plain, read_authority, read_cluster};
 use crate::live::place::{Differs, Place, Places, Taken, User};
 use crate::live::publication::Publication;

@@ -11,6 +11,7 @@ pub mod dialects;
 mod fingerprint;
 mod guards;
 mod handshake;
+mod header_value;
 mod live;
 mod named_keys;
 pub mod nearest;
@@ -21,6 +22,7 @@ mod published;
 mod reader;
 mod scheme;
 mod secret;
+mod secret_text;
 mod service;
 mod source;
 mod weakness;
@@ -37,7 +39,7 @@ use live::Live;
 pub use policy::{BodyHold, Mode, Policy, Source, Unmatched};
 use problem::{Diagnosis, Findings, Kind, Path, Problem};
 use reader::Node;
-pub use secret::{Environment, UNSEEN};
+pub use secret_text::{Environment, UNSEEN};
 
 /// How long headers may be held without a body, by default.
 const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -124,7 +124,8 @@ impl Kind {
     }
 }
 
-/// A problem or a warning. No text contains a configured value, since any value may be a misplaced secret.
+/// A problem or a warning. No text contains a configured value, since any value may be a misplaced secret; but for whole
+/// numbers where a duration belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where.

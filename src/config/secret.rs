@@ -1,26 +1,21 @@
 //! Reads secrets: from the environment, literal or live, with names and periods of validity.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::live::{self, Outside};
 use super::problem::{self, Findings, Path};
 use super::providers::Shape;
 use super::reader::{Members, Node};
+use super::secret_text::{Judgement, TextOrigin, is_unseen, judge, read_text};
 use crate::verify::key::keyring::Entry;
 use crate::verify::key::live::{LiveSecret, Origin};
-use crate::verify::key::secret::{Key, Secret, SecretText, Validity};
-use crate::verify::key::text_rule::{MIN_BYTES, TextFault, TextRule, is_placeholder, is_variable_name};
+use crate::verify::key::secret::{Key, Secret, Validity};
+use crate::verify::key::text_rule::{MIN_BYTES, TextRule};
 use crate::verify::primitives::timestamp::{UnixTime, parse_rfc3339};
 use crate::verify::scheme::Scheme;
 
 /// The longest name of a source or a secret, in bytes.
 pub(super) const MAX_NAME: usize = 64;
-/// Shorter secrets are a warning.
-const GOOD_BYTES: usize = 16;
-
-/// The environment of the VM: the value of a variable, if it is set.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A secret as configured. It has no `Debug`, since it holds the text.
 pub(super) struct Written {
@@ -29,34 +24,6 @@ pub(super) struct Written {
     content: Content,
     validity: Validity,
     rule: TextRule,
-}
-
-/// Where a text was written, which decides what a fault in it does.
-struct TextOrigin {
-    path: Path,
-    is_from_environment: bool,
-}
-
-impl TextOrigin {
-    /// Notes a fault in the text, in a predicate whose subject is the text. A configuration with such a text is refused;
-    /// an environment changes without one, at a restart that must not take other sources down, so it closes what `closes`
-    /// names and nothing else. Returns whether it does.
-    fn fault(
-        &self,
-        kind: problem::Kind,
-        (wrong, right): (impl Into<Cow<'static, str>>, &'static str),
-        closes: &str,
-        findings: &mut Findings,
-    ) -> bool {
-        if self.is_from_environment {
-            let right = if right.is_empty() { String::new() } else { format!("{right}; ") };
-            let right = format!("{right}its {closes} is closed (503) until then");
-            findings.warning_of(kind, &self.path, (wrong, right));
-        } else {
-            findings.problem_of(kind, &self.path, (wrong, right));
-        }
-        self.is_from_environment
-    }
 }
 
 /// Where the text of a secret is.
@@ -83,15 +50,6 @@ pub(super) enum Found {
     Written(Written),
     /// Its environment variable is not set or unusable, which closes its source.
     Closed,
-}
-
-/// What an [`Environment`] returns for a variable that is set, but whose value is not visible here, so that the rest of
-/// the configuration can still be checked. No variable of a process can have this value.
-pub const UNSEEN: &str = "\0";
-
-/// Whether a text stands for one that is not visible. In the filter all are, and no text does.
-fn is_unseen(text: &str) -> bool {
-    cfg!(not(target_family = "wasm")) && text == UNSEEN
 }
 
 /// The key that every secret has which is not visible, if there may be such secrets.
@@ -208,159 +166,6 @@ fn read_one(
     }
     let validity = Validity { not_before: not_before?, not_after: not_after? };
     Some(Found::Written(Written { origin, id: id?, content, validity, rule }))
-}
-
-/// The text of a secret and where it is; none if its environment variable is not set, which closes what `closes` names.
-fn read_text(
-    env: Option<Node<'_>>,
-    value: Option<Node<'_>>,
-    path: &Path,
-    closes: &str,
-    environment: Environment<'_>,
-    findings: &mut Findings,
-) -> Option<Option<(TextOrigin, String)>> {
-    match (env, value) {
-        (Some(node), None) => {
-            let name = node.text(findings)?;
-            if !is_variable_name(name) {
-                findings.problem_of(
-                    problem::Kind::SecretForm,
-                    &node.path,
-                    "must be the name of an environment variable, such as \"HOOK_SECRET\"",
-                );
-                return None;
-            }
-            let text = environment(name).filter(|text| !text.is_empty());
-            if text.is_none() {
-                findings.warning_of(
-                    problem::Kind::VariableUnset,
-                    &node.path,
-                    format!(
-                        "is not set in the VM's environment, so its {closes} is closed (503): set it, and name it in \
-                         vm_config.environment_variables.host_env_keys"
-                    ),
-                );
-            }
-            Some(text.map(|text| (TextOrigin { path: node.path, is_from_environment: true }, text)))
-        }
-        (None, Some(node)) => {
-            let text = node.text(findings)?.to_owned();
-            Some(Some((TextOrigin { path: node.path, is_from_environment: false }, text)))
-        }
-        _ => findings.refuse_of(problem::Kind::MissingKey, path, "needs exactly one of \"env\" and \"value\""),
-    }
-}
-
-/// The outcome of reading a secret header value that the filter itself sends.
-pub(super) enum HeaderValue {
-    /// It is there.
-    Written(SecretText),
-    /// Its environment variable is not set or unusable, which closes the source.
-    Closed,
-}
-
-/// Reads one secret that is a header's whole value.
-pub(super) fn read_header_value(
-    node: &Node<'_>,
-    environment: Environment<'_>,
-    findings: &mut Findings,
-) -> Option<HeaderValue> {
-    let mut members = node.object(findings)?;
-    let (env, value) = (members.take("env"), members.take("value"));
-    members.finish(findings);
-    let Some((origin, text)) = read_text(env, value, &node.path, "source", environment, findings)? else {
-        return Some(HeaderValue::Closed);
-    };
-    if is_unseen(&text) {
-        return Some(HeaderValue::Written(SecretText::new(b"")));
-    }
-    let mut fault = |kind, diagnosis: (String, &'static str)| {
-        origin.fault(kind, diagnosis, "source", findings).then_some(HeaderValue::Closed)
-    };
-    if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-        let wrong = "cannot be a header's value: it has a line break or non-ASCII characters".to_owned();
-        return fault(problem::Kind::SecretForm, (wrong, ""));
-    }
-    if text.rsplit_once(' ').is_some_and(|(_, credential)| is_placeholder(credential)) {
-        let placeholder = TextFault::Placeholder;
-        return fault(problem::Kind::SecretUnusable, (placeholder.wrong(), placeholder.right()));
-    }
-    // Its length is up to the store.
-    let rule = TextRule { allows_short: true, ..TextRule::default() };
-    match judge(&text, &rule, &origin, "source", findings) {
-        Judgement::Usable => Some(HeaderValue::Written(SecretText::new(text.as_bytes()))),
-        Judgement::Closes => Some(HeaderValue::Closed),
-        Judgement::Refused => None,
-    }
-}
-
-/// Reads one value of a handshake, `{"env": …}` or `{"value": …}`; `None` inside if its environment variable is not set or
-/// unusable, which closes the handshake.
-pub(super) fn read_value(
-    node: &Node<'_>,
-    environment: Environment<'_>,
-    findings: &mut Findings,
-) -> Option<Option<String>> {
-    let mut members = node.object(findings)?;
-    let (env, value) = (members.take("env"), members.take("value"));
-    members.finish(findings);
-    let Some((origin, text)) = read_text(env, value, &node.path, "handshake", environment, findings)? else {
-        return Some(None);
-    };
-    match judge_expansion(&text, &origin, findings) {
-        Judgement::Usable => Some(Some(text)),
-        Judgement::Closes => Some(None),
-        Judgement::Refused => None,
-    }
-}
-
-/// Reads one value of a handshake that is written as text.
-pub(super) fn read_plain_value(node: &Node<'_>, findings: &mut Findings) -> Option<String> {
-    let text = node.text(findings)?;
-    let origin = TextOrigin { path: node.path.clone(), is_from_environment: false };
-    let usable = text.is_empty() || matches!(judge_expansion(text, &origin, findings), Judgement::Usable);
-    usable.then(|| text.to_owned())
-}
-
-/// What becomes of a configured text.
-enum Judgement {
-    /// It is used.
-    Usable,
-    /// It closes what it is for.
-    Closes,
-    /// The configuration is refused.
-    Refused,
-}
-
-fn judge_expansion(text: &str, origin: &TextOrigin, findings: &mut Findings) -> Judgement {
-    let fault = TextFault::Placeholder;
-    match is_placeholder(text)
-        .then(|| origin.fault(problem::Kind::SecretUnusable, (fault.wrong(), fault.right()), "handshake", findings))
-    {
-        None => Judgement::Usable,
-        Some(true) => Judgement::Closes,
-        Some(false) => Judgement::Refused,
-    }
-}
-
-/// Whether a text can be a secret. Its messages never contain the text.
-fn judge(text: &str, rule: &TextRule, origin: &TextOrigin, closes: &str, findings: &mut Findings) -> Judgement {
-    if let Err(fault) = rule.check(text) {
-        let kind = match fault {
-            TextFault::OtherKind(_) => problem::Kind::SecretForm,
-            _ => problem::Kind::SecretUnusable,
-        };
-        let closes = origin.fault(kind, (fault.wrong(), fault.right()), closes, findings);
-        return if closes { Judgement::Closes } else { Judgement::Refused };
-    }
-    if text.len() < GOOD_BYTES {
-        findings.warning_of(
-            problem::Kind::SecretShort,
-            &origin.path,
-            ("is shorter than 16 bytes", "longer secrets cannot be guessed"),
-        );
-    }
-    Judgement::Usable
 }
 
 /// Warns unless a text has a prefix of the sender's secrets, if those are known.

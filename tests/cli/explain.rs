@@ -18,3 +18,5 @@ mod options;
 mod secrecy;
 #[path = "explain/tampering.rs"]
 mod tampering;
+#[path = "explain/vector_line.rs"]
+mod vector_line;

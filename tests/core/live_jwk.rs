@@ -3,71 +3,28 @@
 use std::rc::Rc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hookwarden::filter::{ActivePolicy, Context, Exchange};
 use hookwarden::guard::call::{Call, Response};
 use hookwarden::guard::pool::Pool;
 use hookwarden::live::fetcher::Failure;
-use hookwarden::private_key::PrivateKey;
 use hookwarden::step::Step;
 use hookwarden::verify::Request;
-use hookwarden::verify::primitives::public_key::PublicAlgorithm;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::delivery::Buffer;
 use crate::guards::memory::Shared;
+use crate::plaid::{BODY, Signer, UNKNOWN};
 use crate::support::{NOW, Nothing, Sent, active, policy, source, sources, try_load};
 
-const ALGORITHM: PublicAlgorithm = PublicAlgorithm::EcdsaP256Sha256Raw;
-const BODY: &[u8] = b"{\n  \"webhook_code\": \"SYNC_UPDATES_AVAILABLE\"\n}";
-/// What Plaid answers to an id under which it has no key.
-const UNKNOWN: &str = r#"{"error_type": "INVALID_INPUT", "error_code": "INVALID_WEBHOOK_VERIFICATION_KEY_ID"}"#;
 /// The most that may be remembered of 16 ids and one key, in bytes.
 const REMEMBERED: usize = 4096;
 
-/// A key of Plaid's.
-struct Signer {
-    id: String,
-    key: PrivateKey,
-}
-
 impl Signer {
-    fn new(id: &str, seed: u8) -> Self {
-        let key = PrivateKey::random(ALGORITHM, &mut |bytes| bytes.fill(seed)).expect("a key");
-        Self { id: id.to_owned(), key }
-    }
-
-    /// The answer with its public key, as Plaid's: `expired_at` is `null` or a time.
-    fn answer(&self, expired_at: Value) -> String {
-        let pem = self.key.public_key();
-        let text: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-        let der = STANDARD.decode(text).expect("base64");
-        let (x, y) = der[der.len() - 64..].split_at(32);
-        let [x, y] = [x, y].map(|part| URL_SAFE_NO_PAD.encode(part));
-        json!({
-            "key": {
-                "alg": "ES256", "created_at": 1_560_466_143, "crv": "P-256", "expired_at": expired_at, "kid": self.id,
-                "kty": "EC", "use": "sig", "x": x, "y": y,
-            },
-            "request_id": "RZ6Omi1bzzwDaLo",
-        })
-        .to_string()
-    }
-
     /// An event at `seconds` under the id `kid`.
     fn sent_as(&self, kid: &Value, seconds: u64) -> Sent {
-        let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
-        let header = match kid {
-            Value::Null => json!({"alg": "ES256", "typ": "JWT"}),
-            kid => json!({"alg": "ES256", "typ": "JWT", "kid": kid}),
-        };
-        let claims = json!({"iat": NOW + seconds, "request_body_sha256": hex::encode(Sha256::digest(BODY))});
-        let signed = format!("{}.{}", part(&header), part(&claims));
-        let tag = self.key.sign(ALGORITHM, signed.as_bytes(), &mut |bytes| bytes.fill(7)).expect("a signature");
-        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag));
-        Sent::post("/hooks").header("Plaid-Verification", token).body(BODY)
+        Sent::post("/hooks").header("Plaid-Verification", self.token(kid, NOW + seconds)).body(BODY)
     }
 
     fn sent(&self, seconds: u64) -> Sent {
@@ -136,7 +93,7 @@ impl Proxy {
 }
 
 fn whole() -> Buffer<'static> {
-    Buffer { bytes: BODY, len: BODY.len() }
+    Buffer { bytes: BODY.as_bytes(), len: BODY.len() }
 }
 
 fn code(step: &Step) -> &'static str {

@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hookwarden::private_key::PrivateKey;
-use hookwarden::verify::primitives::public_key::PublicAlgorithm;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -21,53 +19,19 @@ use crate::harness::store::{Call, FakeStore, Response, answer};
 use crate::harness::tls::Authority;
 use crate::harness::xds::{self, Pushed};
 use crate::harness::{Proxy, wait_for};
+use crate::plaid::{BODY, Signer, UNKNOWN};
 
-const ALGORITHM: PublicAlgorithm = PublicAlgorithm::EcdsaP256Sha256Raw;
 const PLAID: &str = "production.plaid.com";
 const CREDENTIALS: [(&str, &str); 2] =
     [("plaid-client-id", "client-id-of-the-test-5b"), ("plaid-secret", "plaid-secret-of-the-test-e07d")];
-const BODY: &str = "{\n  \"webhook_code\": \"SYNC_UPDATES_AVAILABLE\"\n}";
-const UNKNOWN: &str = r#"{"error_type": "INVALID_INPUT", "error_code": "INVALID_WEBHOOK_VERIFICATION_KEY_ID"}"#;
 const DENIED: &str = r#"{"error_type": "INVALID_INPUT", "error_code": "INVALID_API_KEYS"}"#;
 const WAIT: Duration = Duration::from_secs(30);
 /// How long a request may wait for a key, with some room for a loaded machine.
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// A key of Plaid's.
-struct Signer {
-    id: String,
-    key: PrivateKey,
-}
-
 impl Signer {
-    fn new(id: &str, seed: u8) -> Self {
-        let key = PrivateKey::random(ALGORITHM, &mut |bytes| bytes.fill(seed)).expect("a key");
-        Self { id: id.to_owned(), key }
-    }
-
-    fn answer(&self, expired_at: Value) -> String {
-        let pem = self.key.public_key();
-        let text: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-        let der = STANDARD.decode(text).expect("base64");
-        let (x, y) = der[der.len() - 64..].split_at(32);
-        let [x, y] = [x, y].map(|part| URL_SAFE_NO_PAD.encode(part));
-        json!({
-            "key": {
-                "alg": "ES256", "created_at": 1_560_466_143, "crv": "P-256", "expired_at": expired_at, "kid": self.id,
-                "kty": "EC", "use": "sig", "x": x, "y": y,
-            },
-            "request_id": "RZ6Omi1bzzwDaLo",
-        })
-        .to_string()
-    }
-
     fn event_for(&self, source: &str) -> Request {
-        let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
-        let header = json!({"alg": "ES256", "typ": "JWT", "kid": self.id});
-        let claims = json!({"iat": now(), "request_body_sha256": hex::encode(Sha256::digest(BODY))});
-        let signed = format!("{}.{}", part(&header), part(&claims));
-        let tag = self.key.sign(ALGORITHM, signed.as_bytes(), &mut |bytes| bytes.fill(7)).expect("a signature");
-        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag));
+        let token = self.token(&json!(self.id), now());
         Request::post(format!("/hooks/{source}"), BODY).with("Plaid-Verification", token)
     }
 

@@ -12,7 +12,7 @@ use super::check::Sender;
 use super::policy::BodyHold;
 use super::problem::Findings;
 use super::reader::{Members, Node};
-use super::secret::Environment;
+use super::secret_text::Environment;
 use crate::guard::address::AddressRule;
 use crate::guard::budget::BudgetRule;
 use crate::guard::flood::FloodRule;

@@ -3,9 +3,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::config::header_value::{self, HeaderValue};
 use crate::config::problem::Findings;
 use crate::config::reader::Node;
-use crate::config::secret::{self, Environment, HeaderValue};
+use crate::config::secret_text::Environment;
 use crate::config::service::{is_plain, read_authority, read_cluster};
 use crate::guard::fleet::{Kind, Store, WhenUnavailable};
 
@@ -23,9 +24,8 @@ pub(super) fn read(node: &Node<'_>, environment: Environment<'_>, findings: &mut
     let cluster = members.require("cluster", findings).and_then(|node| read_cluster(&node, findings));
     let authority = super::optional(members.take("authority").as_ref(), |node| read_authority(node, findings));
     let path = members.take("path").map_or(Some(String::new()), |node| read_path(&node, findings));
-    let authorization = super::optional(members.take("authorization").as_ref(), |node| {
-        secret::read_header_value(node, environment, findings)
-    });
+    let authorization =
+        super::optional(members.take("authorization").as_ref(), |node| header_value::read(node, environment, findings));
     let timeout =
         members.take("timeout").map_or(Some(DEFAULT_TIMEOUT), |node| node.duration(TIMEOUTS.0, TIMEOUTS.1, findings));
     let when_unavailable =

@@ -3,6 +3,7 @@
 mod option;
 mod rule;
 mod template;
+mod value;
 
 pub(super) use option::HandshakeOption;
 pub(super) use rule::{read, read_acknowledgement};

@@ -4,9 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::value;
 use crate::config::problem::{Findings, Kind, Path};
 use crate::config::reader::{Node, shown};
-use crate::config::secret::{self, Environment};
+use crate::config::secret_text::Environment;
 use crate::handshake::ConfirmationRule;
 use crate::verify::bytes::json::Json;
 
@@ -143,8 +144,8 @@ fn read_values(node: &Node<'_>, environment: Environment<'_>, findings: &mut Fin
 
 fn read_value(node: &Node<'_>, environment: Environment<'_>, findings: &mut Findings) -> Option<Option<String>> {
     let text = match node.json {
-        Json::Object(_) => secret::read_value(node, environment, findings)?,
-        _ => Some(secret::read_plain_value(node, findings)?),
+        Json::Object(_) => value::read(node, environment, findings)?,
+        _ => Some(value::read_plain(node, findings)?),
     };
     if text.as_ref().is_some_and(String::is_empty) {
         return findings.refuse_of(

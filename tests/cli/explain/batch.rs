@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::vector_line;
 use crate::scratch::Scratch;
 use crate::support::{Ran, hookwarden, hookwarden_with};
 
@@ -25,31 +26,9 @@ fn lines_of_all_vectors() -> String {
         let file: Value = serde_json::from_slice(&fs::read(path).expect("it can be read")).expect("it is JSON");
         let provider = path.file_stem().and_then(|stem| stem.to_str()).expect("its name is text");
         for vector in file["vectors"].as_array().expect("it has vectors") {
-            let url = vector["url"].as_str().expect("a vector has a URL");
-            let (_, rest) = url.split_once("://").expect("it is absolute");
-            let path = rest.find('/').map_or("/", |at| rest[at..].split('?').next().unwrap_or_default());
-            let mut check = json!({ "provider": provider });
-            for kind in ["secrets", "keys"] {
-                let list = vector[kind].as_array().into_iter().flatten();
-                let list: Vec<_> = list
-                    .map(|text| match kind {
-                        "keys" => json!({ "value": text }),
-                        _ => json!({ "value": text, "insecure_short_secret": true }),
-                    })
-                    .collect();
-                if !list.is_empty() {
-                    check[kind] = json!(list);
-                }
-            }
-            if let Some(with) = vector.get("with") {
-                check["with"] = with.clone();
-            }
-            let line = json!({
-                "configuration": { "sources": [{ "name": "tested", "match": { "path": path }, "verify": check }] },
-                "request": vector,
-                "time": vector.get("now").cloned().unwrap_or(json!(1_700_000_000)),
-                "id": [provider, vector["case"], vector["expect"]],
-            });
+            let mut line = vector_line::of(provider, vector);
+            line["time"] = vector.get("now").cloned().unwrap_or(json!(1_700_000_000));
+            line["id"] = json!([provider, vector["case"], vector["expect"]]);
             lines.push_str(&line.to_string());
             lines.push('\n');
         }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::vector_line;
 use crate::scratch::Scratch;
 use crate::support::hookwarden;
 
@@ -47,30 +48,8 @@ fn lines(cases: &[&str], has_time: bool) -> (String, usize) {
         providers += 1;
         let vectors = file["vectors"].as_array().expect("it has vectors").iter();
         for vector in vectors.filter(|vector| cases.contains(&vector["case"].as_str().expect("it has a name"))) {
-            let url = vector["url"].as_str().expect("a vector has a URL");
-            let (_, rest) = url.split_once("://").expect("it is absolute");
-            let path = rest.find('/').map_or("/", |at| rest[at..].split('?').next().unwrap_or_default());
-            let mut check = json!({ "provider": name });
-            for kind in ["secrets", "keys"] {
-                let list = vector[kind].as_array().into_iter().flatten();
-                let list: Vec<_> = list
-                    .map(|text| match kind {
-                        "keys" => json!({ "value": text }),
-                        _ => json!({ "value": text, "insecure_short_secret": true }),
-                    })
-                    .collect();
-                if !list.is_empty() {
-                    check[kind] = json!(list);
-                }
-            }
-            if let Some(with) = vector.get("with") {
-                check["with"] = with.clone();
-            }
-            let mut line = json!({
-                "configuration": { "sources": [{ "name": "tested", "match": { "path": path }, "verify": check }] },
-                "request": vector,
-                "id": [name, vector["case"]],
-            });
+            let mut line = vector_line::of(name, vector);
+            line["id"] = json!([name, vector["case"]]);
             match has_time {
                 true => line["time"] = vector.get("now").cloned().unwrap_or(json!(1_700_000_000)),
                 // The request would say it otherwise.
