@@ -46,23 +46,26 @@ impl HashAlgorithm {
 }
 
 /// One variant for each hash, with the same calls on all of them.
+///
+/// The states are boxed: those of SHA-512 are more than twice as large as SHA-256's, and everything that holds one would be
+/// moved and aligned like them.
 macro_rules! for_each_hash {
     ($($variant:ident $hash:ty),+ $(,)?) => {
         #[derive(Clone)]
         enum HashState {
-            $($variant($hash),)+
+            $($variant(Box<$hash>),)+
         }
 
         #[derive(Clone)]
         enum MacState {
-            $($variant(Hmac<$hash>),)+
+            $($variant(Box<Hmac<$hash>>),)+
         }
 
         impl Hasher {
             /// Begins a digest.
             #[must_use]
             pub fn new(algorithm: HashAlgorithm) -> Self {
-                Self(match algorithm { $(HashAlgorithm::$variant => HashState::$variant(<$hash>::new()),)+ })
+                Self(match algorithm { $(HashAlgorithm::$variant => HashState::$variant(Box::new(<$hash>::new())),)+ })
             }
 
             /// Feeds more.
@@ -82,7 +85,7 @@ macro_rules! for_each_hash {
             #[must_use]
             pub fn new(algorithm: HashAlgorithm, key: &[u8]) -> Option<Self> {
                 Some(Self(match algorithm {
-                    $(HashAlgorithm::$variant => MacState::$variant(Hmac::new_from_slice(key).ok()?),)+
+                    $(HashAlgorithm::$variant => MacState::$variant(Box::new(Hmac::new_from_slice(key).ok()?)),)+
                 }))
             }
         }
