@@ -10,6 +10,7 @@ mod document;
 mod env_file;
 mod environment;
 mod explain;
+mod given_secret;
 mod handshake;
 mod http_request;
 mod input;

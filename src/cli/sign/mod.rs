@@ -20,12 +20,12 @@ mod key;
 mod output;
 mod plan;
 mod rng;
-mod secrets;
 mod send;
 mod signature;
 mod tamper;
 mod task;
 mod token;
+mod unusable_key;
 mod verifier;
 mod writer;
 
@@ -40,10 +40,12 @@ use serde_json::json;
 use super::Verdict;
 use super::clock;
 use super::environment::Environment;
+use super::given_secret;
 use super::http_request::Url;
 use super::terminal::{Failure, Terminal};
 use builder::RequestBuilder;
 use error::Error;
+use key::Key;
 use output::{Form, Metadata};
 use plan::{Options, Plan};
 use rng::Rng;
@@ -193,7 +195,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     let urls = (url.as_ref(), to.as_ref());
     let (builder, metadata) = match arguments.handshake {
         Some(number) => {
-            let keys = secrets::given(&arguments.secret_env, &arguments.secret_file, &environment)?;
+            let keys = given_keys(arguments, &environment)?;
             let wanted = handshake::Wanted {
                 number: usize::try_from(number).unwrap_or(usize::MAX),
                 values: &values,
@@ -264,7 +266,7 @@ fn sign(
     now: UnixTime,
     rng: &mut Rng,
 ) -> Result<Signed, Failure> {
-    let given = secrets::given(&arguments.secret_env, &arguments.secret_file, environment)?;
+    let given = given_keys(arguments, environment)?;
     let choice = (arguments.secrets_of.as_deref(), arguments.secret_id.as_deref());
     let plan = Plan::new(task, &given, choice, now)?;
     let options = Options {
@@ -387,6 +389,12 @@ fn event_id(signed: &Signed) -> Option<String> {
     let matches = signed.verdict.as_ref().ok()?.matches();
     let id = matches.iter().find_map(|found| found.event_id())?;
     Some(String::from_utf8_lossy(id).into_owned())
+}
+
+/// The keys that the arguments name, in their order.
+fn given_keys(arguments: &Arguments, environment: &Environment) -> Result<Vec<Key>, Failure> {
+    let given = given_secret::given(&arguments.secret_env, &arguments.secret_file, environment)?;
+    Ok(given.into_iter().map(Key::of).collect())
 }
 
 /// Standard input can be read once.
