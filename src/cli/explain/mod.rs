@@ -15,7 +15,7 @@ mod report;
 mod secret_material;
 mod suspects;
 mod trial;
-pub mod walk;
+mod walk;
 mod when;
 
 use std::path::{Path, PathBuf};

@@ -18,14 +18,18 @@ pub fn explained(text: &str, origin: &Origin, error: PrivateKeyError) -> Error {
         Origin::File => "the key to sign with, in the file of --secret-file,".to_owned(),
     };
     Error::new(match error {
-        PrivateKeyError::PublicKey => format!("{place} {error}: keep that in a file, and give it with --secret-file key.pem"),
+        PrivateKeyError::PublicKey => {
+            format!("{place} {error}: keep that in a file, and give it with --secret-file key.pem")
+        }
         PrivateKeyError::Encrypted => format!("{place} {error}, into a file, and give that with --secret-file key.pem"),
         PrivateKeyError::NotAKey if is_cut(text) => format!(
             "{place} is PEM without its end: a variable, or a line of a file of variables, holds several lines in quotes \
              only. Keep the key in a file, and give it with --secret-file key.pem"
         ),
         PrivateKeyError::NotAKey if is_path(text) => match origin {
-            Origin::Variable(name) => format!("{place} is the path of a file, not a key: give it with --secret-file \"${name}\""),
+            Origin::Variable(name) => {
+                format!("{place} is the path of a file, not a key: give it with --secret-file \"${name}\"")
+            }
             Origin::Configuration | Origin::File => {
                 format!("{place} is the path of a file, not a key: give that path with --secret-file")
             }

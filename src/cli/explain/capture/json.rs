@@ -127,7 +127,8 @@ pub fn read(value: &Json) -> Result<Captured, String> {
         return captured;
     }
     let mut captured = Captured::default();
-    value.first_text(METHOD).unwrap_or_default().clone_into(&mut captured.method);
+    // Programs write it in whatever letters, and send it in capital ones.
+    captured.method = value.first_text(METHOD).unwrap_or_default().to_ascii_uppercase();
     value.first_text(HOST).unwrap_or_default().clone_into(&mut captured.authority);
     if captured.authority.contains('/') {
         captured.authority.clear();
