@@ -35,10 +35,10 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut 
             Some(set) => format!("set in line {}", set.place().line),
             None => "unless set".to_owned(),
         };
-        let from = if bytes > limit { "beyond that" } else { "so close to it" };
+        let then = if bytes > limit { "beyond that it answers" } else { "so near its limit it may answer" };
         let message = format!(
-            "source {:?} takes bodies of {bytes} bytes, and Envoy buffers {limit} ({name}, {set}): {from} it \
-             answers 413 itself, without a code or a count",
+            "source {:?} takes bodies of {bytes} bytes, and Envoy buffers {limit} ({name}, {set}): {then} 413 itself, \
+             without a code or a count",
             source.name
         );
         let right = format!(
