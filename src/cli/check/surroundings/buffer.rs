@@ -30,6 +30,12 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut 
         let limit = if by_chain { of_chain(setup) } else { of_filter(setup, surroundings, source) };
         let Some(limit) = limit.filter(|limit| bytes.saturating_add(limit.margin) > limit.bytes) else { continue };
         let Limit { bytes: limit, at: set_at, name, margin } = limit;
+        // What is not set is set anew, beside the connection's own limit.
+        let margin = if set_at.is_none() && setup.host != Host::EnvoyGateway {
+            body_margin::above(connection(setup))
+        } else {
+            margin
+        };
         let wanted = bytes.saturating_add(margin).div_ceil(1 << 20) << 20;
         let set = match &set_at {
             Some(set) => format!("set in line {}", set.place().line),
