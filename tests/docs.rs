@@ -5,7 +5,8 @@
 //! `keys.rs`, and for a new object `base.rs` first; a word of a scheme `schemes.rs`; a denial
 //! `denials.rs`; a metric `metrics.rs`; a command or its options `commands.rs`; what a
 //! command prints `samples.rs`; anything else in the repository that a
-//! document names `mentions.rs`; what a benchmark measured `performance.rs`; links `links.rs`.
+//! document names `mentions.rs`; what a benchmark measured `performance.rs`; a limit, margin or wait that the code
+//! holds `limits.rs`; links `links.rs`.
 //!
 //! The info string of a fenced block states what it must be:
 //!
@@ -41,6 +42,8 @@ mod denials;
 mod examples;
 #[path = "docs/keys.rs"]
 mod keys;
+#[path = "docs/limits.rs"]
+mod limits;
 #[path = "docs/links.rs"]
 mod links;
 #[path = "docs/mentions.rs"]

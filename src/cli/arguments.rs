@@ -25,13 +25,16 @@ pub fn client_address(text: &str) -> Result<String, String> {
     Err(format!("is no address such as 192.0.2.7 or 2001:db8::7{hint}"))
 }
 
-/// A method of HTTP.
+/// A method of HTTP, in whatever letters: the methods that senders use are in capital ones.
 ///
 /// # Errors
 /// What would be right.
 pub fn method(text: &str) -> Result<String, String> {
-    let is_method = request::is_header_name(text) && !text.bytes().any(|byte| byte.is_ascii_lowercase());
-    if is_method { Ok(text.to_owned()) } else { Err("is no method such as POST, in capital letters".to_owned()) }
+    if request::is_header_name(text) {
+        Ok(text.to_ascii_uppercase())
+    } else {
+        Err("is no method such as POST".to_owned())
+    }
 }
 
 /// A whole URL.

@@ -18,16 +18,28 @@ pub type Variables = BTreeMap<String, String>;
 /// # Errors
 /// The file cannot be read, or a line of it is not an assignment. No value is in the message.
 pub fn read(name: &str) -> Result<Variables, Failure> {
-    parse(&input::read_text(name)?).map_err(|line| {
-        Failure::Message(format!(
-            "{name}:{line}: not an assignment; a line is NAME=value, NAME=\"value\", a comment or empty, and a value of \
-             several lines is in quotes"
-        ))
+    parse(&input::read_text(name)?).map_err(|Unreadable { line, is_cut }| {
+        let error = if is_cut {
+            "only the first line of a key in PEM; a value of several lines is in quotes, or in a file of its own (sign and \
+             explain take that with --secret-file key.pem)"
+        } else {
+            "not an assignment; a line is NAME=value, NAME=\"value\", a comment or empty, and a value of several lines is \
+             in quotes"
+        };
+        Failure::Message(format!("{name}:{line}: {error}"))
     })
 }
 
-/// The variables of a text, or the number of the first line that cannot be read.
-fn parse(text: &str) -> Result<Variables, usize> {
+/// The first line that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unreadable {
+    line: usize,
+    /// Whether it begins a key in PEM that goes on in the next lines.
+    is_cut: bool,
+}
+
+/// The variables of a text, or the first line that cannot be read.
+fn parse(text: &str) -> Result<Variables, Unreadable> {
     let mut variables = Variables::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut number = 1;
@@ -37,17 +49,21 @@ fn parse(text: &str) -> Result<Variables, usize> {
         rest = after;
         let entry = line.trim();
         if !entry.is_empty() && !entry.starts_with('#') {
-            let (name, value) = line.split_once('=').ok_or(number)?;
+            let wrong = Unreadable { line: number, is_cut: false };
+            let (name, value) = line.split_once('=').ok_or(wrong)?;
             let value = match value.trim_start_matches([' ', '\t']).chars().next() {
                 Some(quote @ ('"' | '\'')) => {
-                    let (_, quoted) = before.split_once(quote).ok_or(number)?;
-                    let (value, behind) = unquote(quoted, quote).ok_or(number)?;
+                    let (_, quoted) = before.split_once(quote).ok_or(wrong)?;
+                    let (value, behind) = unquote(quoted, quote).ok_or(wrong)?;
                     rest = behind;
                     value
                 }
+                _ if value.contains("-----BEGIN ") && !value.contains("-----END ") => {
+                    return Err(Unreadable { is_cut: true, ..wrong });
+                }
                 _ => without_comment(value).trim().to_owned(),
             };
-            variables.insert(variable_name(name).ok_or(number)?.to_owned(), value);
+            variables.insert(variable_name(name).ok_or(wrong)?.to_owned(), value);
         }
         let consumed = before.strip_suffix(rest).unwrap_or(before);
         number += consumed.matches('\n').count();

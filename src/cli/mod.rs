@@ -1,6 +1,7 @@
 //! The command. It runs the same code as the filter, and is never part of the wasm.
 
 mod arguments;
+mod body_margin;
 mod check;
 mod clock;
 mod completions;
@@ -10,6 +11,7 @@ mod document;
 mod env_file;
 mod environment;
 mod explain;
+mod given_secret;
 mod handshake;
 mod http_request;
 mod input;
@@ -104,7 +106,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The command's arguments, with the examples of every command set off like the other headings.
+/// The command's arguments, with the examples of every command set off like the other headings, and values in any case.
 fn command() -> clap::Command {
     fn set_off(command: clap::Command) -> clap::Command {
         let examples = command.get_after_help().map(ToString::to_string);
@@ -112,7 +114,12 @@ fn command() -> clap::Command {
             Some(rest) => command.after_help(format!("{HEADING}Examples:{HEADING:#}{rest}")),
             None => command,
         };
-        command.mut_subcommands(set_off)
+        // Words are read in whatever letters they are written.
+        let in_any_case = |argument: clap::Arg| {
+            let has_words = argument.get_action().takes_values();
+            if has_words { argument.ignore_case(true) } else { argument }
+        };
+        command.mut_args(in_any_case).mut_subcommands(set_off)
     }
     set_off(Command::command())
 }

@@ -37,6 +37,19 @@ pub fn all_nearest<S: AsRef<str>, T>(name: &str, spellings: impl Iterator<Item =
     nearest
 }
 
+/// Whether a word of one or two letters is short for `name`, as `ms` is for `milliseconds`: the first letter of both is the
+/// same, and the other follows.
+#[must_use]
+pub fn abbreviates(word: &str, name: &str) -> bool {
+    let mut letters = name.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    let mut own = word.chars();
+    word.len() < MIN_PART
+        && first.is_some()
+        && own.next() == first
+        && own.all(|letter| letters.any(|other| other == letter))
+}
+
 /// The text in lower case and without what ASCII has between words: `git-lab`, `GitLab` and `git lab` are one.
 #[must_use]
 pub fn plain(text: &str) -> String {

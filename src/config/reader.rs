@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::nearest::nearest;
+use super::nearest::{abbreviates, nearest};
 use super::problem::{Diagnosis, Findings, Kind, Path};
 use crate::verify::bytes::json::Json;
 
@@ -97,7 +97,8 @@ impl<'a> Node<'a> {
         let text = self.text(findings)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
-            let meant = nearest(text, words.iter().map(|(word, _)| *word));
+            let known = || words.iter().map(|(word, _)| *word);
+            let meant = nearest(text, known()).or_else(|| known().find(|word| abbreviates(word, text)));
             let words: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
             let wrong = format!("must be one of {}", words.join(", "));
             let right = meant.map(|word| format!("did you mean \"{word}\"?")).unwrap_or_default();

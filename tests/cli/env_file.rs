@@ -115,3 +115,21 @@ fn every_command_names_an_unreadable_line_without_showing_it() {
         }
     }
 }
+
+#[test]
+fn a_key_in_pem_without_quotes_is_told_from_other_lines() {
+    let scratch = Scratch::new();
+    let config = scratch.config(&configuration());
+    let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
+    let file = scratch.file("secrets.env", format!("OTHER=x\nGH={pem}"));
+    for command in [&["sign", "--config", &config][..], &["explain", &config, "-"], &["check", &config]] {
+        let ran = hookwarden(&[command, &["--env-file", &file]].concat(), "");
+        let is_told = ran.err.contains("secrets.env:2: ") && ran.err.contains("--secret-file key.pem");
+        assert!(ran.code == 2 && is_told && !ran.err.contains("MC4C"), "{command:?}: {ran:?}");
+    }
+    for quoted in [format!("\"{pem}\""), format!("'{pem}'"), pem.trim().replace('\n', "\\n")] {
+        let file = scratch.file("secrets.env", format!("GH={quoted}\n"));
+        let ran = hookwarden(&["sign", "--provider", "discord", "--secret-env", "GH", "--env-file", &file], "");
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+}

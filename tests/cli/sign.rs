@@ -10,6 +10,8 @@ mod fresh;
 mod handshakes;
 #[path = "sign/keys.rs"]
 mod keys;
+#[path = "sign/limits.rs"]
+mod limits;
 #[path = "sign/output.rs"]
 mod output;
 #[path = "sign/send.rs"]

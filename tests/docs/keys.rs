@@ -142,6 +142,50 @@ fn defaults_are_documented_correctly() {
     }
 }
 
+/// Every set of words that the configuration knows: what is misspelt names the word that was meant.
+#[test]
+fn a_misspelt_word_of_a_closed_set_is_suggested() {
+    let mut wrong = Vec::new();
+    let mut sets = 0;
+    let all = OBJECTS.iter().flat_map(|(_, pointer)| known_keys(pointer).into_iter().map(move |key| (*pointer, key)));
+    for (pointer, key) in all {
+        for in_list in [false, true] {
+            let says = |word: &str| {
+                let value = if in_list { json!([word]) } else { json!(word) };
+                let problems = problems_with(pointer, &key, Some(value), &BTreeSet::new());
+                let end = if in_list { format!(".{key}[0]") } else { format!(".{key}") };
+                let mut messages = problems.into_iter().filter(|(path, _)| path.ends_with(&end));
+                messages.find_map(|(_, message)| message.strip_prefix("must be one of ").map(str::to_owned))
+            };
+            let Some(set) = says("zzzz") else { continue };
+            sets += 1;
+            for word in quoted(&set, '"') {
+                let last = word.chars().last().expect("a letter");
+                for (misspelt, must_be_it) in
+                    [(word.to_uppercase(), true), (word.replace('-', "_"), true), (format!("{word}{last}"), false)]
+                {
+                    let Some(message) = says(&misspelt) else { continue };
+                    let suggested = message.split_once("did you mean ").map(|(_, rest)| quoted(rest, '"'));
+                    let suggested = suggested.unwrap_or_default().pop_first();
+                    if suggested.is_none() || must_be_it && suggested.as_ref() != Some(&word) {
+                        wrong.push(format!("{pointer}/{key}: {misspelt:?} for {word:?}: {message}"));
+                    }
+                }
+            }
+        }
+    }
+    for (long, short) in [("second", "s"), ("seconds", "s"), ("milliseconds", "ms"), ("millis", "ms"), ("Seconds", "s")]
+    {
+        let message = problem_at("/sources/0/verify/2/scheme/timestamp", "unit", json!(long), &BTreeSet::new());
+        let message = message.unwrap_or_default();
+        if !message.contains(&format!("did you mean \"{short}\"?")) {
+            wrong.push(format!("{long}: {message}"));
+        }
+    }
+    assert!(sets > 15, "{sets} sets of words");
+    assert_none(&wrong);
+}
+
 /// The rows of the two tables of keys: type, default, limits, by `object.key`.
 fn documented_keys() -> BTreeMap<String, [String; 3]> {
     let mut keys = BTreeMap::new();

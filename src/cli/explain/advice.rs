@@ -122,6 +122,14 @@ pub fn of(denial: Denial, names: Vec<String>) -> Option<Finding> {
             meaning,
             "Have the sender sign the components that are expected: the body's digest, the method, the target.",
         ),
+        Denial::TimestampStale | Denial::TimestampFuture => (
+            denial.code(),
+            meaning,
+            "Send the request when it is signed, compare the clocks, or widen \"tolerance\" of the check.",
+        ),
+        Denial::TooManyHeaders => {
+            ("too_many_headers", meaning, "Have the sender, or what is in front of hookwarden, send fewer headers: the limit is fixed.")
+        }
         _ => (denial.code(), meaning, "See docs/denials.md."),
     };
     let mistake = Mistake { code, sentence, advice: advice.to_owned() };

@@ -1,33 +1,13 @@
 //! Live secrets and keys, which the configuration does not hold: they are given on the side.
 
-use std::path::PathBuf;
-
 use serde_json::{Map, Value};
 
-use crate::cli::environment::Environment;
-use crate::cli::input;
+use crate::cli::given_secret::GivenSecret;
 use crate::cli::terminal::Failure;
-
-/// The secrets that the arguments name: those of variables first.
-pub fn given(names: &[String], files: &[PathBuf], environment: &Environment) -> Result<Vec<String>, Failure> {
-    let mut given = Vec::new();
-    for name in names {
-        let text = environment.value(name).ok_or_else(|| {
-            Failure::Message("the environment variable of --secret-env is not set: export it first".to_owned())
-        })?;
-        given.push(text);
-    }
-    for path in files {
-        let text = input::read_text(path)?;
-        let text = text.strip_suffix('\n').unwrap_or(&text);
-        given.push(text.strip_suffix('\r').unwrap_or(text).to_owned());
-    }
-    Ok(given)
-}
 
 /// The configuration with these in place of its live secrets: one for all, or one for each in their order. Without any, as
 /// it is.
-pub fn with_secrets(text: Vec<u8>, given: &[String]) -> Result<Vec<u8>, Failure> {
+pub fn with_secrets(text: Vec<u8>, given: &[GivenSecret]) -> Result<Vec<u8>, Failure> {
     let Ok(mut configuration) = serde_json::from_slice::<Value>(&text) else { return Ok(text) };
     if given.is_empty() {
         return Ok(text);
@@ -45,7 +25,7 @@ pub fn with_secrets(text: Vec<u8>, given: &[String]) -> Result<Vec<u8>, Failure>
         place.remove("jwks");
         place.remove("jwk");
         place.remove("x509");
-        place.insert("value".to_owned(), Value::from(secret.as_str()));
+        place.insert("value".to_owned(), Value::from(secret.text.as_str()));
     }
     Ok(configuration.to_string().into_bytes())
 }

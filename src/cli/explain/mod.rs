@@ -1,6 +1,6 @@
 //! `hookwarden explain`: why a captured request is let through or refused, and what really went wrong.
 
-mod advice;
+pub mod advice;
 mod batch;
 mod capture;
 pub mod configuration;
@@ -21,14 +21,14 @@ mod when;
 use std::path::{Path, PathBuf};
 
 use capture::{Captured, FORMS, Reading};
-use configuration::{Configuration, Unjudged};
-use peer::{Peer, Tls};
+use configuration::Configuration;
+use peer::PeerArguments;
 use suspects::Effort;
 use when::Arrival;
 
 use super::environment::Environment;
 use super::terminal::{Failure, Terminal};
-use super::{Verdict, arguments, input, layout};
+use super::{Verdict, arguments, given_secret, input, layout};
 
 /// Explains why a captured request is forwarded or refused.
 #[derive(clap::Args)]
@@ -68,15 +68,8 @@ pub struct Arguments {
     /// The file that holds a live secret; those of variables come first
     #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     secret_file: Vec<PathBuf>,
-    /// The client address as the proxy sees it, for sources with allow_from or deny_from
-    #[arg(long, value_name = "ADDRESS", value_parser = arguments::client_address)]
-    client_address: Option<String>,
-    /// The TLS version of the connection, for sources with transport: none, 1.0, 1.1, 1.2 or 1.3
-    #[arg(long, value_name = "VERSION", value_parser = Tls::parse)]
-    tls: Option<Tls>,
-    /// The client presented a certificate that the proxy verified
-    #[arg(long)]
-    client_certificate: bool,
+    #[command(flatten)]
+    peer: PeerArguments,
     /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -124,11 +117,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         ));
     }
     let environment = Environment::of_file_or_process(arguments.env_file.as_deref())?;
-    let peer = Peer {
-        address: arguments.client_address.clone(),
-        tls: arguments.tls,
-        has_certificate: arguments.client_certificate,
-    };
+    let peer = arguments.peer.peer();
     if let Some(at) = &arguments.at {
         when::asked(at).map_err(failure)?;
     }
@@ -147,12 +136,11 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         return batch::run(from, &common, terminal);
     }
     let (configuration_path, request_path) = paths(arguments)?;
-    let unjudged = Unjudged { transport: peer.tls.is_none(), address: peer.address.is_none() };
     let text = live::with_secrets(
         input::read_configuration(configuration_path)?,
-        &live::given(&arguments.secret_env, &arguments.secret_file, &environment)?,
+        &given_secret::given(&arguments.secret_env, &arguments.secret_file, &environment)?,
     )?;
-    let configuration = match Configuration::load(&text, &environment, unjudged) {
+    let configuration = match Configuration::load(&text, &environment, peer.unjudged()) {
         Ok(configuration) => configuration,
         Err(problems) => {
             let list: Vec<_> = problems.iter().map(|problem| format!("  {problem}")).collect();

@@ -7,6 +7,9 @@ use hookwarden::guard::memory::{Memory, NotWritten, Versioned};
 use hookwarden::guard::peer;
 use hookwarden::guard::transport::TlsVersion;
 
+use super::configuration::Unjudged;
+use crate::cli::arguments;
+
 /// Who called, and how, as far as it was said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peer {
@@ -16,6 +19,34 @@ pub struct Peer {
     pub tls: Option<Tls>,
     /// Whether it presented a certificate that the proxy verified.
     pub has_certificate: bool,
+}
+
+/// What the command line says of the other end.
+#[derive(clap::Args)]
+pub struct PeerArguments {
+    /// The client address as the proxy sees it, for sources with allow_from or deny_from
+    #[arg(long, value_name = "ADDRESS", value_parser = arguments::client_address)]
+    client_address: Option<String>,
+    /// The TLS version of the connection, for sources with transport: none, 1.0, 1.1, 1.2 or 1.3
+    #[arg(long, value_name = "VERSION", value_parser = Tls::parse)]
+    tls: Option<Tls>,
+    /// The client presented a certificate that the proxy verified
+    #[arg(long)]
+    client_certificate: bool,
+}
+
+impl PeerArguments {
+    /// The other end, as far as it was said.
+    pub fn peer(&self) -> Peer {
+        Peer { address: self.client_address.clone(), tls: self.tls, has_certificate: self.client_certificate }
+    }
+}
+
+impl Peer {
+    /// What cannot be judged of a request that comes from it.
+    pub fn unjudged(&self) -> Unjudged {
+        Unjudged { transport: self.tls.is_none(), address: self.address.is_none() }
+    }
 }
 
 /// How the connection was made.

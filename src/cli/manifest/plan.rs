@@ -3,18 +3,15 @@
 use clap::ValueEnum;
 
 use super::{live, store};
+use crate::cli::body_margin;
 use crate::cli::check::sources::{Published, Source, sources};
 use crate::cli::check::surroundings::variables;
 use crate::cli::document::Document;
 use crate::cli::document::cursor::Cursor;
 use crate::cli::document::value::{Kind, Member, Value};
 
-/// How far Envoy's limit lies above the largest body, so that it is the filter that says 413: Envoy counts what one read
-/// brings before the filter sees it, up to `per_connection_buffer_limit_bytes` (1 MiB unless set) and a part of the next.
-const MARGIN: u64 = (1 << 20) + (128 << 10);
-
 /// What Envoy buffers where a source does not say how much it takes.
-const DEFAULT_BODY: u64 = 1 << 20;
+const DEFAULT_BODY: u64 = body_margin::CONNECTION_DEFAULT;
 
 /// Who holds requests in a set-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -101,7 +98,9 @@ impl Plan {
         let trusts = |transport: &Cursor<'_>| transport.get("insecure_trust_forwarded_proto").is_some();
         Self {
             variables: unique(names.iter().map(|(name, _)| (*name).to_owned())),
-            limit: (largest.max().unwrap_or(DEFAULT_BODY) + MARGIN).div_ceil(1 << 20) << 20,
+            limit: (largest.max().unwrap_or(DEFAULT_BODY) + body_margin::above(body_margin::CONNECTION_DEFAULT))
+                .div_ceil(1 << 20)
+                << 20,
             hosts,
             live_keys,
             services,

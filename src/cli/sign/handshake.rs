@@ -55,6 +55,8 @@ pub struct Wanted<'a> {
 pub struct Made {
     pub builder: RequestBuilder,
     pub public_keys: Vec<String>,
+    /// The checks that it is for, with the keys that are known.
+    pub checks: Vec<Json>,
 }
 
 /// Divides the values of `--with` into those of a provider's scheme and those of its handshakes.
@@ -104,8 +106,8 @@ pub fn make(task: &Task, wanted: &Wanted<'_>, now: UnixTime, rng: &mut Rng) -> R
             builder = plan.make(&[builder], &options, now, rng)?;
         }
     }
-    context.try_out(&builder, checks, now)?;
-    Ok(Made { builder, public_keys })
+    context.try_out(&builder, checks.clone(), now)?;
+    Ok(Made { builder, public_keys, checks })
 }
 
 /// The vectors of a sender's handshakes that are answered, or forwarded.

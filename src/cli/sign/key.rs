@@ -1,6 +1,6 @@
 //! What a request is signed with.
 
-use hookwarden::private_key::{PrivateKey, PrivateKeyError};
+use hookwarden::private_key::PrivateKey;
 use hookwarden::verify::Denial;
 use hookwarden::verify::key::algorithm::SignatureAlgorithm;
 use hookwarden::verify::key::key_form::{KeyError, KeyForm};
@@ -9,6 +9,8 @@ use hookwarden::verify::primitives::public_key::PublicAlgorithm;
 
 use super::error::Error;
 use super::rng::Rng;
+use super::unusable_key;
+use crate::cli::given_secret::{GivenSecret, Origin};
 
 /// What is signed, which may hold the secret.
 type Content<'a> = &'a mut dyn FnMut(Option<&[u8]>) -> Result<Vec<u8>, Denial>;
@@ -17,18 +19,24 @@ type Content<'a> = &'a mut dyn FnMut(Option<&[u8]>) -> Result<Vec<u8>, Denial>;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key {
     text: String,
+    origin: Origin,
     /// Whether another one is used in its place, of the same form.
     is_replaced: bool,
 }
 
 impl Key {
+    /// A key of the configuration, or of the sender itself.
     pub fn new(text: String) -> Self {
-        Self { text, is_replaced: false }
+        Self::of(GivenSecret { text, origin: Origin::Configuration })
+    }
+
+    pub fn of(given: GivenSecret) -> Self {
+        Self { text: given.text, origin: given.origin, is_replaced: false }
     }
 
     /// Another key of the same form, which the receiver does not have.
     pub fn replaced(&self) -> Self {
-        Self { text: self.text.clone(), is_replaced: true }
+        Self { is_replaced: true, ..self.clone() }
     }
 
     /// The text, for the configuration that the made request is checked against.
@@ -99,17 +107,8 @@ impl Key {
     }
 
     fn private(&self, algorithm: PublicAlgorithm) -> Result<PrivateKey, Error> {
-        PrivateKey::parse(&self.text, algorithm).map_err(|error| {
-            let hint = match error {
-                PrivateKeyError::NotAKey | PrivateKeyError::WrongKind => {
-                    "; only the sender has its own private key, so make a pair, sign with the private half, and \
-                     configure the public one"
-                }
-                PrivateKeyError::PublicKey => ": give it with --secret-env or --secret-file",
-                PrivateKeyError::Encrypted => "",
-            };
-            Error::new(format!("the key to sign with {error}{hint}"))
-        })
+        PrivateKey::parse(&self.text, algorithm)
+            .map_err(|error| unusable_key::explained(&self.text, &self.origin, error))
     }
 
     fn public_tag(&self, algorithm: PublicAlgorithm, message: &[u8], rng: &mut Rng) -> Result<Vec<u8>, Error> {

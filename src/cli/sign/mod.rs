@@ -20,12 +20,13 @@ mod key;
 mod output;
 mod plan;
 mod rng;
-mod secrets;
+mod ruling;
 mod send;
 mod signature;
 mod tamper;
 mod task;
 mod token;
+mod unusable_key;
 mod verifier;
 mod writer;
 
@@ -33,23 +34,32 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hookwarden::verify::bytes::json::Json;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::{Denial, Verified};
 use serde_json::json;
 
 use super::Verdict;
+use super::arguments;
 use super::clock;
 use super::environment::Environment;
+use super::explain::peer::{Peer, PeerArguments};
+use super::given_secret;
 use super::http_request::Url;
 use super::terminal::{Failure, Terminal};
 use builder::RequestBuilder;
 use error::Error;
+use key::Key;
 use output::{Form, Metadata};
 use plan::{Options, Plan};
 use rng::Rng;
+use ruling::Judge;
 use tamper::Tamper;
 use task::{Configured, Task};
 use verifier::Verifier;
+
+/// How long `--send` waits for the answer, in seconds.
+const TIMEOUT: u64 = 30;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,8 +70,8 @@ Examples:
   openssl genpkey -algorithm ed25519 -out key.pem && hookwarden sign --provider discord --secret-file key.pem --as json
 
 Secrets are never arguments: name the environment variable or the file that holds one.
-Exit codes: 0 the request is made, or was answered with 2xx; 1 it was answered otherwise, or as a duplicate; 2 it cannot be
-made or sent.";
+Exit codes: 0 the request is made, or was answered with 2xx; 1 the source refuses it, or it was answered otherwise or as a
+duplicate; 2 it cannot be made or sent.";
 
 /// Makes the request that a sender would make, correctly signed or with exactly one mistake
 #[derive(clap::Args)]
@@ -100,7 +110,7 @@ pub struct Arguments {
     #[arg(long, value_name = "URL", help_heading = "The request")]
     url: Option<String>,
     /// The method
-    #[arg(long, value_name = "METHOD", help_heading = "The request")]
+    #[arg(long, value_name = "METHOD", value_parser = arguments::method, help_heading = "The request")]
     method: Option<String>,
     /// Adds or replaces a header
     #[arg(long, short = 'H', value_name = "NAME: VALUE", help_heading = "The request")]
@@ -133,6 +143,9 @@ pub struct Arguments {
     #[arg(long, value_name = "WHAT", help_heading = "The request")]
     tamper: Option<Tamper>,
 
+    #[command(flatten, next_help_heading = "The connection, with --config")]
+    peer: PeerArguments,
+
     /// The output format
     #[arg(long = "as", value_name = "FORM", help_heading = "Output")]
     form: Option<Form>,
@@ -140,7 +153,7 @@ pub struct Arguments {
     #[arg(long, value_name = "URL", help_heading = "Output")]
     send: Option<String>,
     /// The timeout for the answer, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Output")]
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Output")]
     timeout: u64,
     /// Trusts the certificates in this file instead of the system's
     #[arg(long, value_name = "FILE", requires = "send", help_heading = "Output")]
@@ -150,7 +163,17 @@ pub struct Arguments {
     insecure_tls: bool,
 }
 
-/// A request that was made, and the verdict that it is made for.
+/// A request that is ready to be judged.
+struct Made {
+    builder: RequestBuilder,
+    metadata: Metadata,
+    /// The checks that it is for, with the keys that it is signed with.
+    checks: Vec<Json>,
+    /// The denial that it is meant for.
+    intended: Option<Denial>,
+}
+
+/// A request that was signed, and the verdict on its proof.
 struct Signed {
     builder: RequestBuilder,
     verdict: Result<Verified, Denial>,
@@ -159,12 +182,20 @@ struct Signed {
     is_partly_open: bool,
     /// Whether the next request with this body is the same event.
     repeats: bool,
+    /// The checks that it is for, with the keys that it is signed with.
+    checks: Vec<Json>,
 }
 
 pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Failure> {
     check_standard_input(arguments)?;
     if let (Some(_), Some(Form::Curl | Form::Http | Form::Har)) = (&arguments.send, arguments.form) {
         return Err(Failure::Message("--send shows the answer; with it, --as is json or nothing".to_owned()));
+    }
+    if arguments.config.is_none() && arguments.peer.peer() != Peer::default() {
+        return Err(Failure::Message(
+            "--client-address, --tls and --client-certificate say how the client came to a source: name it with --config"
+                .to_owned(),
+        ));
     }
     let environment = Environment::of_file_and_process(arguments.env_file.as_deref())?;
     let mut rng = Rng::new()?;
@@ -191,9 +222,9 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
         }
     };
     let urls = (url.as_ref(), to.as_ref());
-    let (builder, metadata) = match arguments.handshake {
+    let mut made = match arguments.handshake {
         Some(number) => {
-            let keys = secrets::given(&arguments.secret_env, &arguments.secret_file, &environment)?;
+            let keys = given_keys(arguments, &environment)?;
             let wanted = handshake::Wanted {
                 number: usize::try_from(number).unwrap_or(usize::MAX),
                 values: &values,
@@ -204,7 +235,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
                 choice: (arguments.secrets_of.as_deref(), arguments.secret_id.as_deref()),
             };
             let made = handshake::make(&task, &wanted, now, &mut rng)?;
-            remark_on_handshake(&task, &made.builder, terminal);
+            remark_on_handshake(&task, terminal);
             let metadata = Metadata {
                 of: task.of.clone(),
                 now,
@@ -212,28 +243,42 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
                 event_id: None,
                 public_keys: made.public_keys,
             };
-            (made.builder, metadata)
+            Made { builder: made.builder, metadata, checks: made.checks, intended: None }
         }
         None => {
             let signed = sign(arguments, &task, urls, &environment, now, &mut rng)?;
-            remark(arguments, &task, &signed, now, terminal);
+            remark(&task, &signed, terminal);
+            let intended = signed.verdict.as_ref().err().copied();
             let metadata = Metadata {
                 of: task.of.clone(),
                 now,
-                expect: signed.verdict.as_ref().err().map_or("verified", |denial| denial.code()),
+                expect: intended.map_or("verified", |denial| denial.code()),
                 event_id: event_id(&signed),
                 public_keys: signed.verifier.public_keys,
             };
-            (signed.builder, metadata)
+            Made { builder: signed.builder, metadata, checks: signed.checks, intended }
         }
     };
+    let refusal = made.judge(arguments, &task, &environment, terminal)?;
+    let Made { builder, metadata, .. } = made;
     let Some(to) = &to else {
         let form = arguments.form.unwrap_or(Form::Curl);
         // Past the terminal's own writer, which would take out what it holds for colours: a body is bytes.
         let mut out = io::stdout().lock();
         out.write_all(&output::render(form, &builder, &metadata))?;
-        return Ok(out.flush().map(|()| Verdict::Good)?);
+        out.flush()?;
+        return Ok(match refusal {
+            Some(refusal) => {
+                terminal.error(&refusal);
+                Verdict::Bad
+            }
+            None => Verdict::Good,
+        });
     };
+    // What the deployment answers tells more than what this configuration would.
+    if let Some(refusal) = refusal {
+        terminal.note(&format!("note: {refusal}"));
+    }
     let options = send::SendOptions {
         to,
         timeout: Duration::from_secs(arguments.timeout),
@@ -264,7 +309,7 @@ fn sign(
     now: UnixTime,
     rng: &mut Rng,
 ) -> Result<Signed, Failure> {
-    let given = secrets::given(&arguments.secret_env, &arguments.secret_file, environment)?;
+    let given = given_keys(arguments, environment)?;
     let choice = (arguments.secrets_of.as_deref(), arguments.secret_id.as_deref());
     let plan = Plan::new(task, &given, choice, now)?;
     let options = Options {
@@ -326,14 +371,52 @@ fn sign(
             )));
         }
     }
-    Ok(Signed { builder, verdict, verifier, is_partly_open, repeats })
+    let (checks, _) = verifier::checks(&plan.parts())?;
+    Ok(Signed { builder, verdict, verifier, is_partly_open, repeats, checks })
+}
+
+impl Made {
+    /// Has the filter decide, writes what it says into the metadata, and returns why the request is not treated as it
+    /// was meant to be.
+    fn judge(
+        &mut self,
+        arguments: &Arguments,
+        task: &Task,
+        environment: &Environment,
+        terminal: &mut Terminal,
+    ) -> Result<Option<String>, Failure> {
+        let judge = match &task.configured {
+            Some(configured) => {
+                Judge::of_source(configured, &task.of.1, &self.checks, &arguments.peer.peer(), environment)?
+            }
+            // The filter has recognised it already, by a source that takes part in it.
+            None if arguments.handshake.is_some() => return Ok(None),
+            None => Judge::of_provider(self.checks.clone())?,
+        };
+        if let Some(note) = judge.unjudged() {
+            terminal.note(&note);
+        }
+        let ruling = judge.decide(&self.builder, self.metadata.now);
+        self.metadata.expect = ruling.code;
+        if let Some(tamper) = arguments.tamper.filter(|_| ruling.denial.is_some() && ruling.denial == self.intended) {
+            terminal.note(&format!("tampered with its {}: expected to be denied as {}", tamper.name(), ruling.code));
+            return Ok(None);
+        }
+        if ruling.refusal.is_some() || arguments.at.is_none() {
+            return Ok(ruling.refusal);
+        }
+        let Some(refusal) = judge.decide(&self.builder, clock::now()).refusal else { return Ok(None) };
+        let refusal = format!("sent now, and not at the time of --at: {refusal}");
+        if task.configured.is_some() {
+            return Ok(Some(refusal));
+        }
+        terminal.note(&format!("note: {refusal}"));
+        Ok(None)
+    }
 }
 
 /// What the operator should know about the request beside itself.
-fn remark(arguments: &Arguments, task: &Task, signed: &Signed, now: UnixTime, terminal: &mut Terminal) {
-    if let (Some(tamper), Err(denial)) = (arguments.tamper, &signed.verdict) {
-        terminal.note(&format!("tampered with its {}: expected to be denied as {}", tamper.name(), denial.code()));
-    }
+fn remark(task: &Task, signed: &Signed, terminal: &mut Terminal) {
     if signed.is_partly_open {
         terminal.note(
             "note: this sender signs only part of the body, and the change is in that part; the rest is unprotected",
@@ -345,26 +428,11 @@ fn remark(arguments: &Arguments, task: &Task, signed: &Signed, now: UnixTime, te
              as a duplicate",
         );
     }
-    let Some(configured) = &task.configured else { return };
-    remark_on_url(task, configured, &signed.builder, terminal);
-    if arguments.tamper.is_none()
-        && let Some(requirement) = configured.requirement()
-        && requirement.verify(&signed.builder.head(), &signed.builder.body, now).is_err()
-    {
-        let what = if signed.verifier.public_keys.is_empty() {
-            "the given secret is not in the configuration"
-        } else {
-            "the public half of the given key is not among the configuration's \"keys\"; --as json shows it"
-        };
-        terminal.note(&format!("note: {what}: the source as configured denies this request"));
-    }
 }
 
 /// The same for a handshake.
-fn remark_on_handshake(task: &Task, builder: &RequestBuilder, terminal: &mut Terminal) {
-    let Some(configured) = &task.configured else { return };
-    remark_on_url(task, configured, builder, terminal);
-    if task.handshake.is_none() {
+fn remark_on_handshake(task: &Task, terminal: &mut Terminal) {
+    if task.configured.is_some() && task.handshake.is_none() {
         terminal.note(&format!(
             "note: the source {} takes no part in handshakes, so it treats this request as an event; see docs/handshakes.md",
             task.of.1
@@ -372,21 +440,16 @@ fn remark_on_handshake(task: &Task, builder: &RequestBuilder, terminal: &mut Ter
     }
 }
 
-fn remark_on_url(task: &Task, configured: &Configured, builder: &RequestBuilder, terminal: &mut Terminal) {
-    let (authority, path) = (builder.url.authority.as_bytes(), builder.url.path().as_bytes());
-    match configured.policy.routes.find(authority, path) {
-        Ok(found) if found == configured.position => {}
-        _ => terminal.note(&format!(
-            "note: {} does not match the source {}; --url or --send names another URL",
-            builder.url, task.of.1
-        )),
-    }
-}
-
 fn event_id(signed: &Signed) -> Option<String> {
     let matches = signed.verdict.as_ref().ok()?.matches();
     let id = matches.iter().find_map(|found| found.event_id())?;
     Some(String::from_utf8_lossy(id).into_owned())
+}
+
+/// The keys that the arguments name, in their order.
+fn given_keys(arguments: &Arguments, environment: &Environment) -> Result<Vec<Key>, Failure> {
+    let given = given_secret::given(&arguments.secret_env, &arguments.secret_file, environment)?;
+    Ok(given.into_iter().map(Key::of).collect())
 }
 
 /// Standard input can be read once.

@@ -3,7 +3,6 @@
 use hookwarden::config;
 use hookwarden::config::dialects::Dialect;
 use hookwarden::config::problem::{Kind, Path, Problem};
-use hookwarden::verify::Requirement;
 use hookwarden::verify::bytes::json::Json;
 use hookwarden::verify::expression::Expression;
 use hookwarden::verify::key::keyring::Selector;
@@ -52,16 +51,13 @@ pub struct Match {
 
 /// The source as the filter sees it.
 pub struct Configured {
+    /// The configuration, as it is written.
+    pub text: Vec<u8>,
     pub policy: config::Policy,
     pub position: usize,
 }
 
 impl Configured {
-    /// What the source demands; `None` if a secret is missing.
-    pub fn requirement(&self) -> Option<&Requirement> {
-        self.policy.sources.get(self.position)?.requirement.as_deref()
-    }
-
     /// Whether the source accepts each event once.
     pub fn remembers_events(&self) -> bool {
         self.policy.sources.get(self.position).is_some_and(|source| source.replay.is_some())
@@ -153,7 +149,7 @@ impl Task {
             groups: groups?,
             matches: Some(matches),
             replay_id,
-            configured: Some(Configured { policy: policy.policy, position }),
+            configured: Some(Configured { text, policy: policy.policy, position }),
             handshake,
         })
     }

@@ -38,7 +38,7 @@ fn every_mistake_is_reported_with_what_to_do() {
         (&["--provider", "stripe", "--secret-env", "S", "--url", "https://a:b@hooks.example.com/"], "no user"),
         (&["--provider", "stripe", "--secret-env", "S", "--header", "no colon"], "NAME: VALUE"),
         (&["--provider", "stripe", "--secret-env", "S", "--header", "X-A: a\nX-B: b"], "control character"),
-        (&["--provider", "stripe", "--secret-env", "S", "--method", "GET IT"], "not a valid method"),
+        (&["--provider", "stripe", "--secret-env", "S", "--method", "GET IT"], "is no method such as POST"),
         (&["--provider", "stripe", "--secret-env", "S", "--dialect", "2"], "from 1 to 1"),
         (&["--provider", "stripe", "--secret-env", "S", "--event-id", "x"], "no event id"),
         (&["--provider", "stripe", "--secret-env", "S", "--secret-env", "S"], "more secrets"),
@@ -146,4 +146,11 @@ fn fields_of_multipart_forms_are_signed() {
     assert!(text.contains("a-token") && text.contains("name=\"signature\"") && text.ends_with("--b--\r\n"), "{text}");
     let check = json!({ "provider": "mailgun-form", "secrets": [{ "value": SECRET }] });
     assert_eq!(request.verdict(&check), "verified", "{text}");
+}
+
+#[test]
+fn a_method_and_the_words_of_options_are_read_in_any_case() {
+    let ran = sign(&["--provider", "github", "--secret-env", "S", "--method", "put", "--as", "JSON"], "");
+    let json: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    assert_eq!((ran.code, &json["method"]), (0, &json!("PUT")), "{ran:?}");
 }

@@ -73,6 +73,15 @@ impl Sender {
 
     /// Runs `sign` for the sender's own event.
     pub fn sign(&self, arguments: &[&str]) -> Ran {
+        self.run_sign(arguments, &self.secret())
+    }
+
+    /// The same with another text in place of the secret or private key.
+    fn sign_with(&self, secret: &str) -> Ran {
+        self.run_sign(&[], secret)
+    }
+
+    fn run_sign(&self, arguments: &[&str], secret: &str) -> Ran {
         let with: Vec<String> = self.vector["with"]
             .as_object()
             .into_iter()
@@ -84,7 +93,7 @@ impl Sender {
             all.extend(["--with", with]);
         }
         all.extend(arguments);
-        hookwarden_with(&all, "", &[("SIGNING_SECRET", &self.secret())])
+        hookwarden_with(&all, "", &[("SIGNING_SECRET", secret)])
     }
 
     /// The receiver's check, with the matching secret or public key.
@@ -215,4 +224,31 @@ fn the_filter_refuses_every_kind_of_tampering_for_every_sender() {
         }
         wrong
     });
+}
+
+#[test]
+fn a_key_that_cannot_sign_is_told_where_it_belongs_for_every_sender_with_public_keys() {
+    let public = include_str!("public.pem");
+    let mut count = 0;
+    for sender in Sender::all().iter().filter(|sender| sender.public_algorithm().is_some()) {
+        count += 1;
+        let pem = sender.secret();
+        let first = pem.lines().next().expect("a line");
+        for (value, what) in [
+            (first, "PEM without its end"),
+            (public, "is a public key"),
+            ("/etc/hookwarden/key", "\"$SIGNING_SECRET\""),
+            ("key.pem", "\"$SIGNING_SECRET\""),
+            ("not-a-key-of-any-kind", "is not a private key"),
+        ] {
+            let ran = sender.sign_with(value);
+            assert!(
+                ran.code == 2 && ran.err.contains("--secret-file") && ran.err.contains(what) && ran.out.is_empty(),
+                "{}: {what}: {ran:?}",
+                sender.name
+            );
+            assert!(!ran.err.contains(value), "{}: {ran:?}", sender.name);
+        }
+    }
+    assert!(count > 5 || std::env::var("PROVIDER").is_ok(), "{count} senders with public keys");
 }

@@ -6,21 +6,18 @@ use super::super::objects::quantity;
 use super::super::setup::{Flag, Host, Setup};
 use super::super::sources::{Source, sources};
 use super::{Surroundings, routing};
+use crate::cli::body_margin::{self, CONNECTION_DEFAULT, ONE_READ};
 use crate::cli::document::cursor::Cursor;
 
-/// Envoy's default buffer limit (`per_connection_buffer_limit_bytes`), in bytes.
-const ENVOY_DEFAULT: u64 = 1 << 20;
 /// Envoy Gateway's default for the same, in bytes.
 const GATEWAY_DEFAULT: u64 = 32 << 10;
-/// How much the limit should lie above the largest body: what Envoy has buffered when it looks at its limit can be a
-/// read or two more than the body that the filter saw.
-const MARGIN: u64 = 64 << 10;
-
 /// A limit, and where it is set; nowhere if it is the default.
 struct Limit<'a> {
     bytes: u64,
     at: Option<Cursor<'a>>,
     name: &'static str,
+    /// How far it should lie above the largest body.
+    margin: u64,
 }
 
 pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut Findings) {
@@ -31,31 +28,49 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut 
         let Some(at) = source.at.get("max_body_bytes") else { continue };
         let Some(bytes) = at.value.whole() else { continue };
         let limit = if by_chain { of_chain(setup) } else { of_filter(setup, surroundings, source) };
-        let Some(limit) = limit.filter(|limit| bytes.saturating_add(MARGIN) > limit.bytes) else { continue };
-        let Limit { bytes: limit, at: set_at, name } = limit;
-        let wanted = bytes.saturating_add(MARGIN).div_ceil(1 << 20) << 20;
+        let Some(limit) = limit.filter(|limit| bytes.saturating_add(limit.margin) > limit.bytes) else { continue };
+        let Limit { bytes: limit, at: set_at, name, margin } = limit;
+        // What is not set is set anew, beside the connection's own limit.
+        let margin = if set_at.is_none() && setup.host != Host::EnvoyGateway {
+            body_margin::above(connection(setup))
+        } else {
+            margin
+        };
+        let wanted = bytes.saturating_add(margin).div_ceil(1 << 20) << 20;
         let set = match &set_at {
             Some(set) => format!("set in line {}", set.place().line),
             None => "unless set".to_owned(),
         };
+        let then = if bytes > limit { "beyond that it answers" } else { "so near its limit it may answer" };
         let message = format!(
-            "source {:?} takes bodies of {bytes} bytes, and Envoy buffers {limit} ({name}, {set}): beyond that it \
-             answers 413 itself, without a code or a count",
+            "source {:?} takes bodies of {bytes} bytes, and Envoy buffers {limit} ({name}, {set}): {then} 413 itself, \
+             without a code or a count",
             source.name
         );
-        let right = format!("set {name} to {wanted} or more (64 KiB above the body at least), or take smaller bodies");
+        let right = format!(
+            "set {name} to {wanted} or more ({} KiB above the body at least), or take smaller bodies",
+            margin >> 10
+        );
         findings.add(&codes::BODY_LIMIT, &at, message, right);
     }
 }
 
+/// What the connection itself may hold.
+fn connection(setup: &Setup<'_>) -> u64 {
+    let listener = setup.manager.as_ref().and_then(|manager| manager.listener.clone());
+    let set = listener.and_then(|listener| listener.get("per_connection_buffer_limit_bytes")?.value.whole());
+    set.unwrap_or(CONNECTION_DEFAULT)
+}
+
 /// The limit of the buffer filters behind the plugin.
 fn of_chain<'a>(setup: &Setup<'a>) -> Option<Limit<'a>> {
+    let margin = body_margin::above(connection(setup));
     let limits = setup.chain.after("buffer").filter_map(|filter| {
         let config = filter.config.as_ref()?;
         let bytes = config.get("max_request_bytes").map(|at| (at.value.whole(), at, "max_request_bytes"));
         let quantity = config.get("limit").map(|at| (at.value.plain().and_then(quantity), at, "requestBuffer.limit"));
         let (bytes, at, name) = bytes.or(quantity)?;
-        Some(Limit { bytes: bytes?, at: Some(at), name })
+        Some(Limit { bytes: bytes?, at: Some(at), name, margin })
     });
     limits.min_by_key(|limit| limit.bytes)
 }
@@ -74,18 +89,19 @@ fn of_filter<'a>(setup: &Setup<'a>, surroundings: &Surroundings<'a>, source: &So
     if !routes.is_empty() && !routes.iter().any(|route| route.serves(source)) {
         return None;
     }
+    let margin = body_margin::above(connection(setup));
     let limits = routes.iter().filter(|route| route.serves(source)).filter_map(|route| {
         let named = |name: &'static str| {
             let at = route.at.get(name)?;
-            Some(Limit { bytes: at.value.whole()?, at: Some(at), name })
+            Some(Limit { bytes: at.value.whole()?, at: Some(at), name, margin })
         };
         named("request_body_buffer_limit").or_else(|| named("per_request_buffer_limit_bytes"))
     });
     limits.min_by_key(|limit| limit.bytes).or_else(|| {
-        let name = "per_connection_buffer_limit_bytes";
+        let (name, margin) = ("per_connection_buffer_limit_bytes", ONE_READ);
         match listener?.get(name) {
-            Some(at) => Some(Limit { bytes: at.value.whole()?, at: Some(at), name }),
-            None => Some(Limit { bytes: ENVOY_DEFAULT, at: None, name: "request_body_buffer_limit" }),
+            Some(at) => Some(Limit { bytes: at.value.whole()?, at: Some(at), name, margin }),
+            None => Some(Limit { bytes: CONNECTION_DEFAULT, at: None, name: "request_body_buffer_limit", margin }),
         }
     })
 }
@@ -94,8 +110,14 @@ fn of_gateway<'a>(surroundings: &Surroundings<'a>) -> Option<Limit<'a>> {
     let policies = surroundings.objects.iter().filter(|object| object.kind == "ClientTrafficPolicy");
     let limits = policies.filter_map(|policy| {
         let at = policy.spec.at(&["connection", "bufferLimit"])?;
-        Some(Limit { bytes: at.value.plain().and_then(quantity)?, at: Some(at), name: "connection.bufferLimit" })
+        Some(Limit {
+            bytes: at.value.plain().and_then(quantity)?,
+            at: Some(at),
+            name: "connection.bufferLimit",
+            margin: ONE_READ,
+        })
     });
-    let default = Limit { bytes: GATEWAY_DEFAULT, at: None, name: "connection.bufferLimit of a ClientTrafficPolicy" };
+    let name = "connection.bufferLimit of a ClientTrafficPolicy";
+    let default = Limit { bytes: GATEWAY_DEFAULT, at: None, name, margin: ONE_READ };
     limits.min_by_key(|limit| limit.bytes).or(Some(default))
 }

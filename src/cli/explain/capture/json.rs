@@ -126,8 +126,9 @@ pub fn read(value: &Json) -> Result<Captured, String> {
     if let Some(captured) = variables(value, members) {
         return captured;
     }
-    let mut captured = Captured::default();
-    value.first_text(METHOD).unwrap_or_default().clone_into(&mut captured.method);
+    // Programs write it in whatever letters, and send it in capital ones.
+    let method = value.first_text(METHOD).unwrap_or_default().to_ascii_uppercase();
+    let mut captured = Captured { method, ..Captured::default() };
     value.first_text(HOST).unwrap_or_default().clone_into(&mut captured.authority);
     if captured.authority.contains('/') {
         captured.authority.clear();
