@@ -3,12 +3,14 @@
 mod body;
 mod browser;
 mod chunked;
+mod client_logs;
 mod collections;
 mod commands;
 mod curl;
 mod curl_options;
 mod deliveries;
 mod dump;
+mod editor_file;
 mod entries;
 mod files;
 mod forms;
@@ -20,16 +22,22 @@ mod inspectors;
 mod json;
 mod literal;
 mod lost;
+mod pages;
+mod php;
 mod powershell;
 mod printed;
+mod printed_headers;
 mod proxies;
 mod query;
+mod server_logs;
 mod serverless;
 mod shell;
 mod stream;
 mod value;
+mod wireshark;
 mod within;
 mod writing;
+mod yaml;
 
 use std::path::Path;
 
@@ -263,12 +271,21 @@ fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
     let start = text.trim_ascii_start();
     let is_json = [&b"{"[..], b"[", b"%{"].iter().any(|sign| start.starts_with(sign));
     if is_json {
-        return match documents(start) {
-            Ok(value) => json_requests(&value, reading),
-            Err(error) => {
-                of_console(start, reading).or_else(|| forms::named(start)).unwrap_or_else(|| vec![Err(error)])
-            }
+        let shown = || std::str::from_utf8(start).ok();
+        if let Some(found) = shown().and_then(|text| forms::read_headers(text)) {
+            return found;
+        }
+        let error = match documents(start) {
+            Ok(value) => return json_requests(&value, reading),
+            Err(error) => error,
         };
+        let log = || forms::read_text(shown()?, reading.folder).or_else(|| logged(shown()?, reading));
+        // A line of a log begins with its time in brackets.
+        let found = if start.starts_with(b"[") { log() } else { None };
+        return found
+            .or_else(|| of_console(start, reading))
+            .or_else(|| forms::named(start))
+            .unwrap_or_else(|| vec![Err(error)]);
     }
     // A script's first line tells more than a comment.
     let start = if start.starts_with(b"#!") { start } else { stream::without_comments(start) };
