@@ -74,7 +74,7 @@ const PRINTED_HEADERS: Form = Form::text(
 pub const ALL: &[Form] = &[
     Form::rest(
         http::FORM,
-        "a request line, header lines, an empty line, the body: Wireshark's Follow Stream, tcpflow, Burp, curl -v, .http files of editors",
+        "a request line, header lines, an empty line, the body: Wireshark's Follow Stream, tcpflow, Burp, curl -v, Postman's console, .http files of editors, Hurl",
     ),
     Form::text("a curl command", "Copy as cURL (bash or cmd) of a browser, documentation", |text, folder| {
         curl::is_command(text.as_bytes()).then(|| vec![curl::read(text, folder)])
@@ -145,6 +145,7 @@ pub const ALL: &[Form] = &[
     Form::json("a request of Hookdeck", "its API: /requests/ID, /events/ID", inspectors::hookdeck),
     Form::json("a request of smee.io", "Copy Payload", inspectors::smee),
     Form::json("a bundle of Make", "the output of a webhook, with headers and method in it", inspectors::make),
+    Form::json("an item of n8n", "the output of a webhook with the option Raw Body, binary data in it", inspectors::n8n),
     Form::json(
         "a journal of a mock server",
         "WireMock: /__admin/requests; MockServer: retrieve",
@@ -347,11 +348,6 @@ pub const ALL: &[Form] = &[
         "a page of GitLab's recent events",
         "it masks the token and shows the body parsed. Let GitLab call webhook.site with Resend Request, and export that",
         |bytes| contains(bytes, b"X-Gitlab-Event") && contains(bytes, b"Completed in "),
-    ),
-    Form::named(
-        "a file of Hurl",
-        "print the command that sends the same: hurl --very-verbose FILE",
-        |bytes| bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"HTTP ") && line.len() < 12),
     ),
     Form::named("a web page", "copy what it shows as text, or export the request from it", |bytes| {
         let start = bytes.get(..15).unwrap_or_default().to_ascii_lowercase();

@@ -122,6 +122,25 @@ pub fn make(value: &Json) -> Option<Requests> {
     (!all.is_empty()).then(|| all.into_iter().map(read).collect())
 }
 
+/// The output of n8n's webhook node with its option *Raw Body*, which keeps the body beside what was parsed.
+pub fn n8n(value: &Json) -> Option<Requests> {
+    let own = std::slice::from_ref(value);
+    let raw = |item: &Json| {
+        let file = item.member("binary")?.entries()?.first().map(|(_, file)| file)?;
+        file.text_at("data").map(str::to_owned)
+    };
+    let is_one = |item: &&Json| item.has("json.webhookUrl") && raw(item).is_some();
+    let read = |item: &Json| {
+        let mut captured = json::read(item.member("json").unwrap_or(&Json::Null))?;
+        captured.notes.clear();
+        captured.lost.clear();
+        body::take(&mut captured, &Json::Text(raw(item).unwrap_or_default()), true)?;
+        Ok(captured)
+    };
+    let found: Requests = value.items().unwrap_or(own).iter().filter(is_one).map(read).collect();
+    (!found.is_empty()).then_some(found)
+}
+
 /// The journal of WireMock or MockServer.
 pub fn mock_server(value: &Json) -> Option<Requests> {
     let list = value.items().unwrap_or(value.list_at("requests"));

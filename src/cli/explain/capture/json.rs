@@ -37,7 +37,7 @@ const HEADERS: &[&str] =
 /// Members with the bytes of the body, and then those that a parser may have filled.
 const RAW_BODY: &[&str] = &["rawBody", "bodyRaw", "raw_body", "body_raw", "RawBody", "raw"];
 const BASE64_BODY: &[&str] = &["body_base64", "bodyBase64", "bodyAsBase64", "body_b64", "contentBase64"];
-const BODY: &[&str] = &["body", "Body", "content", "payload", "data", "request_body", "requestBody", "postData"];
+const BODY: &[&str] = &["body", "Body", "content", "payload", "data", "request_body", "requestBody", "request_data", "postData"];
 const QUERY: &[&str] = &["rawQueryString", "query_string", "queryString", "querystring", "rawQuery", "search", "query"];
 const PARSED_QUERY: &[&str] =
     &["multiValueQueryStringParameters", "queryStringParameters", "query", "Query", "queryParams"];

@@ -23,6 +23,7 @@ mod json;
 mod literal;
 mod lost;
 mod pages;
+mod pasted;
 mod php;
 mod powershell;
 mod printed;
@@ -129,7 +130,8 @@ impl Captured {
         if text.trim_ascii().is_empty() {
             return Err("the capture is empty".to_owned());
         }
-        let mut captured = entries::choose(requests(unfenced(text), reading), reading)?;
+        let text = pasted::bare(unfenced(text));
+        let mut captured = entries::choose(requests(&text, reading), reading)?;
         if is_decoded {
             captured.notes.push("the capture is in UTF-16, as Windows writes it, and was read as UTF-8".to_owned());
         }
@@ -298,7 +300,11 @@ fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
     if curl::is_command(start) {
         return vec![Err("the curl command is not UTF-8".to_owned())];
     }
-    let found = http::requests(text);
+    let prepared = std::str::from_utf8(start).ok().and_then(|text| {
+        let filled = editor_file::with_variables(text);
+        editor_file::of_hurl(filled.as_deref().unwrap_or(text)).or(filled)
+    });
+    let found = http::requests(prepared.as_deref().map_or(text, str::as_bytes));
     // A line with a colon may be a header, and much else.
     let (is_doubtful, is_bare) = match found.as_slice() {
         [Ok(captured)] => {

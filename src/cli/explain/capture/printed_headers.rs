@@ -6,7 +6,7 @@ use hookwarden::verify::bytes::json::Json;
 use super::entries::Requests;
 use super::lost::Lost;
 use super::value::Members as _;
-use super::{Captured, body, headers, http, literal, php};
+use super::{Captured, body, headers, literal, php};
 
 /// Headers that nearly every request has.
 const USUAL: &[&str] = &["host", "content-type", "user-agent", "content-length", "accept"];
@@ -127,11 +127,10 @@ fn go_map(text: &str) -> Option<(Json, &str)> {
     }
 }
 
-/// Reads `text` as header lines and a printed body; used where a program prints both.
+/// Puts the bytes in place of a body that is printed as a literal behind header lines.
 pub fn lines_and_literal(captured: &mut Captured) {
     if let Some(bytes) = literal_body(&captured.body) {
         captured.body = bytes;
         captured.notes.push("the body is printed as a literal, and was read as its bytes".to_owned());
-        http::take_body(captured);
     }
 }

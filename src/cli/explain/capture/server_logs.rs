@@ -39,7 +39,7 @@ pub fn nginx(text: &str) -> Option<Requests> {
     let mut captured = Captured::default();
     for line in text.lines() {
         if let Some((_, line)) = line.split_once(" http header: \"") {
-            drop(http::add_line(&mut captured, line.trim_end_matches('"').as_bytes()));
+            let _ = http::add_line(&mut captured, line.trim_end_matches('"').as_bytes());
         } else if let Some((_, line)) = line.split_once(" http request line: \"") {
             if let Some((method, target)) = http::request_line(line.trim_end_matches('"').as_bytes()) {
                 method.clone_into(&mut captured.method);

@@ -1,7 +1,7 @@
 //! Several messages behind each other, as whoever follows a connection saves them: where a body ends, and where the next
 //! request begins.
 
-use super::{chunked, framing, http};
+use super::{chunked, editor_file, http};
 
 /// Skips an interim answer (`100 Continue`) between head and body.
 pub fn after_continue(body: &[u8]) -> &[u8] {
@@ -22,16 +22,15 @@ pub fn cut(text: &[u8], declared: Option<usize>, is_chunked: bool) -> (&[u8], &[
         return text.split_at_checked(text.len().saturating_sub(behind.len())).unwrap_or((text, &[]));
     }
     if let Some((body, behind)) = declared.and_then(|length| text.split_at_checked(length))
-        && (behind.is_empty() || is_message(behind.trim_ascii_start()))
+        && (behind.is_empty() || is_message(behind.trim_ascii_start()) || is_logged(behind))
     {
         return (body, behind);
     }
     // Files of editors have this between requests.
     if declared.is_none()
-        && let Some(at) = text.windows(4).position(|bytes| bytes == b"\n###")
+        && let Some((body, behind)) = editor_file::split(text)
     {
-        let (body, behind) = text.split_at_checked(at).unwrap_or((text, &[]));
-        return (framing::trim_line_ends(body), behind);
+        return (body, behind);
     }
     // The length is that of the bytes before they were copied, or there is none: then a message is a line of its own
     // behind an empty one.
@@ -81,6 +80,12 @@ pub fn timeline(text: &[u8]) -> Option<Vec<u8>> {
     let (head, body) = (of(b"> "), of(b"| "));
     (is_timeline && !head.is_empty() && !body.is_empty())
         .then(|| [head.join(&b"\r\n"[..]), body.join(&b"\n"[..])].join(&b"\r\n\r\n"[..]))
+}
+
+/// A line of the program's log, of an access log above all.
+fn is_logged(text: &[u8]) -> bool {
+    let line = text.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    text.starts_with(b"\n") && line.windows(7).any(|part| part == b" HTTP/1") && line.contains(&b'"')
 }
 
 fn is_message(text: &[u8]) -> bool {

@@ -35,7 +35,7 @@ fn of_yaml(text: &str) -> Option<Vec<u8>> {
     for packet in document.list_at("packets") {
         let data = packet.text_at("data")?;
         let side = sides.get_mut(usize::from(packet.text_at("peer") != Some("0")))?;
-        side.extend(encoding::decode_pasted_base64(data.as_bytes())?);
+        side.extend(decoded(data)?);
     }
     asking(sides)
 }
@@ -65,8 +65,14 @@ pub fn of_base64(text: &str) -> Option<Vec<u8>> {
     if text.len() < 40 || !text.trim().chars().all(is_base64) {
         return None;
     }
-    let bytes = encoding::decode_pasted_base64(text.as_bytes())?;
+    let bytes = decoded(text)?;
     let line = bytes.split(|byte| *byte == b'\n').next()?.trim_ascii_end();
     super::http::request_line(line).map(|_| ())?;
     Some(bytes)
+}
+
+/// Base64 in lines.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let text: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    encoding::decode_pasted_base64(&text)
 }
