@@ -126,42 +126,41 @@ fn read_open_collection(request: &Json) -> Result<Captured, String> {
 
 fn read_insomnia(request: &Json, variables: Option<&Json>) -> Result<Captured, String> {
     let filled = |text: &str| {
-            let known = variables.and_then(Json::entries).unwrap_or_default();
-            let known: Vec<Json> = known
-                .iter()
-                .map(|(name, value)| {
-                    Json::Object(vec![
-                        ("key".to_owned(), Json::Text(name.clone())),
-                        ("value".to_owned(), value.clone()),
-                    ])
-                })
-                .collect();
-            fill(text, &known, "key")
-        };
-        let mut captured =
-            Captured { method: request.text_at("method").unwrap_or_default().to_owned(), ..Captured::default() };
-        headers::add(&mut captured, request.member("headers").unwrap_or(&Json::Null))?;
-        captured.add_url(&filled(request.text_at("url").unwrap_or_default()))?;
-        let parameters: Vec<String> = request
-            .list_at("parameters")
+        let known = variables.and_then(Json::entries).unwrap_or_default();
+        let known: Vec<Json> = known
             .iter()
-            .filter(|one| !one.is_true("disabled"))
-            .filter_map(|one| Some(format!("{}={}", escaped(one.text_at("name")?), escaped(one.text_at("value").unwrap_or_default()))))
+            .map(|(name, value)| {
+                Json::Object(vec![("key".to_owned(), Json::Text(name.clone())), ("value".to_owned(), value.clone())])
+            })
             .collect();
-        if !parameters.is_empty() {
-            let mark = if captured.target.contains('?') { '&' } else { '?' };
-            captured.target = format!("{}{mark}{}", captured.target, parameters.join("&"));
+        fill(text, &known, "key")
+    };
+    let mut captured =
+        Captured { method: request.text_at("method").unwrap_or_default().to_owned(), ..Captured::default() };
+    headers::add(&mut captured, request.member("headers").unwrap_or(&Json::Null))?;
+    captured.add_url(&filled(request.text_at("url").unwrap_or_default()))?;
+    let parameters: Vec<String> = request
+        .list_at("parameters")
+        .iter()
+        .filter(|one| !one.is_true("disabled"))
+        .filter_map(|one| {
+            Some(format!("{}={}", escaped(one.text_at("name")?), escaped(one.text_at("value").unwrap_or_default())))
+        })
+        .collect();
+    if !parameters.is_empty() {
+        let mark = if captured.target.contains('?') { '&' } else { '?' };
+        captured.target = format!("{}{mark}{}", captured.target, parameters.join("&"));
+    }
+    match (request.text_at("body.text"), request.list_at("body.params")) {
+        (Some(text), _) => captured.body = filled(text).into_bytes(),
+        (None, []) => {}
+        (None, _) if request.text_at("body.mimeType").is_some_and(|kind| kind.starts_with("multipart/")) => {
+            return Err(boundary());
         }
-        match (request.text_at("body.text"), request.list_at("body.params")) {
-            (Some(text), _) => captured.body = filled(text).into_bytes(),
-            (None, []) => {}
-            (None, _) if request.text_at("body.mimeType").is_some_and(|kind| kind.starts_with("multipart/")) => {
-                return Err(boundary());
-            }
-            (None, fields) => take_fields(&mut captured, fields, "name"),
-        }
-        note_variables(&mut captured);
-        Ok(captured)
+        (None, fields) => take_fields(&mut captured, fields, "name"),
+    }
+    note_variables(&mut captured);
+    Ok(captured)
 }
 
 /// A request of Bruno (`.bru`).

@@ -48,9 +48,8 @@ pub fn of_hurl(text: &str) -> Option<String> {
     let end = text.lines().position(|line| is_status(&line.trim_end()))?;
     let mut lines = text.lines().take(end).map(|line| line.trim_end_matches('\r'));
     let first = lines.next().filter(|line| !line.contains(" HTTP/"))?;
-    let is_header = |line: &&str| {
-        line.split_once(':').is_some_and(|(name, _)| hookwarden::verify::request::is_header_name(name))
-    };
+    let is_header =
+        |line: &&str| line.split_once(':').is_some_and(|(name, _)| hookwarden::verify::request::is_header_name(name));
     let rest: Vec<&str> = lines.collect();
     let headers = rest.iter().take_while(|line| is_header(line)).count();
     let (head, body) = rest.split_at_checked(headers)?;

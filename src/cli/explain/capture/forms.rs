@@ -145,7 +145,11 @@ pub const ALL: &[Form] = &[
     Form::json("a request of Hookdeck", "its API: /requests/ID, /events/ID", inspectors::hookdeck),
     Form::json("a request of smee.io", "Copy Payload", inspectors::smee),
     Form::json("a bundle of Make", "the output of a webhook, with headers and method in it", inspectors::make),
-    Form::json("an item of n8n", "the output of a webhook with the option Raw Body, binary data in it", inspectors::n8n),
+    Form::json(
+        "an item of n8n",
+        "the output of a webhook with the option Raw Body, binary data in it",
+        inspectors::n8n,
+    ),
     Form::json(
         "a journal of a mock server",
         "WireMock: /__admin/requests; MockServer: retrieve",
@@ -342,7 +346,10 @@ pub const ALL: &[Form] = &[
     Form::named(
         "an execution log of API Gateway",
         "it cuts the body after 1,024 characters and joins the headers. Log the event in the function, or capture in front of it",
-        |bytes| contains(bytes, b"Method request body before transformations") || contains(bytes, b"Method request headers: {"),
+        |bytes| {
+            contains(bytes, b"Method request body before transformations")
+                || contains(bytes, b"Method request headers: {")
+        },
     ),
     Form::named(
         "a page of GitLab's recent events",

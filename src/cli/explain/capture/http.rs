@@ -71,7 +71,7 @@ fn read(text: &[u8]) -> Result<(Captured, &[u8]), String> {
     if traced.is_some() {
         captured.notes.push("this is what curl -v prints, which holds no body; give it with --body".to_owned());
     }
-    let body = stream::after_continue(body);
+    let body = stream::after_blank_line(stream::after_continue(body), captured.declared_length());
     let (body, behind) = stream::cut(body, captured.declared_length(), captured.is_chunked());
     if !behind.is_empty() {
         captured.notes.push("what follows the body is the answer or another request, and was cut off".to_owned());

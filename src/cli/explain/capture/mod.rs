@@ -183,8 +183,11 @@ impl Captured {
         Ok(())
     }
 
-    /// Finds what every form can have lost: the body, and values of headers.
+    /// Finds what every form can have lost: the body, its coding, and values of headers.
     fn say_losses(&mut self) {
+        if self.is_decompressed() && !self.lost.iter().any(Lost::is_of_body) {
+            self.lost.push(Lost::decompressed());
+        }
         let declared = self.declared_length().filter(|length| *length > 0);
         if let Some(declared) = declared.filter(|_| self.body.is_empty() && self.lost.is_empty()) {
             self.lost.push(Lost::body(declared));
@@ -216,6 +219,14 @@ impl Captured {
     /// What `Content-Length` says.
     fn declared_length(&self) -> Option<usize> {
         self.header("content-length").and_then(|value| std::str::from_utf8(value.trim_ascii()).ok()?.parse().ok())
+    }
+
+    /// Whether the body is text, and `Content-Encoding` says that it is compressed.
+    fn is_decompressed(&self) -> bool {
+        let coding = self.header("content-encoding").unwrap_or_default().to_ascii_lowercase();
+        let is_coded = [&b"gzip"[..], b"x-gzip", b"deflate", b"br", b"zstd"].contains(&coding.as_slice());
+        let is_text = std::str::from_utf8(&self.body).is_ok_and(|text| !text.contains('\0'));
+        is_coded && is_text && !self.body.is_empty()
     }
 
     /// Whether the body goes over the wire in chunks.
@@ -293,16 +304,18 @@ fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
     let start = if start.starts_with(b"#!") { start } else { stream::without_comments(start) };
     let first = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_raw = http::request_line(first.trim_ascii_end()).is_some();
-    let as_text = std::str::from_utf8(start).ok().filter(|_| !is_raw);
+    let as_text = std::str::from_utf8(start).ok().filter(|text| !is_raw || pages::begins(text));
     if let Some(found) = as_text.and_then(|text| forms::read_text(text, reading.folder)) {
         return found;
     }
     if curl::is_command(start) {
         return vec![Err("the curl command is not UTF-8".to_owned())];
     }
-    let prepared = std::str::from_utf8(start).ok().and_then(|text| {
+    let prepared = std::str::from_utf8(text).ok().and_then(|text| {
         let filled = editor_file::with_variables(text);
-        editor_file::of_hurl(filled.as_deref().unwrap_or(text)).or(filled)
+        let own = filled.as_deref().unwrap_or(text).as_bytes();
+        let request = std::str::from_utf8(stream::without_comments(own.trim_ascii_start())).unwrap_or_default();
+        editor_file::of_hurl(request).or(filled)
     });
     let found = http::requests(prepared.as_deref().map_or(text, str::as_bytes));
     // A line with a colon may be a header, and much else.

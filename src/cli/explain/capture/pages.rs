@@ -49,11 +49,21 @@ pub fn read(text: &str) -> Option<Requests> {
         lines.get(from..end).unwrap_or_default().join("\n")
     });
     let read = add_headers(&mut captured, shown).and_then(|()| {
-        if url.starts_with('/') { url.clone_into(&mut captured.target) } else { captured.add_url(&url)? }
+        if url.starts_with('/') {
+            url.clone_into(&mut captured.target)
+        } else {
+            captured.add_url(&url)?
+        }
         take_content(&mut captured, content.trim_matches('\n'));
         Ok(())
     });
     Some(vec![read.map(|()| captured)])
+}
+
+/// Whether a text whose first line looks like a request line is a page: a title stands among its first lines.
+pub fn begins(text: &str) -> bool {
+    let is_title = |line: &str| line.trim().trim_end_matches(':').eq_ignore_ascii_case("request headers");
+    !text.lines().next().unwrap_or_default().contains(" HTTP/") && text.lines().take(12).any(is_title)
 }
 
 /// `POST https://…` with a blank or tab between, or in two lines.

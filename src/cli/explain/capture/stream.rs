@@ -14,6 +14,18 @@ pub fn after_continue(body: &[u8]) -> &[u8] {
     body.get(end..).unwrap_or_default()
 }
 
+/// Skips a second empty line, which programs print behind a head that ends in one, if the length proves it.
+pub fn after_blank_line(body: &[u8], declared: Option<usize>) -> &[u8] {
+    let ends_at = |body: &[u8]| {
+        declared
+            .is_some_and(|length| body.len() == length || body.get(length).is_some_and(|byte| b"\r\n".contains(byte)))
+    };
+    match body.strip_prefix(b"\r\n").or_else(|| body.strip_prefix(b"\n")) {
+        Some(rest) if !ends_at(body) && ends_at(rest) => rest,
+        _ => body,
+    }
+}
+
 /// The body, and the messages behind it. What does not begin as a message belongs to the body.
 pub fn cut(text: &[u8], declared: Option<usize>, is_chunked: bool) -> (&[u8], &[u8]) {
     if is_chunked {

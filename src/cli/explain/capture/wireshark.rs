@@ -44,7 +44,8 @@ fn of_yaml(text: &str) -> Option<Vec<u8>> {
 fn of_digits(text: &str) -> Option<Vec<u8>> {
     let mut sides: [Vec<u8>; 2] = Default::default();
     let is_frame = |line: &&str| {
-        line.starts_with("===") || ["Follow:", "Filter:", "Node 0:", "Node 1:"].iter().any(|name| line.starts_with(name))
+        line.starts_with("===")
+            || ["Follow:", "Filter:", "Node 0:", "Node 1:"].iter().any(|name| line.starts_with(name))
     };
     for line in text.lines().filter(|line| !line.trim().is_empty() && !is_frame(line)) {
         let side = sides.get_mut(usize::from(line.starts_with('\t')))?;
