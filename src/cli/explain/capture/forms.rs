@@ -126,7 +126,7 @@ pub const ALL: &[Form] = &[
     ),
     Form::text(
         "a page of an inspector",
-        "what webhook.site, Beeceptor or the console of Postman shows, copied as text",
+        "what webhook.site, Beeceptor, JMeter or the console of Postman shows, copied as text",
         |text, _| pages::read(text),
     ),
     Form::text(
@@ -216,6 +216,14 @@ pub const ALL: &[Form] = &[
             };
             let has_headers = ["headers", "header", "rawHeaders", "request_headers"].iter().any(|name| one.has(name));
             has(&answers) && has(&asked) && !has_headers && !has_body
+        },
+    ),
+    Form::named_json(
+        "a recording of nock",
+        "it has the headers of the answer only. Record with enable_reqheaders_recording and print them, or capture the request itself",
+        |value| {
+            let one = value.items().and_then(|items| items.first()).unwrap_or(value);
+            one.has("scope") && one.has("path") && one.has("status") && !one.has("reqheaders")
         },
     ),
     Form::named_json(

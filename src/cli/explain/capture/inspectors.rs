@@ -70,7 +70,7 @@ pub fn hookdeck(value: &Json) -> Option<Requests> {
 
 /// ngrok's agent API: a request, or the list of them. `raw` is the whole request.
 pub fn ngrok(value: &Json) -> Option<Requests> {
-    let is_one = |value: &Json| value.has("request.raw") && value.has("request.headers");
+    let is_one = |value: &Json| value.has("request.raw") && (value.has("request.headers") || value.has("tunnel_name"));
     let read = |value: &Json| {
         let raw = value.text_at("request.raw").unwrap_or_default();
         let raw = encoding::decode_pasted_base64(raw.as_bytes()).ok_or("\"raw\" of the request is not base64")?;

@@ -80,8 +80,9 @@ impl Parser<'_> {
             return self.list(inner, "]");
         }
         if self.take("(") {
-            let value = self.value(inner)?;
-            return self.take(")").then_some(value);
+            let Json::List(mut items) = self.list(inner, ")")? else { return None };
+            // A tuple, or a value in parentheses.
+            return Some(if items.len() == 1 { items.swap_remove(0) } else { Json::List(items) });
         }
         if self.take("<Buffer") {
             return self.buffer();
@@ -152,6 +153,12 @@ impl Parser<'_> {
             } else {
                 self.word()
             };
+            // A tuple of Elixir.
+            if members.is_empty() && self.rest.trim_start().starts_with(',') {
+                self.take(",");
+                let Json::List(rest) = self.list(depth, "}")? else { return None };
+                return Some(Json::List([vec![Json::Text(name)], rest].concat()));
+            }
             // Ruby and Elixir have an arrow.
             if !self.take("=>") && !self.take(":") {
                 return None;

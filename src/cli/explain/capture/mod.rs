@@ -185,7 +185,8 @@ impl Captured {
 
     /// Finds what every form can have lost: the body, its coding, and values of headers.
     fn say_losses(&mut self) {
-        if self.is_decompressed() && !self.lost.iter().any(Lost::is_of_body) {
+        // Raw HTTP is what went over the wire: there something else decompressed it.
+        if self.form != http::FORM && self.is_decompressed() && !self.lost.iter().any(Lost::is_of_body) {
             self.lost.push(Lost::decompressed());
         }
         let declared = self.declared_length().filter(|length| *length > 0);

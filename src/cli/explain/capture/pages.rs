@@ -9,7 +9,7 @@ use super::{Captured, body, headers, http};
 /// Titles above the headers of the request.
 const HEADERS: &[&str] = &["headers", "request headers", "http headers"];
 /// Titles above its body.
-const BODY: &[&str] = &["request content", "request body", "raw content", "raw body", "body", "payload"];
+const BODY: &[&str] = &["request content", "request body", "raw content", "raw body", "body", "payload", "post data"];
 /// Titles of everything else.
 const OTHERS: &[&str] = &[
     "query strings",
@@ -44,7 +44,11 @@ pub fn read(text: &str) -> Option<Requests> {
     let body_at = lines.iter().position(|line| is_of(BODY, line));
     let content = body_at.map_or_else(String::new, |at| {
         let from = at.saturating_add(1);
-        let ends = |line: &&str| is_of(&["response headers", "response body", "response"], line);
+        let is_first = at < headers_at;
+        let ends = |line: &&str| {
+            is_of(&["response headers", "response body", "response"], line)
+                || (is_first && (is_of(HEADERS, line) || is_of(&["[no cookies]", "cookie data"], line)))
+        };
         let end = lines.iter().skip(from).position(ends).map_or(lines.len(), |at| at.saturating_add(from));
         lines.get(from..end).unwrap_or_default().join("\n")
     });

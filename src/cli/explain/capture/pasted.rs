@@ -8,7 +8,10 @@ pub fn bare(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'\n') && text.contains(&b'\r') {
         return Cow::Owned(text.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect());
     }
-    if let Some(text) = std::str::from_utf8(text).ok().and_then(|text| unquoted(text).or_else(|| dedented(text))) {
+    if let Some(text) = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| unquoted(text).or_else(|| unprefixed(text)).or_else(|| dedented(text)))
+    {
         return Cow::Owned(text.into_bytes());
     }
     Cow::Borrowed(text)
@@ -21,6 +24,18 @@ fn unquoted(text: &str) -> Option<String> {
     let is_quotation = lines.iter().all(|line| line.starts_with('>')) && lines.len() > empty.saturating_add(1);
     let bare = |line: &str| line.strip_prefix("> ").or(line.strip_prefix('>')).unwrap_or(line).to_owned();
     is_quotation.then(|| text.lines().map(bare).collect::<Vec<_>>().join("\n"))
+}
+
+/// The log of a container: the same name and a bar in front of every line.
+fn unprefixed(text: &str) -> Option<String> {
+    let end = text.find("| ").filter(|at| (1..60).contains(at))?;
+    let prefix = text.get(..end.saturating_add(1)).filter(|prefix| !prefix.contains(['\n', '"', '{', '\'']))?;
+    let all = text.lines().all(|line| line.is_empty() || line.starts_with(prefix));
+    let bare = |line: &str| {
+        let line = line.strip_prefix(prefix).unwrap_or(line);
+        line.strip_prefix(' ').unwrap_or(line).to_owned()
+    };
+    (all && text.lines().count() > 1).then(|| text.lines().map(bare).collect::<Vec<_>>().join("\n"))
 }
 
 /// A block of code: every line is indented by as many blanks, or a tab.

@@ -15,8 +15,10 @@ const USUAL: &[&str] = &["host", "content-type", "user-agent", "content-length",
 pub fn read(text: &str) -> Option<Requests> {
     let text = unlabelled(text);
     let (value, rest) = go_map(text)
+        .or_else(|| java(text))
         .or_else(|| php::parse(text))
         .or_else(|| literal::parse(text).filter(|_| !text.starts_with(['"', '\'', 'b'])))
+        .map(|(value, rest)| (of_pairs(value), rest))
         .filter(|(value, _)| is_headers(value))?;
     let mut captured = Captured::default();
     let read = headers::add(&mut captured, &value);
@@ -27,6 +29,18 @@ pub fn read(text: &str) -> Option<Requests> {
         captured.headers.retain(|(name, _)| !name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'));
     }
     Some(vec![read.and_then(|()| take_body(&mut captured, rest)).map(|()| captured)])
+}
+
+/// A list of pairs of texts as an object.
+fn of_pairs(value: Json) -> Json {
+    let pair = |item: &Json| match item.items()? {
+        [name, Json::Text(line)] => Some((name.text()?.to_owned(), Json::Text(line.clone()))),
+        _ => None,
+    };
+    match value.items().map(|items| items.iter().map(pair).collect::<Option<Vec<_>>>()) {
+        Some(Some(pairs)) if !pairs.is_empty() => Json::Object(pairs),
+        _ => value,
+    }
 }
 
 /// The literal behind header lines, as `print(request.data)` shows it.
@@ -72,6 +86,12 @@ fn take_body(captured: &mut Captured, rest: &str) -> Result<(), String> {
     if let Some((value, _)) = php::dumped_text(rest) {
         return body::take(captured, &value, false);
     }
+    if let Some((Json::Text(text), "")) =
+        literal::parse(rest).filter(|_| rest.starts_with(['"', '\''])).map(|(value, behind)| (value, behind.trim()))
+    {
+        captured.body = text.into_bytes();
+        return Ok(());
+    }
     if Json::parse(rest.as_bytes()).is_ok() {
         captured.body = rest.as_bytes().to_vec();
         return Ok(());
@@ -103,6 +123,38 @@ fn unlabelled(text: &str) -> &str {
         _ if is_label && rest.starts_with('(') => rest.get(1..).unwrap_or(rest),
         _ => text,
     }
+}
+
+/// `{host=…, accept=…}`, as Java prints a map, and `[host:"…", accept:"…"]`, as Spring prints `HttpHeaders`.
+fn java(text: &str) -> Option<(Json, &str)> {
+    let line = text.lines().next()?;
+    let behind = text.get(line.len()..)?;
+    let is_map = line.starts_with('{') && !line.contains("\":");
+    let (inside, mark) = match is_map {
+        true => (line.strip_prefix('{')?.trim_end().strip_suffix('}')?, '='),
+        false => (line.strip_prefix('[')?.trim_end().strip_suffix(']')?, ':'),
+    };
+    let named = |part: &str| {
+        let (name, value) = part.split_once(mark)?;
+        hookwarden::verify::request::is_header_name(name).then(|| (name.to_owned(), value.to_owned()))
+    };
+    let mut members: Vec<(String, String)> = Vec::new();
+    for part in inside.split(", ") {
+        match (named(part), members.last_mut()) {
+            (Some(member), _) => members.push(member),
+            // A value may have commas itself.
+            (None, Some((_, value))) => {
+                value.push_str(", ");
+                value.push_str(part);
+            }
+            (None, None) => return None,
+        }
+    }
+    let bare = |value: String| {
+        let value = value.strip_prefix('[').and_then(|value| value.strip_suffix(']')).unwrap_or(&value);
+        Json::Text(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value).to_owned())
+    };
+    Some((Json::Object(members.into_iter().map(|(name, value)| (name, bare(value))).collect()), behind))
 }
 
 /// `map[Accept:[*/*] Host:[…]]`, as Go prints `http.Header`.

@@ -73,7 +73,9 @@ pub fn next_request(text: &[u8]) -> &[u8] {
 /// Skips the comments that `.http` files of editors have in front of a request.
 pub fn without_comments(text: &[u8]) -> &[u8] {
     let mut rest = text;
-    while rest.starts_with(b"#") || rest.starts_with(b"// ") || rest.starts_with(b"@") {
+    // ZAP numbers the messages that it saves, between equals signs.
+    let marks: [&[u8]; 4] = [b"#", b"// ", b"@", b"==== "];
+    while marks.iter().any(|mark| rest.starts_with(mark)) {
         let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at.saturating_add(1));
         rest = rest.get(end..).unwrap_or_default().trim_ascii_start();
     }
