@@ -81,7 +81,8 @@ pub fn insomnia(value: &Json) -> Option<Requests> {
 pub fn yaml(text: &str) -> Option<Requests> {
     let is_insomnia = text.starts_with("type: collection.insomnia");
     let names = ["http_interactions", "opencollection", "info", "http", "request", "requests", "method", "url"];
-    if !is_insomnia && !(yaml::begins_with_key(text, &names) && text.contains("headers:")) {
+    let is_other = || yaml::begins_with_key(text, &names) && text.contains("headers:");
+    if !(is_insomnia || is_other()) {
         return None;
     }
     let document = yaml::parse(text)?;

@@ -79,9 +79,8 @@ fn read_body(captured: &mut Captured, request: &Json) -> Result<(), String> {
             let is_sent = |byte: &u8| byte.is_ascii_graphic() && !b"/:@?,;\"<>[]{}|\\^`#".contains(byte);
             let is_form = !pairs.iter().all(|pair| pair.bytes().all(|byte| is_sent(&byte)));
             let fields = params.iter().map(|param| (part(param, "name"), Json::Text(part(param, "value"))));
-            match body::form(&Json::Object(fields.collect())).filter(|_| is_form) {
-                Some(form) => captured.body = form,
-                None => {}
+            if let Some(form) = body::form(&Json::Object(fields.collect())).filter(|_| is_form) {
+                captured.body = form;
             }
             captured.lost.push(Lost::parsed("as a form"));
         }

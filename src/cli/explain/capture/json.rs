@@ -127,9 +127,9 @@ pub fn read(value: &Json) -> Result<Captured, String> {
     if let Some(captured) = variables(value, members) {
         return captured;
     }
-    let mut captured = Captured::default();
     // Recorders and clients of JavaScript write it in lower case, and send it in capitals.
-    captured.method = value.first_text(METHOD).unwrap_or_default().to_ascii_uppercase();
+    let method = value.first_text(METHOD).unwrap_or_default().to_ascii_uppercase();
+    let mut captured = Captured { method, ..Captured::default() };
     value.first_text(HOST).unwrap_or_default().clone_into(&mut captured.authority);
     if captured.authority.contains('/') {
         captured.authority.clear();

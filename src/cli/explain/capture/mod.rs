@@ -286,7 +286,7 @@ fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
     let is_json = [&b"{"[..], b"[", b"%{"].iter().any(|sign| start.starts_with(sign));
     if is_json {
         let shown = || std::str::from_utf8(start).ok();
-        if let Some(found) = shown().and_then(|text| forms::read_headers(text)) {
+        if let Some(found) = shown().and_then(forms::read_headers) {
             return found;
         }
         let error = match documents(start) {

@@ -40,11 +40,11 @@ pub fn nginx(text: &str) -> Option<Requests> {
     for line in text.lines() {
         if let Some((_, line)) = line.split_once(" http header: \"") {
             let _ = http::add_line(&mut captured, line.trim_end_matches('"').as_bytes());
-        } else if let Some((_, line)) = line.split_once(" http request line: \"") {
-            if let Some((method, target)) = http::request_line(line.trim_end_matches('"').as_bytes()) {
-                method.clone_into(&mut captured.method);
-                target.clone_into(&mut captured.target);
-            }
+        } else if let Some((_, line)) = line.split_once(" http request line: \"")
+            && let Some((method, target)) = http::request_line(line.trim_end_matches('"').as_bytes())
+        {
+            method.clone_into(&mut captured.method);
+            target.clone_into(&mut captured.target);
         }
     }
     captured.lost.push(no_body(
