@@ -10,6 +10,7 @@ use hookwarden::guard::address;
 use hookwarden::verify::bytes::json::{Json, JsonPath};
 use serde_json::{Value, json};
 
+use super::assumed_path;
 use super::capture::{Captured, Reading, stated_time};
 use super::configuration::{Configuration, Unjudged};
 use super::explanation::explain;
@@ -150,6 +151,7 @@ impl Batch<'_> {
         captured.time = stated_time(&document).or(captured.time);
         let peer = self.peer(line)?;
         let configuration = self.configuration(line, &peer)?;
+        assumed_path::put_in(&mut captured, &configuration);
         let asked = captured.time.is_none().then_some(self.at).flatten();
         let arrival = Arrival::of(asked, &captured, &configuration).map_err(|error| Wrong("time_unreadable", error))?;
         let explanation = explain(&configuration, &captured, &peer, &arrival, self.effort);

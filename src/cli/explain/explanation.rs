@@ -213,7 +213,9 @@ fn say_losses(findings: &mut Vec<Finding>, captured: &Captured, denial: Denial) 
         is_certain: false,
         source: None,
     });
-    findings.splice(0..0, found);
+    // A masked proof fails whatever the body is.
+    let masked = findings.iter().take_while(|finding| known(finding, "capture_masked")).count();
+    findings.splice(masked..masked, found);
 }
 
 /// Whether a request has the proof of any check of a source.

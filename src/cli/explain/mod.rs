@@ -1,6 +1,7 @@
 //! `hookwarden explain`: why a captured request is let through or refused, and what really went wrong.
 
 pub mod advice;
+mod assumed_path;
 mod batch;
 mod capture;
 pub mod configuration;
@@ -244,6 +245,9 @@ fn read_request(arguments: &Arguments, path: Option<&Path>, configuration: &Conf
             captured
         }
     };
+    if arguments.url.is_none() {
+        assumed_path::put_in(&mut captured, configuration);
+    }
     captured.complete(arguments.method.as_deref(), arguments.url.as_deref())?;
     Ok(captured)
 }

@@ -98,6 +98,73 @@ const CASES: &[Case] = &[
     Case { file: "base64-unsaid.json", code: "verified", form: "JSON", says: "is in base64, which Content-Length proves", more: &[] },
     Case { file: "insomnia-timeline.txt", code: "verified", form: "raw HTTP", says: "timeline", more: &[] },
     Case { file: "mitmproxy-httpie.txt", code: "verified", form: "an HTTPie command", says: "", more: &[] },
+    Case { file: "wireshark-arrays.c", code: "verified", form: "a stream that Wireshark or tshark follows", says: "", more: &[] },
+    Case { file: "wireshark-follow.yaml", code: "verified", form: "a stream that Wireshark or tshark follows", says: "", more: &[] },
+    Case { file: "wireshark-digits.txt", code: "verified", form: "a stream that Wireshark or tshark follows", says: "cut off", more: &[] },
+    Case { file: "tshark-follow-raw.txt", code: "verified", form: "a stream that Wireshark or tshark follows", says: "", more: &[] },
+    Case { file: "tshark-follow-ascii.txt", code: "error", form: "", says: "a stream that tshark follows as ASCII", more: &[] },
+    Case { file: "raw-in-base64.txt", code: "verified", form: "a raw request in base64", says: "", more: &[] },
+    Case { file: "express-print.txt", code: "verified", form: "headers and body as a program prints them", says: "that of the source", more: &[] },
+    Case { file: "express-print-parsed.txt", code: "verified", form: "headers and body as a program prints them", says: "holds the body parsed", more: &[] },
+    Case { file: "json-print.txt", code: "verified", form: "headers and body as a program prints them", says: "that of the source", more: &[] },
+    Case { file: "django-print.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "starlette-print.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "flask-print.txt", code: "verified", form: "raw HTTP", says: "printed as a literal", more: &[] },
+    Case { file: "flask-print-text.txt", code: "verified", form: "raw HTTP", says: "cut off", more: &[] },
+    Case { file: "php-print-r.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "php-server-print-r.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "php-var-dump.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "php-var-export.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "laravel-dump.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "go-print.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "headers-alone.txt", code: "content_length_mismatch", form: "headers and body as a program prints them", says: "shows the headers only", more: &[] },
+    Case { file: "envoy-debug.log", code: "content_length_mismatch", form: "Envoy's log at the level debug", says: "never its body", more: &[] },
+    Case { file: "istio-debug.log", code: "content_length_mismatch", form: "Envoy's log at the level debug", says: "never its body", more: &[] },
+    Case { file: "nginx-debug.log", code: "content_length_mismatch", form: "NGINX's log at the level debug", says: "never its body", more: &[] },
+    Case { file: "apache-dumpio.log", code: "verified", form: "a log of Apache's mod_dumpio", says: "", more: &[] },
+    Case { file: "modsecurity.log", code: "verified", form: "an audit log of ModSecurity", says: "", more: &[] },
+    Case { file: "wget-debug.txt", code: "verified", form: "a debug log of Wget", says: "", more: &[] },
+    Case { file: "okhttp.log", code: "verified", form: "a log of OkHttp", says: "", more: &[] },
+    Case { file: "k6.log", code: "verified", form: "a log of k6", says: "", more: &[] },
+    Case { file: "spring.log", code: "verified", form: "a log of Spring", says: "", more: &[] },
+    Case { file: "spring-cut.log", code: "content_length_mismatch", form: "a log of Spring", says: "only the beginning", more: &[] },
+    Case { file: "asp-net.log", code: "signature_malformed", form: "a log of ASP.NET", says: "is masked", more: &[] },
+    Case { file: "webhook-site-page.txt", code: "verified", form: "a page of an inspector", says: "holds the body parsed", more: &[] },
+    Case { file: "postman-console-lines.txt", code: "verified", form: "a page of an inspector", says: "", more: &[] },
+    Case { file: "postman-console-raw.txt", code: "verified", form: "raw HTTP", says: "cut off", more: &[] },
+    Case { file: "insomnia-5-collection.yaml", code: "verified", form: "YAML of an API client", says: "", more: &[] },
+    Case { file: "bruno-open-collection.yml", code: "verified", form: "YAML of an API client", says: "", more: &[] },
+    Case { file: "vcr.yaml", code: "verified", form: "YAML of an API client", says: "", more: &[] },
+    Case { file: "n8n-raw-body.json", code: "verified", form: "an item of n8n", says: "", more: &[] },
+    Case { file: "logic-apps.json", code: "verified", form: "JSON", says: "that of the source", more: &[] },
+    Case { file: "gitlab-events.json", code: "verified", form: "JSON", says: "holds the body parsed", more: &[] },
+    Case { file: "editor-variables.http", code: "verified", form: "raw HTTP", says: "", more: &[] },
+    Case { file: "editor-scripts.http", code: "verified", form: "raw HTTP", says: "", more: &[] },
+    Case { file: "editor-body-file.http", code: "error", form: "", says: "names a file as body", more: &[] },
+    Case { file: "hurl.hurl", code: "verified", form: "raw HTTP", says: "", more: &[] },
+    Case { file: "quoted.txt", code: "verified", form: "raw HTTP", says: "", more: &[] },
+    Case { file: "indented.md", code: "verified", form: "raw HTTP", says: "", more: &[] },
+    Case { file: "carriage-returns.http", code: "verified", form: "raw HTTP", says: "", more: &[] },
+    Case { file: "har-fields.json", code: "verified", form: "a HAR entry", says: "written again here as a form", more: &[] },
+    Case { file: "curl-cmd-backslashes.txt", code: "verified", form: "a curl command", says: "", more: &[] },
+    Case { file: "laravel.log", code: "verified", form: "JSON", says: "", more: &[] },
+    Case { file: "mitmdump.txt", code: "error", form: "", says: "what mitmdump prints", more: &[] },
+    Case { file: "forwarder.txt", code: "error", form: "", says: "what a forwarder of webhooks prints", more: &[] },
+    Case { file: "api-gateway-execution.log", code: "error", form: "", says: "an execution log of API Gateway", more: &[] },
+    Case { file: "gitlab-page.txt", code: "error", form: "", says: "a page of GitLab's recent events", more: &[] },
+    Case { file: "page.html", code: "error", form: "", says: "a web page", more: &[] },
+    Case { file: "vercel.json", code: "error", form: "", says: "a log of Vercel", more: &[] },
+    Case { file: "span.json", code: "error", form: "", says: "a span of OpenTelemetry", more: &[] },
+    Case { file: "har-decompressed.json", code: "content_encoding", form: "a HAR entry", says: "holds the body decompressed", more: &[] },
+    Case { file: "nock.json", code: "error", form: "", says: "a recording of nock", more: &[] },
+    Case { file: "elixir-print.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "werkzeug-print.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "java-map.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "spring-http-headers.txt", code: "verified", form: "headers and body as a program prints them", says: "", more: &[] },
+    Case { file: "zap.txt", code: "verified", form: "raw HTTP", says: "cut off", more: &[] },
+    Case { file: "compose.log", code: "verified", form: "raw HTTP", says: "", more: &[] },
+    Case { file: "jmeter.txt", code: "verified", form: "a page of an inspector", says: "", more: &[] },
+    Case { file: "ngrok-raw-alone.json", code: "verified", form: "a request of ngrok's agent API", says: "", more: &[] },
     Case { file: "access-log.json", code: "error", form: "", says: "is an access log in JSON", more: &[] },
     Case { file: "tap-text.txt", code: "error", form: "", says: "have Envoy write it as JSON", more: &[] },
     Case { file: "stripe-listen.txt", code: "error", form: "", says: "what stripe listen prints", more: &[] },
@@ -137,7 +204,7 @@ const CASES: &[Case] = &[
     Case { file: "session.saz", code: "error", form: "", says: "Export the request as HAR", more: &[] },
     Case { file: "trace-ascii.txt", code: "error", form: "", says: "Use curl --trace", more: &[] },
     Case { file: "tshark.json", code: "error", form: "", says: "follow,http,raw,0", more: &[] },
-    Case { file: "insomnia-5.yaml", code: "error", form: "", says: "export from Insomnia as version 4", more: &[] },
+    Case { file: "insomnia-5.yaml", code: "error", form: "", says: "export from the client as JSON", more: &[] },
     Case { file: "access.log", code: "error", form: "", says: "a line of an access log", more: &[] },
     Case { file: "requests.py", code: "error", form: "", says: "source code", more: &[] },
     Case { file: "body-alone.json", code: "error", form: "", says: "if this is the body alone", more: &[] },
@@ -235,6 +302,69 @@ fn a_loss_is_the_first_note_and_the_first_finding() {
         assert_eq!(said["notes"][0], said["findings"][0]["mistakes"][0]["sentence"], "{file}");
         assert!(!ran.out.contains("body_missing"), "{file}: {}", ran.out);
     }
+}
+
+#[test]
+fn a_path_that_is_not_captured_is_that_of_the_only_source_with_its_proof() {
+    let scratch = Scratch::new();
+    let source = |name: &str, provider: &str| {
+        json!({
+            "name": name,
+            "match": { "path": format!("/in/{name}") },
+            "verify": { "provider": provider, "secrets": [{ "id": "main", "value": SECRET }] }
+        })
+    };
+    let file = format!("{FOLDER}/django-print.txt");
+    let explained = |others: &str| {
+        let config = json!({ "sources": [source("billing", "github"), source("other", others)] });
+        hookwarden(&["explain", &scratch.config(&config), &file, "--format", "json"], "")
+    };
+    let ran = explained("gitlab-token");
+    assert!(
+        ran.code == 0 && ran.out.contains("that of the source \\\"billing\\\" was taken"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+    // Two that the request can be for: nobody but the user knows.
+    let ran = explained("github");
+    assert!(ran.code == 2 && ran.err.contains("give --url"), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn what_is_masked_is_not_called_missing() {
+    let scratch = Scratch::new();
+    let config = json!({ "sources": [{
+        "name": "billing",
+        "match": { "path": "/in/billing" },
+        "verify": { "provider": "svix", "secrets": [{ "id": "main", "value": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" }] }
+    }] });
+    let request = "POST /in/billing HTTP/1.1\nHost: in.example.net\nSvix-Id: [Redacted]\nSvix-Timestamp: [Redacted]\n\
+                   Svix-Signature: [Redacted]\n\n{}";
+    let (config, request) = (scratch.config(&config), scratch.file("request", request));
+    let ran = hookwarden(&["explain", &config, &request, "--format", "json"], "");
+    let said: Value = serde_json::from_str(&ran.out).expect("it is JSON");
+    assert_eq!(said["finding"], json!("capture_masked"), "{said}");
+    assert!(!ran.out.contains("proof_missing"), "{said}");
+}
+
+#[test]
+fn a_secret_that_was_encoded_twice_is_named() {
+    let scratch = Scratch::new();
+    let body = "{\"a\":1}";
+    let tag = hex::encode(hmac_sha256(SECRET.as_bytes(), body.as_bytes()));
+    // base64 of the base64 of SECRET.
+    let twice = "WVMxelpXTnlaWFF0Wm05eUxYUm9aUzFtYjNKdGN5MXZaaTFqWVhCMGRYSmxjdz09";
+    let config = json!({ "sources": [{
+        "name": "billing",
+        "match": { "path": "/in/billing" },
+        "verify": { "provider": "github", "secrets": [{ "id": "main", "value": twice }] }
+    }] });
+    let request = format!("POST /in/billing HTTP/1.1\nX-Hub-Signature-256: sha256={tag}\n\n{body}");
+    let (config, request) = (scratch.config(&config), scratch.file("request", &request));
+    let ran = hookwarden(&["explain", &config, &request, "--format", "json"], "");
+    assert!(ran.out.contains("\"finding\": \"secret_base64_encoded\""), "{}", ran.out);
+    assert!(ran.out.contains("is in base64 twice") && !ran.out.contains(twice), "{}", ran.out);
 }
 
 #[test]

@@ -30,6 +30,10 @@ pub fn read(value: &Json, is_base64: bool) -> Result<Body<'_>, String> {
         Json::List(items) if !items.is_empty() => Ok(bytes(items).map_or(Body::Parsed(value), Body::Bytes)),
         Json::Object(members) => {
             let is_buffer = value.text_at("type") == Some("Buffer");
+            // Azure Logic Apps and Power Automate keep what they do not parse.
+            if let Some(content) = value.text_at("$content") {
+                return decode(content).map(Body::Bytes);
+            }
             let octets = match value.member("data") {
                 Some(Json::Text(text)) if is_buffer => Some(decode(text)?),
                 Some(Json::List(items)) if is_buffer => bytes(items),

@@ -1,11 +1,12 @@
 //! Collections of API clients: Postman, Insomnia, Bruno.
 
 use hookwarden::verify::bytes::json::Json;
+use hookwarden::verify::bytes::percent;
 
 use super::entries::Requests;
 use super::lost::Lost;
 use super::value::Members as _;
-use super::{Captured, body, headers};
+use super::{Captured, body, headers, within, yaml};
 
 /// A collection of Postman, version 2, or one request of it.
 pub fn postman(value: &Json) -> Option<Requests> {
@@ -70,47 +71,97 @@ pub fn insomnia(value: &Json) -> Option<Requests> {
     let resources = value.list_at("resources");
     let variables =
         resources.iter().filter(|one| one.text_at("_type") == Some("environment")).find_map(|one| one.member("data"));
-    let read = |request: &Json| {
-        let filled = |text: &str| {
-            let known = variables.and_then(Json::entries).unwrap_or_default();
-            let known: Vec<Json> = known
-                .iter()
-                .map(|(name, value)| {
-                    Json::Object(vec![
-                        ("key".to_owned(), Json::Text(name.clone())),
-                        ("value".to_owned(), value.clone()),
-                    ])
-                })
-                .collect();
-            fill(text, &known, "key")
-        };
-        let mut captured =
-            Captured { method: request.text_at("method").unwrap_or_default().to_owned(), ..Captured::default() };
-        headers::add(&mut captured, request.member("headers").unwrap_or(&Json::Null))?;
-        captured.add_url(&filled(request.text_at("url").unwrap_or_default()))?;
-        let parameters: Vec<String> = request
-            .list_at("parameters")
-            .iter()
-            .filter(|one| !one.is_true("disabled"))
-            .filter_map(|one| Some(format!("{}={}", one.text_at("name")?, one.text_at("value").unwrap_or_default())))
-            .collect();
-        if !parameters.is_empty() {
-            let mark = if captured.target.contains('?') { '&' } else { '?' };
-            captured.target = format!("{}{mark}{}", captured.target, parameters.join("&"));
-        }
-        match (request.text_at("body.text"), request.list_at("body.params")) {
-            (Some(text), _) => captured.body = filled(text).into_bytes(),
-            (None, []) => {}
-            (None, _) if request.text_at("body.mimeType").is_some_and(|kind| kind.starts_with("multipart/")) => {
-                return Err(boundary());
-            }
-            (None, fields) => take_fields(&mut captured, fields, "name"),
-        }
-        note_variables(&mut captured);
-        Ok(captured)
-    };
-    let found: Requests = resources.iter().filter(is_request).map(read).collect();
+    let found: Requests =
+        resources.iter().filter(is_request).map(|request| read_insomnia(request, variables)).collect();
     (!found.is_empty()).then_some(found)
+}
+
+/// YAML: Insomnia's export, version 5, a request of Bruno as OpenCollection, and whatever has its requests in it as JSON
+/// would.
+pub fn yaml(text: &str) -> Option<Requests> {
+    let is_insomnia = text.starts_with("type: collection.insomnia");
+    let names = ["http_interactions", "opencollection", "info", "http", "request", "requests", "method", "url"];
+    let is_other = || yaml::begins_with_key(text, &names) && text.contains("headers:");
+    if !(is_insomnia || is_other()) {
+        return None;
+    }
+    let document = yaml::parse(text)?;
+    if is_insomnia {
+        let mut requests = Vec::new();
+        nested(document.list_at("collection"), "children", 0, &mut requests);
+        let variables = document.within("environments.data");
+        return (!requests.is_empty()).then(|| requests.iter().map(|one| read_insomnia(one, variables)).collect());
+    }
+    if document.has("http.method") {
+        return Some(vec![read_open_collection(document.member("http").unwrap_or(&Json::Null))]);
+    }
+    let found = within::find(&document, super::Reading::default(), 0)?;
+    (!found.is_empty()).then_some(found)
+}
+
+/// The requests below a list, which have a method.
+fn nested<'a>(list: &'a [Json], below: &str, depth: u8, found: &mut Vec<&'a Json>) {
+    for one in list {
+        if one.has("method") && one.has("url") {
+            found.push(one);
+        } else if depth < 12 {
+            nested(one.list_at(below), below, depth.saturating_add(1), found);
+        }
+    }
+}
+
+fn read_open_collection(request: &Json) -> Result<Captured, String> {
+    let method = request.text_at("method").unwrap_or_default().to_ascii_uppercase();
+    let mut captured = Captured { method, ..Captured::default() };
+    headers::add(&mut captured, request.member("headers").unwrap_or(&Json::Null))?;
+    captured.add_url(request.text_at("url").unwrap_or_default())?;
+    match (request.text_at("body.type"), request.within("body.data")) {
+        (Some("multipart-form"), _) => return Err(boundary()),
+        (Some("form-urlencoded"), Some(Json::List(fields))) => take_fields(&mut captured, fields, "name"),
+        (_, Some(Json::Text(text))) => captured.body = text.clone().into_bytes(),
+        _ => {}
+    }
+    note_variables(&mut captured);
+    Ok(captured)
+}
+
+fn read_insomnia(request: &Json, variables: Option<&Json>) -> Result<Captured, String> {
+    let filled = |text: &str| {
+        let known = variables.and_then(Json::entries).unwrap_or_default();
+        let known: Vec<Json> = known
+            .iter()
+            .map(|(name, value)| {
+                Json::Object(vec![("key".to_owned(), Json::Text(name.clone())), ("value".to_owned(), value.clone())])
+            })
+            .collect();
+        fill(text, &known, "key")
+    };
+    let mut captured =
+        Captured { method: request.text_at("method").unwrap_or_default().to_owned(), ..Captured::default() };
+    headers::add(&mut captured, request.member("headers").unwrap_or(&Json::Null))?;
+    captured.add_url(&filled(request.text_at("url").unwrap_or_default()))?;
+    let parameters: Vec<String> = request
+        .list_at("parameters")
+        .iter()
+        .filter(|one| !one.is_true("disabled"))
+        .filter_map(|one| {
+            Some(format!("{}={}", escaped(one.text_at("name")?), escaped(one.text_at("value").unwrap_or_default())))
+        })
+        .collect();
+    if !parameters.is_empty() {
+        let mark = if captured.target.contains('?') { '&' } else { '?' };
+        captured.target = format!("{}{mark}{}", captured.target, parameters.join("&"));
+    }
+    match (request.text_at("body.text"), request.list_at("body.params")) {
+        (Some(text), _) => captured.body = filled(text).into_bytes(),
+        (None, []) => {}
+        (None, _) if request.text_at("body.mimeType").is_some_and(|kind| kind.starts_with("multipart/")) => {
+            return Err(boundary());
+        }
+        (None, fields) => take_fields(&mut captured, fields, "name"),
+    }
+    note_variables(&mut captured);
+    Ok(captured)
 }
 
 /// A request of Bruno (`.bru`).
@@ -141,6 +192,11 @@ pub fn bruno(text: &str) -> Option<Requests> {
         captured.add_url(value("url").unwrap_or_default())?;
         let kinds = ["body:json", "body:text", "body:xml", "body"];
         captured.body = kinds.iter().find_map(|kind| block(kind)).unwrap_or_default().into_bytes();
+        if let Some(fields) = block("body:form-urlencoded") {
+            let fields = fields.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('~'));
+            let fields: Vec<Json> = fields.filter_map(|line| line.split_once(':')).map(field).collect();
+            take_fields(captured, &fields, "name");
+        }
         if block("body:multipart-form").is_some() {
             return Err(boundary());
         }
@@ -150,10 +206,21 @@ pub fn bruno(text: &str) -> Option<Requests> {
     Some(vec![read(&mut captured).map(|()| captured)])
 }
 
+/// A name or value of a query as the client writes it, unless it is escaped already.
+fn escaped(text: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!*'()%,:@/$".contains(&byte);
+    String::from_utf8_lossy(&percent::encode(text.as_bytes(), keep)).into_owned()
+}
+
 fn boundary() -> String {
     "the client chooses the boundary of a multipart form anew at every call, so the collection does not hold the bytes \
      that were sent; capture those"
         .to_owned()
+}
+
+fn field((name, value): (&str, &str)) -> Json {
+    let text = |text: &str| Json::Text(text.trim().to_owned());
+    Json::Object(vec![("name".to_owned(), text(name)), ("value".to_owned(), text(value))])
 }
 
 /// Fields of a form, as the client sends them.

@@ -8,7 +8,8 @@ use hookwarden::verify::bytes::json::Json;
 use super::entries::Requests;
 use super::value::Members as _;
 use super::{
-    browser, collections, commands, curl, deliveries, dump, har, http, inspectors, printed, proxies, serverless,
+    browser, client_logs, collections, commands, curl, deliveries, dump, har, http, inspectors, pages, printed,
+    printed_headers, proxies, server_logs, serverless, wireshark,
 };
 
 /// A form of captures.
@@ -62,11 +63,18 @@ impl Form {
     }
 }
 
+/// Also tried in front of JSON, of which it can be two values behind each other.
+const PRINTED_HEADERS: Form = Form::text(
+    "headers and body as a program prints them",
+    "what console.log, print, print_r or Go's Println shows of the headers, and then of the body",
+    |text, _| printed_headers::read(text),
+);
+
 /// Every form, in the order in which they are tried.
 pub const ALL: &[Form] = &[
     Form::rest(
         http::FORM,
-        "a request line, header lines, an empty line, the body: Wireshark's Follow Stream, tcpflow, Burp, curl -v, .http files of editors",
+        "a request line, header lines, an empty line, the body: Wireshark's Follow Stream, tcpflow, Burp, curl -v, Postman's console, .http files of editors, Hurl",
     ),
     Form::text("a curl command", "Copy as cURL (bash or cmd) of a browser, documentation", |text, folder| {
         curl::is_command(text.as_bytes()).then(|| vec![curl::read(text, folder)])
@@ -85,12 +93,46 @@ pub const ALL: &[Form] = &[
         "Python's repr and http.client with debuglevel, Go's %q of httputil.DumpRequest",
         |text, _| printed::bytes(text).map(|bytes| http::requests(&bytes)),
     ),
+    Form::text(
+        "a stream that Wireshark or tshark follows",
+        "Follow Stream as C arrays, as YAML or as raw digits; tshark -q -z follow,http,raw,0",
+        |text, _| wireshark::bytes(text).map(|bytes| http::requests(&bytes)),
+    ),
+    Form::text("a raw request in base64", "the member raw of ngrok's API, a member of another inspector", |text, _| {
+        wireshark::of_base64(text).map(|bytes| http::requests(&bytes))
+    }),
+    PRINTED_HEADERS,
+    Form::text("Envoy's log at the level debug", "what curl -X POST .../logging?http=debug turns on", |text, _| {
+        server_logs::envoy(text)
+    }),
+    Form::text("NGINX's log at the level debug", "error_log FILE debug", |text, _| server_logs::nginx(text)),
+    Form::text("a log of Apache's mod_dumpio", "DumpIOInput On", |text, _| server_logs::apache(text)),
+    Form::text("an audit log of ModSecurity", "SecAuditLogParts with B and C", |text, _| {
+        server_logs::modsecurity(text)
+    }),
+    Form::text("a debug log of Wget", "wget --debug", |text, _| client_logs::wget(text)),
+    Form::text("a log of OkHttp", "HttpLoggingInterceptor with the level BODY", |text, _| client_logs::okhttp(text)),
+    Form::text("a log of k6", "k6 run --http-debug=full", |text, _| client_logs::k6(text)),
+    Form::text("a log of Spring", "CommonsRequestLoggingFilter with headers and payload", |text, _| {
+        client_logs::spring(text)
+    }),
+    Form::text("a log of ASP.NET", "HTTP logging with RequestBody", |text, _| client_logs::asp_net(text)),
     Form::text("Burp's XML", "Save items of Burp", |text, _| deliveries::burp(text)),
     Form::text("a request of Bruno", "a .bru file", |text, _| collections::bruno(text)),
     Form::text(
         "a page of a delivery",
         "what GitHub's page of a delivery or a browser's network panel shows, copied as text",
         |text, _| deliveries::page(text),
+    ),
+    Form::text(
+        "a page of an inspector",
+        "what webhook.site, Beeceptor, JMeter or the console of Postman shows, copied as text",
+        |text, _| pages::read(text),
+    ),
+    Form::text(
+        "YAML of an API client",
+        "Insomnia's export, version 5; a request of Bruno as OpenCollection; a cassette of VCR",
+        |text, _| collections::yaml(text),
     ),
     Form::json(
         "a HAR entry",
@@ -103,6 +145,11 @@ pub const ALL: &[Form] = &[
     Form::json("a request of Hookdeck", "its API: /requests/ID, /events/ID", inspectors::hookdeck),
     Form::json("a request of smee.io", "Copy Payload", inspectors::smee),
     Form::json("a bundle of Make", "the output of a webhook, with headers and method in it", inspectors::make),
+    Form::json(
+        "an item of n8n",
+        "the output of a webhook with the option Raw Body, binary data in it",
+        inspectors::n8n,
+    ),
     Form::json(
         "a journal of a mock server",
         "WireMock: /__admin/requests; MockServer: retrieve",
@@ -170,6 +217,24 @@ pub const ALL: &[Form] = &[
             let has_headers = ["headers", "header", "rawHeaders", "request_headers"].iter().any(|name| one.has(name));
             has(&answers) && has(&asked) && !has_headers && !has_body
         },
+    ),
+    Form::named_json(
+        "a recording of nock",
+        "it has the headers of the answer only. Record with enable_reqheaders_recording and print them, or capture the request itself",
+        |value| {
+            let one = value.items().and_then(|items| items.first()).unwrap_or(value);
+            one.has("scope") && one.has("path") && one.has("status") && !one.has("reqheaders")
+        },
+    ),
+    Form::named_json(
+        "a log of Vercel",
+        "it has neither headers nor a body. Log the raw body and the headers in the function",
+        |value| value.has("deploymentId") && value.has("proxy.path"),
+    ),
+    Form::named_json(
+        "a span of OpenTelemetry",
+        "it has no body. Capture the request itself: with Envoy's tap filter, or at webhook.site",
+        |value| value.has("traceId") && value.has("spanId") || value.has("resourceSpans"),
     ),
     Form::named_json(
         "an event of Google Apps Script",
@@ -253,11 +318,55 @@ pub const ALL: &[Form] = &[
         "it has a dot in place of every byte that is not ASCII, and splits long lines. Use curl --trace",
         |bytes| contains(bytes, b"=> Send header"),
     ),
-    Form::named("YAML", "export from Insomnia as version 4, or from others as HAR or cURL", |bytes| {
+    Form::named("YAML", "export from the client as JSON, HAR or cURL", |bytes| {
         bytes.starts_with(b"type: collection.insomnia")
             || bytes.starts_with(b"opencollection:")
             || bytes.starts_with(b"http_interactions:")
             || bytes.starts_with(b"---\nhttp_interactions:")
+    }),
+    Form::named(
+        "a stream that tshark follows as ASCII",
+        "it has a dot in place of every byte that is not ASCII. Use tshark -q -z follow,http,raw,0",
+        |bytes| contains(bytes, b"\nFollow: ") && contains(bytes, b",ascii\n"),
+    ),
+    Form::named(
+        "what mitmdump prints",
+        "it shows the body prettified. Use mitmdump -nr flows --set hardump=flows.har",
+        |bytes| contains(bytes, b"\n << HTTP/") || contains(bytes, b"\n << ") && contains(bytes, b": POST http"),
+    ),
+    Form::named(
+        "what a forwarder of webhooks prints",
+        "it has neither headers nor bodies. Get the request from its service: Hookdeck's API or dashboard, \
+         http://127.0.0.1:4040 for ngrok, Copy Payload on the channel's page for smee.io",
+        |bytes| {
+            [
+                &b"HOOKDECK CLI"[..],
+                b"Forwarding https://smee.io",
+                b"Forwards to \xe2\x86\x92",
+                b"Web Interface  ",
+                b"Forwarding Webhooks from",
+                b"Webhook Relay is now listening",
+            ]
+            .iter()
+            .any(|mark| contains(bytes, mark))
+        },
+    ),
+    Form::named(
+        "an execution log of API Gateway",
+        "it cuts the body after 1,024 characters and joins the headers. Log the event in the function, or capture in front of it",
+        |bytes| {
+            contains(bytes, b"Method request body before transformations")
+                || contains(bytes, b"Method request headers: {")
+        },
+    ),
+    Form::named(
+        "a page of GitLab's recent events",
+        "it masks the token and shows the body parsed. Let GitLab call webhook.site with Resend Request, and export that",
+        |bytes| contains(bytes, b"X-Gitlab-Event") && contains(bytes, b"Completed in "),
+    ),
+    Form::named("a web page", "copy what it shows as text, or export the request from it", |bytes| {
+        let start = bytes.get(..15).unwrap_or_default().to_ascii_lowercase();
+        start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
     }),
     Form::named(
         "source code",
@@ -315,6 +424,11 @@ pub fn read_text(text: &str, folder: Option<&Path>) -> Option<Requests> {
         Reader::Text(read) => read(text, folder).map(|found| of(form, found)),
         _ => None,
     })
+}
+
+/// The request in a text that begins with the headers as a program prints them.
+pub fn read_headers(text: &str) -> Option<Requests> {
+    printed_headers::read(text).map(|found| of(&PRINTED_HEADERS, found))
 }
 
 /// That the bytes have a form that cannot be read.

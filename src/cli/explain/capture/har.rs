@@ -6,7 +6,7 @@ use hookwarden::verify::bytes::json::Json;
 use super::entries::Requests;
 use super::lost::Lost;
 use super::value::Members as _;
-use super::{Captured, OtherBody, Stated, framing, headers};
+use super::{Captured, OtherBody, Stated, body, framing, headers};
 
 /// The entries of a HAR file, or the one that this is; `None` if it is not a HAR file.
 pub fn requests(value: &Json) -> Option<Requests> {
@@ -75,10 +75,14 @@ fn read_body(captured: &mut Captured, request: &Json) -> Result<(), String> {
             let pairs: Vec<_> =
                 params.iter().map(|param| format!("{}={}", part(param, "name"), part(param, "value"))).collect();
             captured.body = pairs.join("&").into_bytes();
-            captured.notes.push(
-                "the HAR file holds the form's fields and not its bytes, which were put together again; they may differ"
-                    .to_owned(),
-            );
+            // Some programs write the fields as they were sent, others decode them.
+            let is_sent = |byte: &u8| byte.is_ascii_graphic() && !b"/:@?,;\"<>[]{}|\\^`#".contains(byte);
+            let is_form = !pairs.iter().all(|pair| pair.bytes().all(|byte| is_sent(&byte)));
+            let fields = params.iter().map(|param| (part(param, "name"), Json::Text(part(param, "value"))));
+            if let Some(form) = body::form(&Json::Object(fields.collect())).filter(|_| is_form) {
+                captured.body = form;
+            }
+            captured.lost.push(Lost::parsed("as a form"));
         }
         _ => {}
     }

@@ -4,7 +4,7 @@ use hookwarden::verify::bytes::encoding;
 use hookwarden::verify::bytes::json::Json;
 
 use super::value::Members as _;
-use super::{Captured, http};
+use super::{Captured, body, http};
 
 const WRONG: &str = "\"headers\" must be a list of pairs of text, or an object of texts";
 
@@ -72,6 +72,15 @@ pub fn of_variable(name: &str) -> String {
     }
 }
 
+/// A text, also as bytes, in which ASGI has names and values.
+fn text_of(value: &Json) -> Option<String> {
+    match (value, body::read(value, false)) {
+        (Json::Text(text), _) => Some(text.clone()),
+        (Json::Object(_), Ok(body::Body::Bytes(bytes))) => String::from_utf8(bytes).ok(),
+        _ => None,
+    }
+}
+
 /// An element of a list: a pair, an object, or a line.
 fn add_item(captured: &mut Captured, item: &Json) -> Result<(), String> {
     if item.is_true("disabled") || item.within("enabled") == Some(&Json::Bool(false)) {
@@ -80,7 +89,11 @@ fn add_item(captured: &mut Captured, item: &Json) -> Result<(), String> {
     match item {
         Json::Text(line) => http::add_line(captured, line.as_bytes()).map_err(|()| WRONG.to_owned()),
         Json::List(pair) => match pair.as_slice() {
-            [name, value] => add_values(captured, name.text().ok_or(WRONG)?, value),
+            [name, value] => match (text_of(name), text_of(value)) {
+                (Some(name), Some(value)) => add_values(captured, &name, &Json::Text(value)),
+                (Some(name), None) => add_values(captured, &name, value),
+                (None, _) => Err(WRONG.to_owned()),
+            },
             _ => Err(WRONG.to_owned()),
         },
         Json::Object(members) => {

@@ -2,7 +2,7 @@
 //! `curl -v` prints are read too.
 
 use super::entries::Requests;
-use super::{Captured, OtherBody, chunked, framing, stream};
+use super::{Captured, OtherBody, chunked, editor_file, framing, printed_headers, stream};
 
 /// The form, in the output.
 pub const FORM: &str = "raw HTTP";
@@ -71,15 +71,19 @@ fn read(text: &[u8]) -> Result<(Captured, &[u8]), String> {
     if traced.is_some() {
         captured.notes.push("this is what curl -v prints, which holds no body; give it with --body".to_owned());
     }
-    let body = stream::after_continue(body);
+    let body = stream::after_blank_line(stream::after_continue(body), captured.declared_length());
     let (body, behind) = stream::cut(body, captured.declared_length(), captured.is_chunked());
     if !behind.is_empty() {
         captured.notes.push("what follows the body is the answer or another request, and was cut off".to_owned());
+    }
+    if editor_file::names_file(body) {
+        return Err("names a file as body, which is not in it: give that with --body".to_owned());
     }
     captured.body = body.to_vec();
     if !has_crlf && !head.is_empty() && traced.is_none() {
         captured.notes.push("the head has lost its carriage returns; the body may have, too".to_owned());
     }
+    printed_headers::lines_and_literal(&mut captured);
     take_body(&mut captured);
     Ok((captured, behind))
 }
@@ -133,7 +137,8 @@ fn split(text: &[u8]) -> (&[u8], &[u8], bool) {
         let end = start.saturating_add(end);
         let behind = end.saturating_add(1);
         let line = text.get(start..end).unwrap_or_default();
-        if line.strip_suffix(b"\r").unwrap_or(line).is_empty() {
+        // The console of Postman writes a blank into the empty line.
+        if line.trim_ascii().is_empty() && (line.len() < 3 || start > 0) {
             let has_crlf = line == b"\r";
             return (text.get(..start).unwrap_or_default(), text.get(behind..).unwrap_or_default(), has_crlf);
         }

@@ -70,7 +70,7 @@ pub fn hookdeck(value: &Json) -> Option<Requests> {
 
 /// ngrok's agent API: a request, or the list of them. `raw` is the whole request.
 pub fn ngrok(value: &Json) -> Option<Requests> {
-    let is_one = |value: &Json| value.has("request.raw") && value.has("request.headers");
+    let is_one = |value: &Json| value.has("request.raw") && (value.has("request.headers") || value.has("tunnel_name"));
     let read = |value: &Json| {
         let raw = value.text_at("request.raw").unwrap_or_default();
         let raw = encoding::decode_pasted_base64(raw.as_bytes()).ok_or("\"raw\" of the request is not base64")?;
@@ -120,6 +120,25 @@ pub fn make(value: &Json) -> Option<Requests> {
         Ok(captured)
     };
     (!all.is_empty()).then(|| all.into_iter().map(read).collect())
+}
+
+/// The output of n8n's webhook node with its option *Raw Body*, which keeps the body beside what was parsed.
+pub fn n8n(value: &Json) -> Option<Requests> {
+    let own = std::slice::from_ref(value);
+    let raw = |item: &Json| {
+        let file = item.member("binary")?.entries()?.first().map(|(_, file)| file)?;
+        file.text_at("data").map(str::to_owned)
+    };
+    let is_one = |item: &&Json| item.has("json.webhookUrl") && raw(item).is_some();
+    let read = |item: &Json| {
+        let mut captured = json::read(item.member("json").unwrap_or(&Json::Null))?;
+        captured.notes.clear();
+        captured.lost.clear();
+        body::take(&mut captured, &Json::Text(raw(item).unwrap_or_default()), true)?;
+        Ok(captured)
+    };
+    let found: Requests = value.items().unwrap_or(own).iter().filter(is_one).map(read).collect();
+    (!found.is_empty()).then_some(found)
 }
 
 /// The journal of WireMock or MockServer.

@@ -37,7 +37,8 @@ const HEADERS: &[&str] =
 /// Members with the bytes of the body, and then those that a parser may have filled.
 const RAW_BODY: &[&str] = &["rawBody", "bodyRaw", "raw_body", "body_raw", "RawBody", "raw"];
 const BASE64_BODY: &[&str] = &["body_base64", "bodyBase64", "bodyAsBase64", "body_b64", "contentBase64"];
-const BODY: &[&str] = &["body", "Body", "content", "payload", "data", "request_body", "requestBody", "postData"];
+const BODY: &[&str] =
+    &["body", "Body", "content", "payload", "data", "request_body", "requestBody", "request_data", "postData"];
 const QUERY: &[&str] = &["rawQueryString", "query_string", "queryString", "querystring", "rawQuery", "search", "query"];
 const PARSED_QUERY: &[&str] =
     &["multiValueQueryStringParameters", "queryStringParameters", "query", "Query", "queryParams"];
@@ -126,7 +127,7 @@ pub fn read(value: &Json) -> Result<Captured, String> {
     if let Some(captured) = variables(value, members) {
         return captured;
     }
-    // Programs write it in whatever letters, and send it in capital ones.
+    // Recorders and clients of JavaScript write it in lower case, and send it in capitals.
     let method = value.first_text(METHOD).unwrap_or_default().to_ascii_uppercase();
     let mut captured = Captured { method, ..Captured::default() };
     value.first_text(HOST).unwrap_or_default().clone_into(&mut captured.authority);
@@ -233,9 +234,9 @@ pub fn has_time(value: &Json) -> bool {
 
 /// The text of a body that a client of APIs keeps beside its kind, such as `{"mode": "json", "json": "…"}`.
 fn described(found: &Json) -> Option<&Json> {
-    let kinds = ["mode", "contentType", "mimeType"];
+    let kinds = ["mode", "contentType", "mimeType", "encoding"];
     let is_described = kinds.iter().any(|kind| found.has(kind)) || (found.has("type") && found.has("raw"));
-    let text = ["raw", "text", "json", "body", "xml"].iter().find_map(|name| match found.member(name) {
+    let text = ["raw", "text", "json", "body", "xml", "string"].iter().find_map(|name| match found.member(name) {
         Some(text @ Json::Text(_)) => Some(text),
         _ => None,
     });

@@ -80,8 +80,9 @@ impl Parser<'_> {
             return self.list(inner, "]");
         }
         if self.take("(") {
-            let value = self.value(inner)?;
-            return self.take(")").then_some(value);
+            let Json::List(mut items) = self.list(inner, ")")? else { return None };
+            // A tuple, or a value in parentheses.
+            return Some(if items.len() == 1 { items.swap_remove(0) } else { Json::List(items) });
         }
         if self.take("<Buffer") {
             return self.buffer();
@@ -106,6 +107,9 @@ impl Parser<'_> {
                 self.close();
                 Some(Json::Text(value.to_string()))
             }
+            // PHP's var_export, and what Symfony and Laravel dump.
+            "array" if self.take("(") => self.list(inner, ")"),
+            _ if word.starts_with("array") && self.dumped_list() => self.list(inner, "]"),
             _ if self.take("(") => {
                 let first = if self.take(")") { return Some(Json::Null) } else { self.value(inner)? };
                 self.close();
@@ -149,6 +153,12 @@ impl Parser<'_> {
             } else {
                 self.word()
             };
+            // A tuple of Elixir.
+            if members.is_empty() && self.rest.trim_start().starts_with(',') {
+                self.take(",");
+                let Json::List(rest) = self.list(depth, "}")? else { return None };
+                return Some(Json::List([vec![Json::Text(name)], rest].concat()));
+            }
             // Ruby and Elixir have an arrow.
             if !self.take("=>") && !self.take(":") {
                 return None;
@@ -163,16 +173,42 @@ impl Parser<'_> {
         }
     }
 
+    /// A list; PHP also writes its maps so, with an arrow behind each key.
     fn list(&mut self, depth: u8, end: &str) -> Option<Json> {
-        let mut items = Vec::new();
+        let (mut items, mut members) = (Vec::new(), Vec::new());
         loop {
             if self.take(end) {
-                return Some(Json::List(items));
+                let is_list = members.iter().enumerate().all(|(at, (name, _))| *name == at.to_string());
+                let values = |members: Vec<(String, Json)>| members.into_iter().map(|(_, value)| value).collect();
+                return Some(match (items.is_empty(), members.is_empty(), is_list) {
+                    (true, false, true) => Json::List(values(members)),
+                    (true, false, false) => Json::Object(members),
+                    _ => Json::List(items),
+                });
             }
-            items.push(self.value(depth)?);
-            if !self.take(",") && !self.rest.trim_start().starts_with(end) {
+            let value = self.value(depth)?;
+            if self.take("=>") {
+                members.push((value.text()?.to_owned(), self.value(depth)?));
+            } else {
+                items.push(value);
+            }
+            // Dumps have lines in place of commas.
+            let next = self.rest.trim_start();
+            if !self.take(",") && !next.starts_with(end) && members.is_empty() {
                 return None;
             }
+        }
+    }
+
+    /// Skips `:3 [` behind `array`.
+    fn dumped_list(&mut self) -> bool {
+        let rest = self.rest.strip_prefix(':').unwrap_or(self.rest);
+        match rest.trim_start_matches(|char: char| char.is_ascii_digit()).trim_start().strip_prefix('[') {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
         }
     }
 

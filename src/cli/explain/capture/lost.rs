@@ -58,6 +58,15 @@ impl Lost {
         )
     }
 
+    /// The body is there decompressed.
+    pub fn decompressed() -> Self {
+        Self::new(
+            "capture_decompressed",
+            "The capture holds the body decompressed, and the sender may have signed it compressed.",
+            "Save the body as it came over the wire.",
+        )
+    }
+
     /// A console left out what is nested.
     pub fn nested() -> Self {
         Self::new(

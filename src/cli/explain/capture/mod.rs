@@ -3,12 +3,14 @@
 mod body;
 mod browser;
 mod chunked;
+mod client_logs;
 mod collections;
 mod commands;
 mod curl;
 mod curl_options;
 mod deliveries;
 mod dump;
+mod editor_file;
 mod entries;
 mod files;
 mod forms;
@@ -20,16 +22,23 @@ mod inspectors;
 mod json;
 mod literal;
 mod lost;
+mod pages;
+mod pasted;
+mod php;
 mod powershell;
 mod printed;
+mod printed_headers;
 mod proxies;
 mod query;
+mod server_logs;
 mod serverless;
 mod shell;
 mod stream;
 mod value;
+mod wireshark;
 mod within;
 mod writing;
+mod yaml;
 
 use std::path::Path;
 
@@ -121,7 +130,8 @@ impl Captured {
         if text.trim_ascii().is_empty() {
             return Err("the capture is empty".to_owned());
         }
-        let mut captured = entries::choose(requests(unfenced(text), reading), reading)?;
+        let text = pasted::bare(unfenced(text));
+        let mut captured = entries::choose(requests(&text, reading), reading)?;
         if is_decoded {
             captured.notes.push("the capture is in UTF-16, as Windows writes it, and was read as UTF-8".to_owned());
         }
@@ -173,8 +183,12 @@ impl Captured {
         Ok(())
     }
 
-    /// Finds what every form can have lost: the body, and values of headers.
+    /// Finds what every form can have lost: the body, its coding, and values of headers.
     fn say_losses(&mut self) {
+        // Raw HTTP is what went over the wire: there something else decompressed it.
+        if self.form != http::FORM && self.is_decompressed() && !self.lost.iter().any(Lost::is_of_body) {
+            self.lost.push(Lost::decompressed());
+        }
         let declared = self.declared_length().filter(|length| *length > 0);
         if let Some(declared) = declared.filter(|_| self.body.is_empty() && self.lost.is_empty()) {
             self.lost.push(Lost::body(declared));
@@ -206,6 +220,14 @@ impl Captured {
     /// What `Content-Length` says.
     fn declared_length(&self) -> Option<usize> {
         self.header("content-length").and_then(|value| std::str::from_utf8(value.trim_ascii()).ok()?.parse().ok())
+    }
+
+    /// Whether the body is text, and `Content-Encoding` says that it is compressed.
+    fn is_decompressed(&self) -> bool {
+        let coding = self.header("content-encoding").unwrap_or_default().to_ascii_lowercase();
+        let is_coded = [&b"gzip"[..], b"x-gzip", b"deflate", b"br", b"zstd"].contains(&coding.as_slice());
+        let is_text = std::str::from_utf8(&self.body).is_ok_and(|text| !text.contains('\0'));
+        is_coded && is_text && !self.body.is_empty()
     }
 
     /// Whether the body goes over the wire in chunks.
@@ -263,25 +285,40 @@ fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
     let start = text.trim_ascii_start();
     let is_json = [&b"{"[..], b"[", b"%{"].iter().any(|sign| start.starts_with(sign));
     if is_json {
-        return match documents(start) {
-            Ok(value) => json_requests(&value, reading),
-            Err(error) => {
-                of_console(start, reading).or_else(|| forms::named(start)).unwrap_or_else(|| vec![Err(error)])
-            }
+        let shown = || std::str::from_utf8(start).ok();
+        if let Some(found) = shown().and_then(forms::read_headers) {
+            return found;
+        }
+        let error = match documents(start) {
+            Ok(value) => return json_requests(&value, reading),
+            Err(error) => error,
         };
+        let log = || forms::read_text(shown()?, reading.folder).or_else(|| logged(shown()?, reading));
+        // A line of a log begins with its time in brackets.
+        let found = if start.starts_with(b"[") { log() } else { None };
+        return found
+            .or_else(|| of_console(start, reading))
+            .or_else(|| forms::named(start))
+            .unwrap_or_else(|| vec![Err(error)]);
     }
     // A script's first line tells more than a comment.
     let start = if start.starts_with(b"#!") { start } else { stream::without_comments(start) };
     let first = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_raw = http::request_line(first.trim_ascii_end()).is_some();
-    let as_text = std::str::from_utf8(start).ok().filter(|_| !is_raw);
+    let as_text = std::str::from_utf8(start).ok().filter(|text| !is_raw || pages::begins(text));
     if let Some(found) = as_text.and_then(|text| forms::read_text(text, reading.folder)) {
         return found;
     }
     if curl::is_command(start) {
         return vec![Err("the curl command is not UTF-8".to_owned())];
     }
-    let found = http::requests(text);
+    let prepared = std::str::from_utf8(text).ok().and_then(|text| {
+        let filled = editor_file::with_variables(text);
+        let own = filled.as_deref().unwrap_or(text).as_bytes();
+        let request = std::str::from_utf8(stream::without_comments(own.trim_ascii_start())).unwrap_or_default();
+        editor_file::of_hurl(request).or(filled)
+    });
+    let found = http::requests(prepared.as_deref().map_or(text, str::as_bytes));
     // A line with a colon may be a header, and much else.
     let (is_doubtful, is_bare) = match found.as_slice() {
         [Ok(captured)] => {

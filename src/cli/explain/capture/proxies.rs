@@ -109,7 +109,7 @@ pub fn charles(value: &Json) -> Option<Requests> {
         } else if let Some(text) = request.text_at("body.text") {
             captured.body = text.as_bytes().to_vec();
             if request.has("contentEncoding") {
-                captured.lost.push(decompressed());
+                captured.lost.push(Lost::decompressed());
             }
         } else if let Some(size) =
             request.text_at("sizes.body").and_then(|size| size.parse().ok()).filter(|size| *size > 0)
@@ -122,14 +122,6 @@ pub fn charles(value: &Json) -> Option<Requests> {
     let own = std::slice::from_ref(value);
     let found: Requests = value.items().unwrap_or(own).iter().filter(is_one).map(read).collect();
     (!found.is_empty()).then_some(found)
-}
-
-fn decompressed() -> Lost {
-    Lost::new(
-        "capture_decompressed",
-        "The capture holds the body decompressed, and the sender may have signed it compressed.",
-        "Save the body as it came over the wire.",
-    )
 }
 
 /// Flows of mitmproxy as its web interface and its dumps write them in JSON.

@@ -260,11 +260,27 @@ fn cmd_words(text: &str) -> Result<Vec<Vec<u8>>, String> {
             _ => line.push(char),
         }
     }
-    Ok(c_runtime_words(&line))
+    // Browsers double every backslash, which the C runtime undoes only before a quote.
+    let are_doubled = text.contains("^\"") && !has_single_backslash(&line);
+    Ok(c_runtime_words(&line, are_doubled))
+}
+
+/// Whether a backslash that escapes no quote stands alone, or an odd number of them.
+fn has_single_backslash(line: &str) -> bool {
+    let mut rest = line;
+    while let Some(at) = rest.find('\\') {
+        let run = rest.get(at..).unwrap_or_default();
+        let behind = run.trim_start_matches('\\');
+        if run.len().saturating_sub(behind.len()) % 2 == 1 && !behind.starts_with('"') {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// Words as Microsoft's C runtime reads them: `\"` is a quote, backslashes before a quote count half.
-fn c_runtime_words(line: &str) -> Vec<Vec<u8>> {
+fn c_runtime_words(line: &str, are_doubled: bool) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quoted = false;
@@ -278,7 +294,7 @@ fn c_runtime_words(line: &str) -> Vec<Vec<u8>> {
                 }
                 let before_quote = chars.peek() == Some(&'"');
                 let word = word.get_or_insert_default();
-                word.extend(std::iter::repeat_n('\\', if before_quote { slashes / 2 } else { slashes }));
+                word.extend(std::iter::repeat_n('\\', if before_quote || are_doubled { slashes / 2 } else { slashes }));
                 if before_quote && slashes % 2 == 1 {
                     word.extend(chars.next());
                 }

@@ -1,7 +1,7 @@
 //! Several messages behind each other, as whoever follows a connection saves them: where a body ends, and where the next
 //! request begins.
 
-use super::{chunked, framing, http};
+use super::{chunked, editor_file, http};
 
 /// Skips an interim answer (`100 Continue`) between head and body.
 pub fn after_continue(body: &[u8]) -> &[u8] {
@@ -14,6 +14,18 @@ pub fn after_continue(body: &[u8]) -> &[u8] {
     body.get(end..).unwrap_or_default()
 }
 
+/// Skips a second empty line, which programs print behind a head that ends in one, if the length proves it.
+pub fn after_blank_line(body: &[u8], declared: Option<usize>) -> &[u8] {
+    let ends_at = |body: &[u8]| {
+        declared
+            .is_some_and(|length| body.len() == length || body.get(length).is_some_and(|byte| b"\r\n".contains(byte)))
+    };
+    match body.strip_prefix(b"\r\n").or_else(|| body.strip_prefix(b"\n")) {
+        Some(rest) if !ends_at(body) && ends_at(rest) => rest,
+        _ => body,
+    }
+}
+
 /// The body, and the messages behind it. What does not begin as a message belongs to the body.
 pub fn cut(text: &[u8], declared: Option<usize>, is_chunked: bool) -> (&[u8], &[u8]) {
     if is_chunked {
@@ -22,16 +34,15 @@ pub fn cut(text: &[u8], declared: Option<usize>, is_chunked: bool) -> (&[u8], &[
         return text.split_at_checked(text.len().saturating_sub(behind.len())).unwrap_or((text, &[]));
     }
     if let Some((body, behind)) = declared.and_then(|length| text.split_at_checked(length))
-        && (behind.is_empty() || is_message(behind.trim_ascii_start()))
+        && (behind.is_empty() || is_message(behind.trim_ascii_start()) || is_logged(behind))
     {
         return (body, behind);
     }
     // Files of editors have this between requests.
     if declared.is_none()
-        && let Some(at) = text.windows(4).position(|bytes| bytes == b"\n###")
+        && let Some((body, behind)) = editor_file::split(text)
     {
-        let (body, behind) = text.split_at_checked(at).unwrap_or((text, &[]));
-        return (framing::trim_line_ends(body), behind);
+        return (body, behind);
     }
     // The length is that of the bytes before they were copied, or there is none: then a message is a line of its own
     // behind an empty one.
@@ -62,7 +73,9 @@ pub fn next_request(text: &[u8]) -> &[u8] {
 /// Skips the comments that `.http` files of editors have in front of a request.
 pub fn without_comments(text: &[u8]) -> &[u8] {
     let mut rest = text;
-    while rest.starts_with(b"#") || rest.starts_with(b"// ") || rest.starts_with(b"@") {
+    // ZAP numbers the messages that it saves, between equals signs.
+    let marks: [&[u8]; 4] = [b"#", b"// ", b"@", b"==== "];
+    while marks.iter().any(|mark| rest.starts_with(mark)) {
         let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at.saturating_add(1));
         rest = rest.get(end..).unwrap_or_default().trim_ascii_start();
     }
@@ -81,6 +94,12 @@ pub fn timeline(text: &[u8]) -> Option<Vec<u8>> {
     let (head, body) = (of(b"> "), of(b"| "));
     (is_timeline && !head.is_empty() && !body.is_empty())
         .then(|| [head.join(&b"\r\n"[..]), body.join(&b"\n"[..])].join(&b"\r\n\r\n"[..]))
+}
+
+/// A line of the program's log, of an access log above all.
+fn is_logged(text: &[u8]) -> bool {
+    let line = text.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    text.starts_with(b"\n") && line.windows(7).any(|part| part == b" HTTP/1") && line.contains(&b'"')
 }
 
 fn is_message(text: &[u8]) -> bool {

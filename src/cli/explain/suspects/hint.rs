@@ -26,14 +26,17 @@ pub fn hints(scene: &Scene<'_>) -> Vec<Finding> {
     let mut certain = Vec::new();
     raw_login(scene, dialects, &mut certain);
     raw_delivery(scene, &mut mistakes);
+    // What is masked is neither missing nor wrong.
+    masked(scene, &mut mistakes);
     if lacks && mistakes.is_empty() {
         missing(scene, &others, &mut mistakes);
     }
-    masked(scene, &mut mistakes);
     known::mistakes(scene, &mut mistakes);
     let is_known = strength::is_known_from_proof(scene.denial) && !mistakes.is_empty();
     body(scene, &mut mistakes);
-    if !lacks && !others.is_empty() && !is_known {
+    // Without the body nothing tells the senders apart.
+    let has_body = !scene.captured.lost.iter().any(Lost::is_of_body);
+    if !lacks && !others.is_empty() && !is_known && has_body {
         // Its own proof is there, and is the one to explain.
         if mistakes.is_empty() {
             mistakes.extend(last_word::of(scene));

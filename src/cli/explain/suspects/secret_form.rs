@@ -18,6 +18,8 @@ pub enum Form {
     WithWhsec,
     Base64,
     Base64Url,
+    /// Decoded from base64 twice.
+    Base64Twice,
     Hex,
     /// With these around it, which no eye sees.
     Around(&'static str, &'static str),
@@ -84,6 +86,7 @@ impl Form {
         Form::WithWhsec,
         Form::Base64,
         Form::Base64Url,
+        Form::Base64Twice,
         Form::Hex,
         Form::Unquoted,
         Form::Quoted,
@@ -131,6 +134,7 @@ impl Form {
             Form::WithWhsec => (!text.contains('_')).then(|| format!("whsec_{text}").into_bytes()),
             Form::Base64 => base64(text),
             Form::Base64Url => encoding::decode_base64_url(text.trim_end_matches('=').as_bytes()),
+            Form::Base64Twice => twice(bare().unwrap_or(text)),
             Form::Hex => encoding::decode_hex(text.as_bytes()),
             Form::Around(before, after) => Some([before, text, after].concat().into_bytes()),
             Form::Trimmed => changed(text.trim_matches(is_invisible).to_owned()),
@@ -227,6 +231,12 @@ impl Form {
                  secret was pasted in the base64 of a Kubernetes Secret.",
                 "If the value comes from a Kubernetes manifest, decode it once. Otherwise set \"key\": {\"encoding\": \"base64\"} \
                  in a scheme of your own.",
+            ),
+            Form::Base64Twice => (
+                "secret_base64_encoded",
+                "The configured secret is in base64 twice: what the sender shows was encoded once more.",
+                "Decode the value once. In a Kubernetes Secret \"data\" holds base64 and \"stringData\" the text; a secret that is \
+                 encoded already goes into \"data\" encoded again only once.",
             ),
             Form::Hex => (
                 "secret_hex_decoded",
@@ -396,6 +406,10 @@ fn without_prefix<'a>(text: &'a str, scheme: &Scheme) -> Option<&'a str> {
         let is_word = (1..=10).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric());
         (is_word && !rest.is_empty()).then_some(rest)
     })
+}
+
+fn twice(text: &str) -> Option<Vec<u8>> {
+    encoding::decode_pasted_base64(base64(text)?.trim_ascii())
 }
 
 fn base64(text: &str) -> Option<Vec<u8>> {
