@@ -18,6 +18,7 @@ mod man;
 mod manifest;
 mod registry;
 mod rotate;
+mod runtime_changes;
 mod schema;
 mod secret;
 mod senders;

@@ -8,6 +8,7 @@ use crate::cli::check::surroundings::variables;
 use crate::cli::document::Document;
 use crate::cli::document::cursor::Cursor;
 use crate::cli::document::value::{Kind, Member, Value};
+use crate::cli::runtime_changes::UNDERSCORES;
 
 /// How far Envoy's limit lies above the largest body, so that it is the filter that says 413: Envoy counts what one read
 /// brings before the filter sees it, up to `per_connection_buffer_limit_bytes` (1 MiB unless set) and a part of the next.
@@ -49,6 +50,10 @@ pub struct Plan {
     pub forgets_alone: bool,
     /// Whether a sender signs `x-request-id`, which Envoy must then leave as it is.
     pub signs_request_id: bool,
+    /// Whether a sender signs the path, which a runtime may normalise.
+    pub signs_path: bool,
+    /// Whether a header that is verified has an underscore in its name, which a runtime may refuse.
+    pub reads_underscores: bool,
     /// Whether a source wants TLS on this hop.
     pub wants_tls: bool,
     /// Whether a source wants a client certificate.
@@ -110,6 +115,11 @@ impl Plan {
             forgets_alone: store::is_missing(&document.root),
             stores: unique(stores.map(str::to_owned)),
             signs_request_id: sources.iter().any(|source| source.signs_request_id()),
+            signs_path: sources.iter().any(|source| source.signs_path()),
+            reads_underscores: sources
+                .iter()
+                .flat_map(|source| source.headers())
+                .any(|name| UNDERSCORES.touches.header(&name)),
             wants_tls: transports.iter().any(|transport| !trusts(transport)),
             wants_client_certificate: wants("client_certificate"),
             configuration: with_hold(&document.root, hold),
