@@ -20,7 +20,9 @@ pub fn targets(scene: &Scene<'_>) -> Vec<Change> {
         None => (target.as_str(), String::new()),
     };
     let mut found: Vec<(String, &RuntimeChange)> = Vec::new();
-    for (at, _) in path.match_indices('/').take(MOST_SLASHES) {
+    // A slash before the whole path is told from the public URL, where there is one.
+    let is_told = |at: usize| at == 0 && scene.check.with("public_url").is_some();
+    for (at, _) in path.match_indices('/').filter(|(at, _)| !is_told(*at)).take(MOST_SLASHES) {
         let (front, back) = path.split_at_checked(at).unwrap_or_default();
         let back = back.strip_prefix('/').unwrap_or(back);
         found.push((format!("{front}//{back}"), &SLASHES));
