@@ -24,6 +24,8 @@ mod manners;
 mod registry;
 #[path = "cli/rotate.rs"]
 mod rotate;
+#[path = "cli/runtime_changes.rs"]
+mod runtime_changes;
 #[path = "cli/schema.rs"]
 mod schema;
 #[path = "cli/scratch.rs"]

@@ -20,6 +20,7 @@ mod man;
 mod manifest;
 mod registry;
 mod rotate;
+mod runtime_changes;
 mod schema;
 mod secret;
 mod senders;

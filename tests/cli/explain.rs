@@ -19,4 +19,4 @@ mod secrecy;
 #[path = "explain/tampering.rs"]
 mod tampering;
 #[path = "explain/vector_line.rs"]
-mod vector_line;
+pub mod vector_line;

@@ -377,6 +377,7 @@ fn a_signed_request_id_is_preserved_only_if_a_source_needs_it() {
         ("envoy", "preserve_external_request_id: true"),
         ("compose", "preserve_external_request_id: true"),
         ("envoy-gateway", "headers: { requestID: PreserveOrGenerate }"),
+        ("istio-gateway", "preserve_external_request_id: true"),
     ] {
         let text = manifest(target, &signed, &[]).out;
         assert!(text.contains(kept), "{target}: {text}");
@@ -389,6 +390,36 @@ fn a_signed_request_id_is_preserved_only_if_a_source_needs_it() {
             assert!(without.out.contains("error[request-id-replaced]"), "{target}: {}", without.out);
         }
     }
+}
+
+#[test]
+fn headers_with_an_underscore_pass_where_a_sender_signs_with_them() {
+    let scheme = r#""scheme": { "signature": { "header": "x_signature", "encoding": "hex" }, "algorithm": "hmac-sha256", "signed": "{body}" }"#;
+    let signed = PLAIN.replace("\"provider\": \"slack\"", scheme);
+    let both = signed.replace("\"provider\": \"stripe\"", "\"provider\": \"mercadopago\"").replace("\"5m\"", "\"72h\"");
+    for (configuration, kept) in [
+        (&signed, "headers: { withUnderscoresAction: Allow }"),
+        (&both, "headers: { requestID: PreserveOrGenerate, withUnderscoresAction: Allow }"),
+    ] {
+        let text = manifest("envoy-gateway", configuration, &[]).out;
+        assert!(text.contains(kept), "{text}");
+        assert!(!hookwarden(&["check", "-"], &text).out.contains("signed-header-lost"));
+        let without = hookwarden(&["check", "-"], &text.replace(kept, "# nothing"));
+        assert!(without.out.contains("error[signed-header-lost]"), "{}", without.out);
+    }
+}
+
+#[test]
+fn a_manifest_for_istio_says_what_the_mesh_changes_of_a_signed_path() {
+    let url = "\"provider\": \"square\", \"with\": { \"public_url\": \"https://hooks.example.com\" }";
+    let signed = PLAIN.replace("\"provider\": \"slack\"", url);
+    for target in ["istio-gateway", "istio-sidecar"] {
+        assert!(manifest(target, &signed, &[]).out.contains("meshConfig.pathNormalization"), "{target}");
+        assert!(!manifest(target, PLAIN, &[]).out.contains("pathNormalization"), "{target}");
+    }
+    let identified = PLAIN.replace("\"slack\"", "\"mercadopago\"");
+    let text = manifest("istio-sidecar", &identified, &[]).out;
+    assert!(text.contains("the gateway in front must keep it"), "{text}");
 }
 
 #[test]

@@ -61,6 +61,7 @@ pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<
             namespace: patch.namespace,
             labels: patch.labels.clone(),
             are_behind_sidecars: patch.context == "SIDECAR_INBOUND",
+            are_gateways: patch.context == "GATEWAY",
         });
         let setup = Setup { host: Host::Istio, workloads, ..envoy::setup(&patch.filter, chain, None, findings) };
         check_deployments(patch.namespace, &patch.labels, &setup.variables, objects, findings);
@@ -229,6 +230,7 @@ fn of_plugin<'a>(
             namespace: plugin.namespace,
             labels: selector,
             are_behind_sidecars: spec.list("match").iter().any(|traffic| traffic.text_at("mode") == Some("SERVER")),
+            are_gateways: place == Place::Gateway,
         }),
     }
 }

@@ -46,6 +46,8 @@ pub struct Workloads<'a> {
     pub labels: Vec<(&'a str, &'a str)>,
     /// Whether it runs in front of these workloads, in their sidecars.
     pub are_behind_sidecars: bool,
+    /// Whether these workloads are a gateway, as far as the files tell.
+    pub are_gateways: bool,
 }
 
 /// `allow_on_headers_stop_iteration`.

@@ -83,6 +83,11 @@ impl<'a> Source<'a> {
         Some((cluster, host))
     }
 
+    /// Where its checks are.
+    pub fn verify(&self) -> Cursor<'a> {
+        self.at.get("verify").unwrap_or_else(|| self.at.clone())
+    }
+
     /// Whether it refuses anything.
     pub fn is_enforced(&self) -> bool {
         !matches!(self.at.text_at("mode"), Some("observe" | "disabled"))
@@ -97,9 +102,19 @@ impl<'a> Source<'a> {
         ADDRESS_RULES.iter().find_map(|name| self.at.get(name)).or_else(by_address)
     }
 
-    /// Whether what one of its checks verifies covers the path or query.
-    pub fn signs_url(&self) -> bool {
-        self.schemes.iter().any(Scheme::reads_url)
+    /// Whether what one of its checks verifies covers the path.
+    pub fn signs_path(&self) -> bool {
+        self.schemes.iter().any(|scheme| scheme.signed_head().contains(&HeadPart::Path))
+    }
+
+    /// Whether one of its checks reads the host as it is in the request.
+    pub fn signs_host(&self) -> bool {
+        self.schemes.iter().any(Scheme::reads_authority)
+    }
+
+    /// The headers that its checks read, in lower case.
+    pub fn headers(&self) -> Vec<String> {
+        native::headers(&self.schemes)
     }
 
     /// Whether one of its credentials or signatures is in the query.
@@ -115,7 +130,7 @@ impl<'a> Source<'a> {
 
     /// Whether the header `Authorization` is part of its proof.
     pub fn has_proof_in_authorization(&self) -> bool {
-        native::headers(&self.schemes).iter().any(|name| name == "authorization")
+        self.headers().iter().any(|name| name == "authorization")
     }
 }
 

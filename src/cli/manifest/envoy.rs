@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::plan::Plan;
 use super::template::fill;
 use super::{Address, Arguments, Output, clusters, live, pretty};
+use crate::cli::runtime_changes::{REQUEST_ID, setting};
 use crate::cli::terminal::Failure;
 
 const BOOTSTRAP: &str = include_str!("templates/envoy.yaml");
@@ -12,6 +13,7 @@ const COMPOSE: &str = include_str!("templates/compose.yaml");
 pub const STATS: &str = include_str!("templates/stats.yaml");
 
 const MODULE: &str = "/etc/envoy/hookwarden.wasm";
+pub const REQUEST_ID_COMMENT: &str = "# A sender signs x-request-id, over which Envoy would write its own.";
 const TLS_FOLDER: &str = "/etc/envoy/tls";
 
 /// The bootstrap, and a file for each live secret.
@@ -70,15 +72,13 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
         }
     };
     let request_id = match plan.signs_request_id {
-        true => {
-            "# A sender signs x-request-id, over which Envoy would write its own.\npreserve_external_request_id: true"
-        }
-        false => "",
+        true => format!("{REQUEST_ID_COMMENT}\n{}", setting(REQUEST_ID.keep.envoy)),
+        false => String::new(),
     };
     let text = fill(
         BOOTSTRAP,
         &[
-            ("REQUEST_ID", request_id.to_owned()),
+            ("REQUEST_ID", request_id),
             ("LISTEN", listen.to_owned()),
             ("UPSTREAM", upstream.to_owned()),
             ("VARIABLE_COMMENTS", plan.variable_comments()),

@@ -1,11 +1,12 @@
 //! Resources for Envoy Gateway.
 
 use super::backend::Backend;
-use super::envoy::lines;
+use super::envoy::{REQUEST_ID_COMMENT, lines};
 use super::kubernetes::{block, common, hostnames, module};
 use super::plan::Plan;
 use super::template::fill;
 use super::{Address, Arguments, Output, clusters};
+use crate::cli::runtime_changes::{REQUEST_ID, UNDERSCORES, setting};
 use crate::cli::terminal::Failure;
 
 const TEMPLATE: &str = include_str!("templates/envoy-gateway.yaml");
@@ -54,18 +55,30 @@ pub fn resources(arguments: &Arguments, plan: &Plan) -> Result<Output, Failure> 
         ("HOSTNAMES", hostnames(plan)),
         ("CLUSTERS", clusters),
         ("CLIENT_ADDRESS", address),
-        (
-            "REQUEST_ID",
-            match plan.signs_request_id {
-                true => "# A sender signs x-request-id, over which Envoy would write its own.\nheaders: { requestID: PreserveOrGenerate }",
-                false => "",
-            }
-            .to_owned(),
-        ),
+        ("HEADERS", headers(plan)),
         ("CLIENT_CERTIFICATE", certificate),
         ("LIMIT_QUANTITY", format!("{}Mi", plan.limit >> 20)),
         ("BACKEND", backend.reference(arguments)),
     ]);
     let text = fill(TEMPLATE, &values) + &backend.resource(arguments);
     Ok(Output { name: "hookwarden.yaml".to_owned(), text })
+}
+
+/// What keeps the headers that senders sign, if anything has to.
+fn headers(plan: &Plan) -> String {
+    let underscores = "# A sender signs with a header that has an underscore in its name, which would be refused.";
+    let needed = [
+        (plan.signs_request_id, REQUEST_ID_COMMENT, REQUEST_ID.keep.gateway),
+        (plan.reads_underscores, underscores, UNDERSCORES.keep.gateway),
+    ];
+    let needed: Vec<_> = needed.into_iter().filter(|(is_needed, ..)| *is_needed).collect();
+    let members: Vec<_> = needed
+        .iter()
+        .map(|(_, _, keep)| setting(keep).trim_start_matches("headers: { ").trim_end_matches(" }"))
+        .collect();
+    let comments = needed.iter().map(|(_, comment, _)| (*comment).to_owned());
+    match members.is_empty() {
+        true => String::new(),
+        false => comments.chain([format!("headers: {{ {} }}", members.join(", "))]).collect::<Vec<_>>().join("\n"),
+    }
 }

@@ -5,6 +5,7 @@ use super::envoy::lines;
 use super::plan::{Hold, Plan};
 use super::template::fill;
 use super::{Address, Arguments, Output, Target, clusters, kubernetes, pretty};
+use crate::cli::runtime_changes::{REQUEST_ID, setting};
 use crate::cli::terminal::Failure;
 
 const GATEWAY_HEAD: &str = include_str!("templates/istio/gateway-head.yaml");
@@ -14,6 +15,7 @@ const WASM_PLUGIN: &str = include_str!("templates/istio/wasm-plugin.yaml");
 const ENVOY_FILTER: &str = include_str!("templates/istio/envoy-filter.yaml");
 const BUFFER: &str = include_str!("templates/istio/buffer.yaml");
 const METRICS: &str = include_str!("templates/istio/metrics.yaml");
+const REQUEST_ID_FILTER: &str = include_str!("templates/istio/request-id.yaml");
 const CLUSTERS: &str = include_str!("templates/istio/clusters.yaml");
 const GATEWAY: &str = include_str!("templates/istio/gateway.yaml");
 const GATEWAY_API: &str = include_str!("templates/istio/gateway-api.yaml");
@@ -49,6 +51,8 @@ pub fn resources(arguments: &Arguments, plan: &Plan, hold: Hold) -> Result<Outpu
     values.extend([
         ("MODULE", kubernetes::module(arguments, "oci://registry.example.com/hookwarden")),
         ("HOLD_COMMENT", hold_comment(arguments, hold, module.as_ref())),
+        ("SIGNED_COMMENT", signed_comment(plan, is_gateway)),
+        ("KEEP_REQUEST_ID", setting(REQUEST_ID.keep.envoy).to_owned()),
         ("CLUSTER_COMMENT", kubernetes::store_comment(plan, "outbound|7379||webdis.hooks.svc.cluster.local")),
         ("SELECTOR", selector.clone()),
         ("TARGET", target(arguments, &selector)),
@@ -90,6 +94,9 @@ pub fn resources(arguments: &Arguments, plan: &Plan, hold: Hold) -> Result<Outpu
         Hold::Filter => template.push_str(ENVOY_FILTER),
     }
     template.push_str(METRICS);
+    if plan.signs_request_id {
+        template.push_str(REQUEST_ID_FILTER);
+    }
     if !clusters.is_empty() {
         template.push_str(CLUSTERS);
     }
@@ -161,6 +168,24 @@ fn hold_comment(arguments: &Arguments, hold: Hold, module: Option<&Module>) -> S
              without the first EnvoyFilter {seen} sees the headers of requests that are refused later."
         ),
     }
+}
+
+/// What these resources cannot set, where a sender signs what it changes.
+fn signed_comment(plan: &Plan, is_gateway: bool) -> String {
+    let mut text = String::new();
+    if plan.signs_path {
+        text.push_str(
+            "# A sender signs the path, and Istio normalises paths first: have it call a plain path. The mesh's setting is\n\
+             # meshConfig.pathNormalization.normalization.\n",
+        );
+    }
+    if plan.signs_request_id && !is_gateway {
+        text.push_str(&format!(
+            "# A sender signs x-request-id: the gateway in front must keep it, too ({}).\n",
+            setting(REQUEST_ID.keep.envoy)
+        ));
+    }
+    text
 }
 
 fn vm_environment(plan: &Plan) -> String {

@@ -9,6 +9,7 @@ use crate::cli::check::surroundings::variables;
 use crate::cli::document::Document;
 use crate::cli::document::cursor::Cursor;
 use crate::cli::document::value::{Kind, Member, Value};
+use crate::cli::runtime_changes::UNDERSCORES;
 
 /// What Envoy buffers where a source does not say how much it takes.
 const DEFAULT_BODY: u64 = body_margin::CONNECTION_DEFAULT;
@@ -46,6 +47,10 @@ pub struct Plan {
     pub forgets_alone: bool,
     /// Whether a sender signs `x-request-id`, which Envoy must then leave as it is.
     pub signs_request_id: bool,
+    /// Whether a sender signs the path, which a runtime may normalise.
+    pub signs_path: bool,
+    /// Whether a header that is verified has an underscore in its name, which a runtime may refuse.
+    pub reads_underscores: bool,
     /// Whether a source wants TLS on this hop.
     pub wants_tls: bool,
     /// Whether a source wants a client certificate.
@@ -109,6 +114,11 @@ impl Plan {
             forgets_alone: store::is_missing(&document.root),
             stores: unique(stores.map(str::to_owned)),
             signs_request_id: sources.iter().any(|source| source.signs_request_id()),
+            signs_path: sources.iter().any(|source| source.signs_path()),
+            reads_underscores: sources
+                .iter()
+                .flat_map(|source| source.headers())
+                .any(|name| UNDERSCORES.touches.header(&name)),
             wants_tls: transports.iter().any(|transport| !trusts(transport)),
             wants_client_certificate: wants("client_certificate"),
             configuration: with_hold(&document.root, hold),

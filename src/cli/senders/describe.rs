@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::cli::description::{kind, list, text};
 use crate::cli::registry::{Retries, RetryTime, Sender, ToleranceBy};
+use crate::cli::runtime_changes::REQUEST_ID;
 
 /// The algorithms in short, for a table.
 pub fn algorithms(sender: &Sender) -> String {
@@ -106,10 +107,10 @@ pub fn must_stay(parts: &[HeadPart]) -> String {
     let words: Vec<_> = parts.iter().map(|part| part.word()).collect();
     let mut text = format!("{}: the signature covers it, so nothing in front may change it", words.join(", "));
     if parts.contains(&HeadPart::RequestId) {
-        text.push_str(
-            ". An edge Envoy replaces x-request-id unless preserve_external_request_id is true; \
-             `hookwarden manifest` sets it",
-        );
+        text.push_str(&format!(
+            ". An edge Envoy replaces x-request-id unless {} is true; `hookwarden manifest` sets it",
+            REQUEST_ID.cause()
+        ));
     }
     text
 }

@@ -5,10 +5,12 @@ use super::super::findings::Findings;
 use super::super::setup::{Host, Setup};
 use super::super::sources::Source;
 use super::Surroundings;
+use super::managers::{client_policies, managers};
 use crate::cli::document::cursor::Cursor;
+use crate::cli::runtime_changes::{ESCAPED_SLASHES, RuntimeChange, SLASHES, SWITCHES, Touches};
 
 pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'_>], findings: &mut Findings) {
-    let signed = sources.iter().find(|source| source.signs_url());
+    let signed = sources.iter().find(|source| source.signs_path());
     match setup.host {
         Host::Envoy => {
             if let Some(manager) = &setup.manager {
@@ -16,16 +18,8 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
             }
         }
         Host::Istio => {
-            if let Some(source) = signed.filter(|_| !istio_keeps(surroundings)) {
-                let at = source.at.get("verify").unwrap_or_else(|| source.at.clone());
-                let message = format!(
-                    "source {:?} verifies the URL, and Istio normalises paths before the plugin sees them: a path that \
-                     needs it will not match",
-                    source.name
-                );
-                let right = "have the sender call a plain path; meshConfig.pathNormalization.normalization: NONE keeps \
-                             paths as they came, and weakens policies that name paths";
-                findings.add(&codes::PATH_TIDIED, &at, message, right);
+            if let Some(source) = signed {
+                of_istio(setup, surroundings, source, findings);
             }
         }
         Host::EnvoyGateway => of_gateway(setup, surroundings, signed, findings),
@@ -46,15 +40,16 @@ fn of_envoy(setup: &Setup<'_>, manager: &Cursor<'_>, signed: Option<&Source<'_>>
         None => "what two readers could read differently is tidied up and passes, where hookwarden would refuse it"
             .to_owned(),
     };
-    for (name, what) in [("normalize_path", "dot segments and escapes"), ("merge_slashes", "repeated slashes")] {
-        if let Some(at) = on(name) {
-            let message = format!("{name} changes paths ({what}) before hookwarden sees them: {why}");
-            findings.add(&codes::PATH_NORMALIZED, &at, message, format!("set {name}: false"));
+    for change in SWITCHES.into_iter().filter(|change| change.touches == Touches::Path) {
+        for (name, at) in change.fields.iter().filter_map(|name| Some((name, on(name)?))) {
+            let message = format!("{name} changes paths ({}) before hookwarden sees them: {why}", change.what);
+            findings.add(&codes::PATH_NORMALIZED, &at, message, change.keep.envoy);
         }
     }
     if let Some(at) = escaped.filter(|_| !keeps) {
-        let message = format!("{action} acts on escaped slashes before hookwarden sees the path: {why}");
-        findings.add(&codes::PATH_NORMALIZED, &at, message, "set KEEP_UNCHANGED: hookwarden refuses such paths itself");
+        let message = format!("{action} acts on {} before hookwarden sees the path: {why}", ESCAPED_SLASHES.what);
+        let right = format!("{}: hookwarden refuses such paths itself", ESCAPED_SLASHES.keep.envoy);
+        findings.add(&codes::PATH_NORMALIZED, &at, message, right);
     }
     let root = setup.configuration.as_ref().map(|configuration| configuration.root());
     let lets_on = root.and_then(|root| root.get("unmatched").filter(|word| word.text() == Some("allow")).map(|_| ()));
@@ -75,14 +70,46 @@ fn of_envoy(setup: &Setup<'_>, manager: &Cursor<'_>, signed: Option<&Source<'_>>
     }
 }
 
-/// Whether Istio's mesh configuration is among the files and leaves paths alone.
-fn istio_keeps(surroundings: &Surroundings<'_>) -> bool {
-    let keeps =
-        |at: &Cursor<'_>| at.at(&["pathNormalization", "normalization"]).and_then(|word| word.text()) == Some("NONE");
-    surroundings.objects.iter().any(|object| {
-        let operator = object.spec.at(&["meshConfig"]).or_else(|| object.spec.at(&["values", "meshConfig"]));
-        operator.is_some_and(|mesh| keeps(&mesh))
-    })
+fn of_istio(setup: &Setup<'_>, surroundings: &Surroundings<'_>, source: &Source<'_>, findings: &mut Findings) {
+    let is_off =
+        |manager: &Cursor<'_>| manager.get("normalize_path").is_some_and(|word| word.value.plain() == Some("false"));
+    if managers(setup, surroundings).iter().any(is_off) {
+        return;
+    }
+    let mesh = surroundings.objects.iter().find_map(|object| {
+        let mesh = object.spec.get("meshConfig").or_else(|| object.spec.at(&["values", "meshConfig"]));
+        mesh?.at(&["pathNormalization", "normalization"])
+    });
+    let more: &[&RuntimeChange] = match mesh.as_ref().and_then(|mesh| mesh.text()) {
+        Some("NONE") => return,
+        Some("MERGE_SLASHES") => &[&SLASHES],
+        Some("DECODE_AND_MERGE_SLASHES") => &[&SLASHES, &ESCAPED_SLASHES],
+        // What Istio does unless told otherwise is BASE.
+        _ => &[],
+    };
+    match mesh.filter(|_| !more.is_empty()) {
+        Some(at) => {
+            let what: Vec<_> = more.iter().map(|change| change.what).collect();
+            let message = format!(
+                "source {:?} verifies the URL as the sender wrote it, and {} changes paths ({}) before hookwarden sees them",
+                source.name,
+                at.text().unwrap_or_default(),
+                what.join(", ")
+            );
+            let right = format!("have the sender call a plain path, or {}", SLASHES.keep.istio);
+            findings.add(&codes::PATH_NORMALIZED, &at, message, right);
+        }
+        None => {
+            let message = format!(
+                "source {:?} verifies the URL, and Istio normalises paths before the plugin sees them: a path that \
+                 needs it will not match",
+                source.name
+            );
+            let right = "have the sender call a plain path; meshConfig.pathNormalization.normalization: NONE keeps \
+                         paths as they came, and weakens policies that name paths";
+            findings.add(&codes::PATH_TIDIED, &source.verify(), message, right);
+        }
+    }
 }
 
 fn of_gateway(
@@ -92,18 +119,16 @@ fn of_gateway(
     findings: &mut Findings,
 ) {
     let Some(source) = signed else { return };
-    let policies: Vec<_> = surroundings.objects.iter().filter(|object| object.kind == "ClientTrafficPolicy").collect();
-    let paths = policies.iter().find_map(|policy| policy.spec.get("path"));
+    let paths = client_policies(surroundings).iter().find_map(|policy| policy.get("path"));
     let keeps = paths.as_ref().is_some_and(|paths| {
         paths.is_true_at("disableMergeSlashes") && paths.text_at("escapedSlashesAction") == Some("KeepUnchanged")
     });
-    let at = source.at.get("verify").unwrap_or_else(|| source.at.clone());
     if keeps {
         let message = format!(
             "source {:?} verifies the URL, and Envoy Gateway always resolves dot segments: a path with any will not match",
             source.name
         );
-        findings.add(&codes::PATH_TIDIED, &at, message, "have the sender call a plain path");
+        findings.add(&codes::PATH_TIDIED, &source.verify(), message, "have the sender call a plain path");
     } else {
         let at = paths.unwrap_or_else(|| setup.plugin.clone());
         let message = format!(

@@ -7,7 +7,7 @@ use hookwarden::verify::scheme::credential::{CredentialForm, CredentialPlace};
 use hookwarden::verify::{Denial, Occurrence, Request};
 
 use super::sender::Presented;
-use super::{Finding, Mistake, Scene, coding, known, last_word, sender, strength};
+use super::{Finding, Mistake, Scene, coding, known, last_word, runtime, sender, strength};
 use crate::cli::explain::capture::{Lost, is_masked};
 
 /// What it looks like, the most telling first.
@@ -112,12 +112,10 @@ fn missing(scene: &Scene<'_>, others: &[Presented], mistakes: &mut Vec<Mistake>)
         mistakes.push(of_another_sender(others, scene));
         return;
     }
-    let lacking: Vec<_> = scene
-        .needed
-        .iter()
-        .filter(|name| !name.ends_with('*') && Request::new(&scene.head).header(name) == Occurrence::Missing)
-        .map(|name| format!("\"{name}\""))
-        .collect();
+    let is_lacking =
+        |name: &&String| !name.ends_with('*') && Request::new(&scene.head).header(name) == Occurrence::Missing;
+    let names: Vec<_> = scene.needed.iter().filter(is_lacking).cloned().collect();
+    let lacking: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
     let what = if lacking.is_empty() {
         "What the scheme reads".to_owned()
     } else {
@@ -126,8 +124,11 @@ fn missing(scene: &Scene<'_>, others: &[Presented], mistakes: &mut Vec<Mistake>)
     mistakes.push(Mistake::new(
         "proof_missing",
         format!("{what} is not in the request: either the sender has no secret and does not sign, or something in front removes headers."),
-        "Set the secret at the sender. Then compare what it sends with what arrives here: some proxies drop unknown headers, or \
-         headers with an underscore in their name.",
+        format!(
+            "Set the secret at the sender. Then compare what it sends with what arrives here: some proxies drop unknown \
+             headers, or headers with an underscore in their name.{}",
+            runtime::lost_headers(&names).map(|why| format!(" {why}")).unwrap_or_default()
+        ),
     ));
 }
 

@@ -6,7 +6,7 @@ use hookwarden::verify::scheme::Scheme;
 
 use super::base_url::Base;
 use super::json_text::Tree;
-use super::{Mistake, Scene, known, number};
+use super::{Mistake, Scene, known, number, runtime};
 use crate::cli::explain::trial;
 
 /// The last word about a request that nothing explains.
@@ -23,7 +23,7 @@ pub fn of(scene: &Scene<'_>) -> Vec<Mistake> {
         None => secret(scene, &which),
     };
     let mut advice = mistake.advice;
-    if let Some(note) = lost_in_capture(scene) {
+    for note in [runtime::note(scene), lost_in_capture(scene)].into_iter().flatten() {
         advice = format!("{note} {advice}");
     }
     vec![Mistake { advice, ..mistake }]

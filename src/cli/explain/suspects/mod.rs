@@ -19,6 +19,7 @@ mod letters;
 mod number;
 mod place;
 mod route;
+mod runtime;
 mod secret_form;
 mod sender;
 mod strength;
@@ -347,7 +348,8 @@ impl Search<'_> {
         }
         let usual = if scene.is_thorough() { full } else { configured.or(full) };
         let Some(bench) = usual.filter(|_| !self.is_done()) else { return self.best };
-        let heads = header::changes(scene);
+        let mut heads = header::changes(scene);
+        heads.extend(runtime::request_ids(scene));
         let bodies = body_changes(scene);
         // Under the configured keys everything, under all others what is usual.
         let (front, back) = match scene.check.public_keys {

@@ -6,7 +6,7 @@ use hookwarden::verify::bytes::percent;
 use super::base_url::{self, Base, split_port};
 use super::key::Keys;
 use super::variants::{orders, with_escape_digits};
-use super::{Bench, Change, Mistake, Search};
+use super::{Bench, Change, Mistake, Search, runtime};
 use crate::cli::explain::trial;
 use crate::cli::http_request::Url;
 
@@ -38,7 +38,8 @@ pub fn look(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>) {
         && let Some((scheme, _)) = dialects.first()
     {
         let bench = Bench { verifier: &verifier, keys, scheme };
-        for change in targets.iter().chain(&authorities(search)) {
+        let (normalized, stripped) = (runtime::targets(scene), runtime::authorities(scene));
+        for change in targets.iter().chain(&stripped).chain(&authorities(search)).chain(&normalized) {
             search.look(bench, Some(change));
             if search.is_done() {
                 return;
@@ -258,11 +259,7 @@ fn authorities(search: &Search<'_>) -> Vec<Change> {
         .collect();
     let source = scene.configuration.sources.get(scene.source);
     hosts.extend(source.iter().flat_map(|source| &source.hosts).cloned());
-    let (bare, port) = split_port(&scene.captured.authority);
-    hosts.push(bare.clone());
-    if port.is_none() {
-        hosts.extend([format!("{bare}:443"), format!("{bare}:80")]);
-    }
+    hosts.push(split_port(&scene.captured.authority).0);
     dedup(&mut hosts);
     hosts.retain(|host| *host != scene.captured.authority);
     hosts

@@ -5,6 +5,7 @@ use crate::verify::expression::message::Message;
 use crate::verify::expression::native::Origin;
 use crate::verify::primitives::public_key::PublicAlgorithm;
 use crate::verify::scheme::Scheme;
+use crate::verify::scheme::message_signature::Component;
 use crate::verify::scheme::native::head::HeadPart;
 use crate::verify::scheme::signature::SignatureScheme;
 
@@ -37,6 +38,20 @@ impl Scheme {
         let is_url = |part: &HeadPart| matches!(part, HeadPart::Host | HeadPart::Path | HeadPart::Query);
         let reads = |value: &Expression| !value.url_parts().is_empty();
         self.signed_head().iter().any(is_url) || self.inspect().values().into_iter().any(reads)
+    }
+
+    /// Whether it reads the host as it is in the request. That of a URL is configured.
+    #[must_use]
+    pub fn reads_authority(&self) -> bool {
+        match self {
+            Scheme::HttpSignature(_) => true,
+            Scheme::MessageSignature(scheme) => {
+                let covered = &scheme.rule.components;
+                covered.contains(&Component::Authority)
+                    || (covered.contains(&Component::TargetUri) && scheme.public_url.is_none())
+            }
+            Scheme::Signature(_) | Scheme::Credential(_) | Scheme::Jwt(_) => false,
+        }
     }
 
     /// Whether it reads the method.
