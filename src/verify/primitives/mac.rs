@@ -78,6 +78,12 @@ macro_rules! for_each_hash {
             pub fn finish(self) -> Vec<u8> {
                 match self.0 { $(HashState::$variant(hash) => hash.finalize().to_vec(),)+ }
             }
+
+            /// Bytes of memory that it holds, besides its own size.
+            #[must_use]
+            pub fn held_bytes(&self) -> usize {
+                match &self.0 { $(HashState::$variant(hash) => size_of_val(&**hash),)+ }
+            }
         }
 
         impl MacKey {
@@ -94,6 +100,12 @@ macro_rules! for_each_hash {
             /// Feeds more of the signed content.
             pub fn update(&mut self, bytes: &[u8]) {
                 match &mut self.0 { $(MacState::$variant(mac) => mac.update(bytes),)+ }
+            }
+
+            /// Bytes of memory that it holds, besides its own size.
+            #[must_use]
+            pub fn held_bytes(&self) -> usize {
+                match &self.0 { $(MacState::$variant(mac) => size_of_val(&**mac),)+ }
             }
 
             /// The tag itself, for the answer to a handshake, and for the command, which signs events. A verifier only

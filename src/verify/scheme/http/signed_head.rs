@@ -30,7 +30,9 @@ impl<T> AwaitsBody for Box<SignedHead<T>> {
     }
 
     fn held_bytes(&self) -> usize {
-        size_of::<SignedHead<T>>().saturating_add(self.found.event_id.as_ref().map_or(0, Vec::capacity))
+        let digests = self.sha256.iter().chain(&self.sha512).map(Hasher::held_bytes).fold(0, usize::saturating_add);
+        let id = self.found.event_id.as_ref().map_or(0, Vec::capacity);
+        size_of::<SignedHead<T>>().saturating_add(digests).saturating_add(id)
     }
 }
 

@@ -51,11 +51,10 @@ struct Attempt {
     key_id: Option<Vec<u8>>,
     /// The secrets that are tried while the body streams.
     running: Vec<RunningMac>,
-    /// For public keys, which all sign the same digest. Boxed, as the next: most requests have neither, and a hash has some 200
-    /// bytes, which would be moved with each of them.
-    digest: Option<(PublicAlgorithm, Box<Hasher>)>,
+    /// For public keys, which all sign the same digest.
+    digest: Option<(PublicAlgorithm, Hasher)>,
     /// What identifies the content.
-    content: Option<Box<Hasher>>,
+    content: Option<Hasher>,
 }
 
 /// A running MAC under one secret.
@@ -106,7 +105,7 @@ impl SignatureScheme {
             let started = |algorithm| {
                 let mut hasher = Hasher::new(algorithm);
                 hasher.update(&frame.before);
-                Box::new(hasher)
+                hasher
             };
             let digest = digest.map(|(algorithm, hash)| (algorithm, started(hash)));
             let content = (context.basis == IdentityBasis::Content).then(|| started(HashAlgorithm::Sha256));
@@ -250,19 +249,20 @@ impl AwaitsBody for Streaming {
     }
 
     fn held_bytes(&self) -> usize {
-        let codes = self.attempts.iter().map(|attempt| attempt.running.capacity());
-        let codes = codes.fold(0, usize::saturating_add).saturating_mul(size_of::<RunningMac>());
         let attempts = self.attempts.capacity().saturating_mul(size_of::<Attempt>());
-        let hashers = self.attempts.iter().map(|attempt| {
-            usize::from(attempt.digest.is_some()).saturating_add(usize::from(attempt.content.is_some()))
-        });
-        let hashers = hashers.fold(0, usize::saturating_add).saturating_mul(size_of::<Hasher>());
+        let running = self.attempts.iter().map(Attempt::held_bytes).fold(0, usize::saturating_add);
         let inflater = self.inflater.as_ref().map_or(0, Inflater::held_bytes);
-        self.kept_bytes()
-            .saturating_add(codes)
-            .saturating_add(attempts)
-            .saturating_add(hashers)
-            .saturating_add(inflater)
+        self.kept_bytes().saturating_add(attempts).saturating_add(running).saturating_add(inflater)
+    }
+}
+
+impl Attempt {
+    /// Bytes of memory that its hashes hold.
+    fn held_bytes(&self) -> usize {
+        let digests = self.digest.iter().map(|(_, digest)| digest).chain(&self.content).map(Hasher::held_bytes);
+        let macs = self.running.iter().map(|running| running.mac.held_bytes());
+        let own = self.running.capacity().saturating_mul(size_of::<RunningMac>());
+        digests.chain(macs).fold(own, usize::saturating_add)
     }
 }
 
