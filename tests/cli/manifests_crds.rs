@@ -73,13 +73,9 @@ fn every_manifest_fits_the_schemas_of_its_platform() {
     let mut wrong = String::new();
     let signed = PLAIN.replace("\"slack\"", "\"mercadopago\"");
     for (target, more) in OPTIONS {
-        for (configuration, store) in [
-            (PLAIN, false),
-            (GUARDED, false),
-            (signed.as_str(), false),
-            (WITH_CLUSTERS, false),
-            (WITH_CLUSTERS, true),
-        ] {
+        for (configuration, store) in
+            [(PLAIN, false), (GUARDED, false), (signed.as_str(), false), (WITH_CLUSTERS, false), (WITH_CLUSTERS, true)]
+        {
             // A sidecar does not know its clients' addresses.
             if target == "istio-sidecar" && configuration == GUARDED {
                 continue;
