@@ -50,7 +50,7 @@ impl RuntimeChange {
         let Keep { envoy, istio, gateway } = &self.keep;
         match envoy == istio && envoy == gateway {
             true => format!("{}.", capitalized(envoy)),
-            false => format!("Envoy: {envoy}. Istio: {istio}. Envoy Gateway: {gateway}."),
+            false => format!("On Envoy, {envoy}. On Istio, {istio}. On Envoy Gateway, {gateway}."),
         }
     }
 }
@@ -81,7 +81,7 @@ pub const DOTS: RuntimeChange = RuntimeChange {
     keep: Keep {
         envoy: "set normalize_path: false",
         istio: "set meshConfig.pathNormalization.normalization: NONE, which weakens policies that name paths",
-        gateway: "nothing keeps them; have the sender call a plain path",
+        gateway: "nothing keeps them",
     },
 };
 
@@ -114,7 +114,7 @@ pub const HOST_PORT: RuntimeChange = RuntimeChange {
     keep: Keep {
         envoy: "leave strip_any_host_port and strip_matching_host_port out",
         istio: "leave ISTIO_GATEWAY_STRIP_HOST_PORT of istiod unset",
-        gateway: "it strips none; look at what is in front",
+        gateway: "look at what is in front, for it strips none",
     },
 };
 
@@ -124,8 +124,8 @@ pub const HOST_DOT: RuntimeChange = RuntimeChange {
     what: "the dot at the end of the host",
     keep: Keep {
         envoy: "leave strip_trailing_host_dot out",
-        istio: "it strips none; look for an EnvoyFilter with strip_trailing_host_dot",
-        gateway: "it strips none; look at what is in front",
+        istio: "look for an EnvoyFilter with strip_trailing_host_dot, for Istio itself strips none",
+        gateway: "look at what is in front, for it strips none",
     },
 };
 

@@ -44,6 +44,11 @@ fn sender(name: &'static str) -> Sender {
     if has(&["header:x-request-id"]) {
         signs.insert("x-request-id");
     }
+    // Where a header is named: by a key, or in a template.
+    let mut names = scheme.split("\"header\":\"").chain(scheme.split("{header:")).skip(1);
+    if names.any(|text| text.split(['"', '}', '|']).next().is_some_and(|name| name.len() < 64 && name.contains('_'))) {
+        signs.insert("underscores");
+    }
     Sender { name, source, signs }
 }
 
@@ -100,7 +105,7 @@ fn envoy_gateway(sources: &[Value]) -> Value {
     })
 }
 
-/// The codes of findings about signed parts, each with how often it is there.
+/// The codes of the findings that name a source for a part that it signs.
 fn found(set_up: &Value) -> Vec<String> {
     let ran = hookwarden(&["check", "--format", "json", "-"], &set_up.to_string());
     let said: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
@@ -129,19 +134,19 @@ fn whoever_signs_a_part_is_named_where_it_is_changed() {
     assert!(senders.len() > 20, "{} senders only", senders.len());
     for Sender { name, source, signs } in senders {
         let sources = [source];
-        let expected = |path: &[&'static str], host: &[&'static str], id: &[&'static str]| {
-            let parts = [("path", path), ("host", host), ("x-request-id", id)];
+        let expected = |path: &[&'static str], host: &[&'static str], id: &[&'static str], header: &[&'static str]| {
+            let parts = [("path", path), ("host", host), ("x-request-id", id), ("underscores", header)];
             let mut codes: Vec<_> =
                 parts.iter().filter(|(part, _)| signs.contains(part)).flat_map(|(_, codes)| codes.to_vec()).collect();
             codes.sort_unstable();
             codes
         };
-        let id = "request-id-replaced";
+        let (id, header) = ("request-id-replaced", &["signed-header-lost"][..]);
         for (set_up, expected) in [
             // normalize_path, merge_slashes and escaped slashes; the port and the dot; its own id and that of tracing.
-            (envoy(&sources), expected(&["path-normalized"; 3], &["signed-host-changed"; 2], &[id, id])),
-            (istio(&sources), expected(&["path-tidied"], &[], &[id])),
-            (envoy_gateway(&sources), expected(&["path-normalized"], &[], &[id])),
+            (envoy(&sources), expected(&["path-normalized"; 3], &["signed-host-changed"; 2], &[id, id], header)),
+            (istio(&sources), expected(&["path-tidied"], &[], &[id], &[])),
+            (envoy_gateway(&sources), expected(&["path-normalized"], &[], &[id], header)),
         ] {
             let mut found = found(&set_up);
             found.sort_unstable();

@@ -48,7 +48,7 @@ fn of_envoy(setup: &Setup<'_>, manager: &Cursor<'_>, signed: Option<&Source<'_>>
     }
     if let Some(at) = escaped.filter(|_| !keeps) {
         let message = format!("{action} acts on {} before hookwarden sees the path: {why}", ESCAPED_SLASHES.what);
-        let right = format!("{}: hookwarden refuses such paths itself", ESCAPED_SLASHES.keep.envoy);
+        let right = format!("{}, for hookwarden refuses such paths itself", ESCAPED_SLASHES.keep.envoy);
         findings.add(&codes::PATH_NORMALIZED, &at, message, right);
     }
     let root = setup.configuration.as_ref().map(|configuration| configuration.root());

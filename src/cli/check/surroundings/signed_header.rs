@@ -80,7 +80,8 @@ fn early(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Source<'
         for (name, at) in named("add").chain(named("set")).chain(removed) {
             let reads = |source: &&Source<'_>| source.headers().iter().any(|own| own.eq_ignore_ascii_case(name));
             if let Some(source) = sources.iter().find(reads) {
-                let message = format!("source {:?} verifies the header {name:?}, which is changed before", source.name);
+                let message =
+                    format!("source {:?} verifies the header {name:?}, and this changes it before", source.name);
                 findings.add(&codes::SIGNED_HEADER_LOST, &at, message, "leave this header as it is sent");
             }
         }

@@ -48,7 +48,7 @@ pub fn targets(scene: &Scene<'_>) -> Vec<Change> {
         );
         let advice = format!(
             "Have the sender call the path as it arrives here: the other one is ambiguous, and refused even where it comes \
-             through. What keeps it: {}",
+             through. What changes it can be switched off. {}",
             change.advice()
         );
         let head = with(scene, ":path", format!("{path}{query}").as_bytes());
