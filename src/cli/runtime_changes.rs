@@ -5,8 +5,8 @@
 //! remote address and sets no other field of these), `pathNormalization` of its mesh configuration. Envoy Gateway: its
 //! translator's `listener.go` and the API of `ClientTrafficPolicy`.
 //!
-//! Routes are not here: `prefix_rewrite`, `host_rewrite_*`, headers that routes add and the context of traces are written
-//! by the router, behind the filter. Nor is the scheme, which is configured (`public_url`).
+//! Routes are not here: `prefix_rewrite`, `regex_rewrite`, `host_rewrite_literal`, `request_headers_to_add` and the context
+//! of traces are written by the router, behind the filter. Nor is the scheme, which is configured (`public_url`).
 
 /// A change that a runtime makes.
 pub struct RuntimeChange {
@@ -146,8 +146,8 @@ pub const REQUEST_ID_ADDED: RuntimeChange = RuntimeChange {
     touches: Touches::Headers(&["x-request-id"]),
     what: "x-request-id",
     keep: Keep {
-        envoy: "set generate_request_id: false and preserve_external_request_id: true",
-        istio: "merge both fields into the gateway's connection manager with an EnvoyFilter",
+        envoy: "set generate_request_id: false",
+        istio: "merge generate_request_id: false into the gateway's connection manager with an EnvoyFilter",
         gateway: "add a ClientTrafficPolicy with headers: { requestID: Preserve }",
     },
 };
@@ -199,6 +199,9 @@ pub const SWITCHES: [&RuntimeChange; 4] = [&DOTS, &SLASHES, &HOST_PORT, &HOST_DO
 
 /// Those of headers that no setting of a webhook's listener should undo.
 pub const OF_HEADERS: [&RuntimeChange; 2] = [&FORWARDED, &HOP_BY_HOP];
+
+/// Where a route of Envoy that rewrites paths keeps the one that was called.
+pub const PATH_BEFORE_ROUTE: &str = "x-envoy-original-path";
 
 fn capitalized(text: &str) -> String {
     let mut chars = text.chars();

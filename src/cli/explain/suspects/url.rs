@@ -9,13 +9,14 @@ use super::variants::{orders, with_escape_digits};
 use super::{Bench, Change, Mistake, Search, runtime};
 use crate::cli::explain::trial;
 use crate::cli::http_request::Url;
+use crate::cli::runtime_changes::PATH_BEFORE_ROUTE;
 
 /// What gateways put in front of a path, or take away.
 const PREFIXES: &[&str] =
     &["/api", "/v1", "/webhook", "/webhooks", "/hooks", "/prod", "/dev", "/stage", "/staging", "/default"];
 /// Headers in which proxies keep the path or the URL that was called.
 const KEPT: &[&str] = &[
-    "x-envoy-original-path",
+    PATH_BEFORE_ROUTE,
     "x-original-uri",
     "x-original-url",
     "x-forwarded-uri",
@@ -175,8 +176,14 @@ fn targets(search: &Search<'_>) -> Vec<Change> {
             } else {
                 Url::parse_captured(value).map(|(url, _)| url.target).unwrap_or_default()
             };
-            let sentence =
+            let mut sentence =
                 format!("The path was rewritten on its way: the sender called what the header \"{name}\" still holds.");
+            if *name == PATH_BEFORE_ROUTE {
+                sentence.push_str(
+                    " A route of Envoy does that behind its filters: a filter in that Envoy sees the sender's path, and \
+                     only one further behind, or whoever captured this request, does not.",
+                );
+            }
             add(target.clone(), "path_rewritten", &sentence);
             add(glued(&target, query), "path_rewritten", &sentence);
         }
