@@ -110,7 +110,7 @@ fn limits_are_documented_as_they_are() {
         let text = words(&read(path)).replace("# ", "");
         // A number of thousands may be written with separators.
         let is_said = text.contains(&said) || text.replace('_', "").contains(&said);
-        if value % unit != 0 || !is_said {
+        if !value.is_multiple_of(*unit) || !is_said {
             wrong.push(format!("{path} lacks {said:?}; {constant} is {value}"));
         }
     }
