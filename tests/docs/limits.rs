@@ -97,7 +97,6 @@ const OTHERS: &[&str] = &[
     "needs more than 1 GiB,",
     "of 512 MiB",
     "need about 2 KiB",
-    "| 1592 KiB, 613 KiB compressed |",
     "µs | 1 KiB | 64 KiB |",
 ];
 
@@ -117,6 +116,9 @@ fn limits_are_documented_as_they_are() {
     assert_none(&wrong);
 }
 
+/// The row of the README that states the module's size, which every change of it changes.
+const MODULE_SIZE: &str = "| the module, with all providers |";
+
 #[test]
 fn every_size_in_the_documents_is_compared_with_its_constant() {
     let mut unknown = Vec::new();
@@ -125,7 +127,8 @@ fn every_size_in_the_documents_is_compared_with_its_constant() {
         if is_measured.iter().any(|name| document.path.ends_with(name)) || document.path.contains("senders/") {
             continue;
         }
-        let mut text = words(&prose(&document.text));
+        let lines: Vec<_> = document.text.lines().filter(|line| !line.starts_with(MODULE_SIZE)).collect();
+        let mut text = words(&prose(&lines.join("\n")));
         let own = PLACES.iter().filter(|(path, ..)| *path == document.path);
         let said =
             own.map(|(_, phrase, constant, unit)| phrase.replace("{}", &(constant_of(constant) / unit).to_string()));
