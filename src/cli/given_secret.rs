@@ -34,7 +34,7 @@ pub fn given(names: &[String], files: &[PathBuf], environment: &Environment) -> 
         let text = environment.value(name).ok_or_else(|| {
             Failure::Message(format!(
                 "the environment variable of --secret-env is not set: export it, or put it into a file for --env-file \
-                 (the argument is the variable's name, {} signs long, never the secret itself)",
+                 (the argument is the variable's name, {} characters long, never the secret itself)",
                 name.len()
             ))
         })?;

@@ -1,9 +1,9 @@
 //! What a runtime changes in a request before the filter sees it: which part of a signed message it touches, the setting
 //! that causes it, and the one that stops it on each platform. `check`, `explain` and `manifest` all read this.
 //!
-//! What Envoy itself does was measured on 1.40; `tests/envoy/request_id.rs` pins the request id. Istio: `networking/core` of its pilot (a gateway uses the
-//! remote address and sets no other field of these), `pathNormalization` of its mesh configuration. Envoy Gateway: its
-//! translator's `listener.go` and the API of `ClientTrafficPolicy`.
+//! What Envoy itself does was measured on 1.40; `tests/envoy/request_id.rs` pins the request id. Istio: `networking/core` of
+//! its pilot (a gateway uses the remote address and sets no other field of these), `pathNormalization` of its mesh
+//! configuration. Envoy Gateway: its translator's `listener.go` and the API of `ClientTrafficPolicy`.
 //!
 //! Routes are not here: `prefix_rewrite`, `regex_rewrite`, `host_rewrite_literal`, `request_headers_to_add` and the context
 //! of traces are written by the router, behind the filter. Nor is the scheme, which is configured (`public_url`).

@@ -6,7 +6,7 @@ use hookwarden::verify::bytes::percent;
 use super::entries::Requests;
 use super::lost::Lost;
 use super::value::Members as _;
-use super::{Captured, body, headers, within, yaml};
+use super::{Captured, body, headers, variables, within, yaml};
 
 /// A collection of Postman, version 2, or one request of it.
 pub fn postman(value: &Json) -> Option<Requests> {
@@ -237,9 +237,12 @@ fn take_fields(captured: &mut Captured, fields: &[Json], name: &str) {
 }
 
 /// Puts in the variables that the collection itself sets.
-fn fill(text: &str, variables: &[Json], key: &str) -> String {
+fn fill(text: &str, known: &[Json], key: &str) -> String {
     let mut text = text.to_owned();
-    for variable in variables.iter().filter(|_| text.contains("{{")).cloned().collect::<Vec<_>>() {
+    for variable in known.iter().take(variables::MOST) {
+        if !text.contains("{{") {
+            break;
+        }
         if let (Some(name), Some(value)) = (variable.text_at(key), variable.text_at("value")) {
             for mark in [
                 format!("{{{{{name}}}}}"),
@@ -247,7 +250,7 @@ fn fill(text: &str, variables: &[Json], key: &str) -> String {
                 format!("{{{{ _.{name} }}}}"),
                 format!("{{{{_.{name}}}}}"),
             ] {
-                text = text.replace(&mark, value);
+                text = variables::put_in(&text, &mark, value).unwrap_or(text);
             }
         }
     }

@@ -1,8 +1,9 @@
 //! Files of requests for editors (`.http`, `.rest`): what stands around the request itself.
 
-use super::framing;
+use super::{framing, variables};
 
-/// The text with its variables (`@name = value`) put in; `None` if it sets none or uses none.
+/// The text with its variables (`@name = value`) put in; `None` if it sets none or uses none,
+/// or if it becomes too large.
 pub fn with_variables(text: &str) -> Option<String> {
     if !text.contains("{{") {
         return None;
@@ -11,15 +12,17 @@ pub fn with_variables(text: &str) -> Option<String> {
         let (name, value) = line.trim_end().strip_prefix('@')?.split_once('=')?;
         Some((name.trim().to_owned(), value.trim().to_owned()))
     };
-    let variables: Vec<_> = text.lines().filter_map(definition).collect();
-    if variables.is_empty() {
+    let known: Vec<_> = text.lines().filter_map(definition).take(variables::MOST).collect();
+    if known.is_empty() {
         return None;
     }
     let mut text = text.to_owned();
     // One may be made of another.
     for _ in 0..4 {
-        for (name, value) in &variables {
-            text = text.replace(&format!("{{{{{name}}}}}"), value).replace(&format!("{{{{ {name} }}}}"), value);
+        for (name, value) in &known {
+            for place in [format!("{{{{{name}}}}}"), format!("{{{{ {name} }}}}")] {
+                text = variables::put_in(&text, &place, value)?;
+            }
         }
     }
     Some(text)

@@ -35,6 +35,7 @@ mod serverless;
 mod shell;
 mod stream;
 mod value;
+mod variables;
 mod wireshark;
 mod within;
 mod writing;

@@ -18,7 +18,9 @@ fn print_r(text: &str, depth: u8) -> Option<(Json, &str)> {
         }
         let (name, behind) = rest.strip_prefix('[')?.split_once("] =>")?;
         let behind = behind.strip_prefix(' ').unwrap_or(behind);
-        if let Some((inner, behind)) = print_r(behind, depth.saturating_add(1)) {
+        // One that is broken breaks the whole, which keeps the time linear.
+        if behind.strip_prefix("Array").is_some_and(|behind| behind.trim_start().starts_with('(')) {
+            let (inner, behind) = print_r(behind, depth.saturating_add(1))?;
             members.push((name.to_owned(), unlisted(inner)));
             rest = behind;
             continue;
@@ -53,8 +55,9 @@ fn var_dump(text: &str, depth: u8) -> Option<(Json, &str)> {
 
 /// `string(5) "value"`, by its length.
 pub fn dumped_text(text: &str) -> Option<(Json, &str)> {
-    let (length, rest) = text.strip_prefix("string(")?.split_once(") \"")?;
-    let (value, rest) = rest.split_at_checked(length.parse().ok()?)?;
+    let text = text.strip_prefix("string(")?;
+    let (length, rest) = text.split_at_checked(text.find(|char: char| !char.is_ascii_digit())?)?;
+    let (value, rest) = rest.strip_prefix(") \"")?.split_at_checked(length.parse().ok()?)?;
     Some((Json::Text(value.to_owned()), rest.strip_prefix('"')?))
 }
 

@@ -170,8 +170,12 @@ fn go_map(text: &str) -> Option<(Json, &str)> {
         // A value may hold brackets itself: it ends where the next name or the map's end follows.
         let ends = |at: &usize| {
             let behind = behind.get(at.saturating_add(1)..).unwrap_or_default();
-            let next = behind.strip_prefix(' ').and_then(|behind| behind.split_once(":["));
-            behind.starts_with(']') || next.is_some_and(|(name, _)| hookwarden::verify::request::is_header_name(name))
+            let next = behind.strip_prefix(' ').and_then(|behind| {
+                // No name has one of these, and nothing is searched twice.
+                let (name, rest) = behind.split_at_checked(behind.find([':', ' ', ']', '\n'])?)?;
+                rest.starts_with(":[").then_some(name)
+            });
+            behind.starts_with(']') || next.is_some_and(hookwarden::verify::request::is_header_name)
         };
         let end = behind.match_indices(']').map(|(at, _)| at).find(ends)?;
         members.push((name.to_owned(), Json::Text(behind.get(..end)?.to_owned())));
