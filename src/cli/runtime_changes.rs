@@ -48,10 +48,11 @@ impl RuntimeChange {
     /// What to set, for one who does not say where the plugin runs.
     pub fn advice(&self) -> String {
         let Keep { envoy, istio, gateway } = &self.keep;
-        match envoy == istio && envoy == gateway {
+        let settings = match envoy == istio && envoy == gateway {
             true => format!("{}.", capitalized(envoy)),
             false => format!("On Envoy, {envoy}. On Istio, {istio}. On Envoy Gateway, {gateway}."),
-        }
+        };
+        format!("{settings}{}", self.touches.risk())
     }
 }
 
@@ -62,6 +63,17 @@ pub fn setting(keep: &'static str) -> &'static str {
 }
 
 impl Touches {
+    /// What else depends on the change, as a sentence behind another; may be empty.
+    fn risk(self) -> &'static str {
+        match self {
+            Touches::Path => " Policies that name paths rely on it, so keep paths raw where only webhooks arrive.",
+            Touches::Underscores => {
+                " A receiver that takes _ for - can be misled by it, so allow it where only webhooks arrive."
+            }
+            Touches::Host | Touches::Headers(_) => "",
+        }
+    }
+
     /// Whether it touches the header of this name, in lower case.
     pub fn header(self, name: &str) -> bool {
         match self {
@@ -80,7 +92,7 @@ pub const DOTS: RuntimeChange = RuntimeChange {
     what: "dot segments and escapes",
     keep: Keep {
         envoy: "set normalize_path: false",
-        istio: "set meshConfig.pathNormalization.normalization: NONE, which weakens policies that name paths",
+        istio: "set meshConfig.pathNormalization.normalization: NONE",
         gateway: "nothing keeps them",
     },
 };

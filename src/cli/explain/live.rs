@@ -20,6 +20,16 @@ pub fn with_secrets(text: Vec<u8>, given: &[GivenSecret]) -> Result<Vec<u8>, Fai
         return Err(Failure::Message(format!("{one}, and the configuration has {count} of them: {many}")));
     }
     for (place, secret) in places.into_iter().zip(given.iter().cycle()) {
+        if !place.contains_key("filter_state")
+            && !place.contains_key("http")
+            && secret.text.contains("PRIVATE KEY-----")
+        {
+            return Err(Failure::Message(
+                "a live key is public, and the one of --secret-env or --secret-file is private: give its public half \
+                 (openssl pkey -in key.pem -pubout)"
+                    .to_owned(),
+            ));
+        }
         place.remove("filter_state");
         place.remove("http");
         place.remove("jwks");

@@ -156,7 +156,7 @@ fn load(text: &[u8], environment: &Environment, unjudged: Unjudged) -> Result<Co
         .map_err(|problems| Error::new(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
-/// A configuration whose source at `position` has these checks.
+/// A configuration whose source at `position` has these checks, each with the times of its own secrets or keys.
 fn with_checks(text: &[u8], position: usize, checks: &[Json]) -> String {
     let mut json = Json::parse(text).unwrap_or(Json::Null);
     if let Json::Object(members) = &mut json
@@ -164,7 +164,39 @@ fn with_checks(text: &[u8], position: usize, checks: &[Json]) -> String {
         && let Some(Json::Object(source)) = sources.get_mut(position)
         && let Some((_, verify)) = source.iter_mut().find(|(name, _)| name == "verify")
     {
-        *verify = Json::List(checks.to_vec());
+        let own = match &*verify {
+            Json::List(own) => own.clone(),
+            one => vec![one.clone()],
+        };
+        let timed = checks.iter().enumerate().map(|(at, check)| with_times(check, own.get(at)));
+        *verify = Json::List(timed.collect());
     }
     json.to_string()
+}
+
+/// A check whose one secret or key is valid whenever one of `own` is: which of them it stands for is not known.
+fn with_times(check: &Json, own: Option<&Json>) -> Json {
+    let Json::Object(members) = check else { return check.clone() };
+    let entries = |check: &Json, list: &str| match config_file::member(check, list) {
+        Some(Json::List(entries)) => entries.clone(),
+        _ => Vec::new(),
+    };
+    let timed = |entry: &Json, own: &Json| {
+        let times =
+            ["not_before", "not_after"].map(|name| Some((name.to_owned(), config_file::member(own, name)?.clone())));
+        match entry {
+            Json::Object(members) => Json::Object(members.iter().cloned().chain(times.into_iter().flatten()).collect()),
+            entry => entry.clone(),
+        }
+    };
+    let mut members = members.clone();
+    for (list, value) in members.iter_mut().filter(|(name, _)| matches!(name.as_str(), "secrets" | "keys")) {
+        let own = own.map(|own| entries(own, list)).unwrap_or_default();
+        if let (Json::List(given), false) = (&*value, own.is_empty())
+            && let [entry] = given.as_slice()
+        {
+            *value = Json::List(own.iter().map(|own| timed(entry, own)).collect());
+        }
+    }
+    Json::Object(members)
 }

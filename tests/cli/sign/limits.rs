@@ -129,3 +129,23 @@ fn a_provider_alone_refuses_what_any_source_with_it_refuses() {
     let ran = hookwarden_with(&arguments, "", &ENVIRONMENT);
     assert!(ran.code == 2 && ran.err.contains("--config") && ran.out.is_empty(), "{ran:?}");
 }
+
+#[test]
+fn a_given_secret_is_valid_only_when_one_of_the_configurations_is() {
+    let cases: &[(Value, Option<&str>)] = &[
+        (json!([{ "env": "UNSET", "not_after": "2020-01-01T00:00:00Z" }]), Some("secret_inactive (401)")),
+        (json!([{ "env": "UNSET", "not_before": "2090-01-01T00:00:00Z" }]), Some("secret_inactive (401)")),
+        (
+            json!([{ "env": "UNSET", "not_after": "2020-01-01T00:00:00Z" }, { "env": "UNSET_TOO", "not_before": "2020-01-01T00:00:00Z" }]),
+            None,
+        ),
+        (json!([{ "env": "UNSET" }]), None),
+    ];
+    for (secrets, refused) in cases {
+        let mut configuration = configuration(&json!({}));
+        configuration["sources"][0]["verify"]["secrets"] = secrets.clone();
+        let ran = sign(&configuration, &["--secret-env", "SECRET"]);
+        assert_eq!(ran.code, i32::from(refused.is_some()), "{secrets}: {ran:?}");
+        assert!(ran.err.contains(refused.unwrap_or_default()), "{secrets}: {ran:?}");
+    }
+}
