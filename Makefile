@@ -66,6 +66,8 @@ test-envoys: redis module ## Runs the tests with Envoy on every supported versio
 	@PYTHON='$(PYTHON)' CARGO='$(CARGO)' scripts/test-envoys $(VERSIONS)
 
 test-host: module ## Runs the module in a second engine, wasmtime; installs the compiler that it needs (minutes the first time)
+	@cd tests/host && { $(CARGO) --version >/dev/null 2>&1 || \
+		rustup toolchain install --profile minimal "$$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)"; }
 	cd tests/host && CARGO_TARGET_DIR='$(abspath $(or $(CARGO_TARGET_DIR),target))' $(CARGO) test --locked
 
 test-compose: module ## Runs the compose set-up in Docker and tests it from outside
