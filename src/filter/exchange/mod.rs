@@ -1,25 +1,22 @@
 //! One request on its way through the decision.
 
-use std::cell::LazyCell;
+mod outcome;
+mod responses;
+
 use std::rc::Rc;
 
 use super::active_policy::ActivePolicy;
 use super::active_source::ActiveSource;
 use super::body::{BodyBuffer, NoBody};
 use super::context::Context;
-use super::event_claim::{ClaimResult, EventClaim};
 use super::forwarded::Forwarded;
-use super::handshake::{self, Recognised};
 use super::state::{EarlyResponse, Pending, State};
-use super::verification::{Begun, Failed, Finished, Head, Verdict, Verification};
-use super::verified_request::VerifiedRequest;
+use super::verification::{Begun, Finished, Head, Verification};
 use crate::config::{Source, Unmatched};
-use crate::guard::call::Response as CallResponse;
 use crate::guard::pool::Pool;
 use crate::guard::route::Unrouted;
-use crate::handshake::{Decision, Response};
 use crate::report::SourceCounters;
-use crate::step::{self, Answer, Passage, Record, Refusal, Step, Tally};
+use crate::step::{self, Passage, Step, Tally};
 use crate::verify::{Denial, Request};
 
 /// How much of a path is kept for the log, in bytes: more than a line has.
@@ -161,28 +158,6 @@ impl Exchange {
         self.refuse(Denial::HostFailure.into(), 0)
     }
 
-    /// The response to the last [`Step::Call`], or `None` if there was none in time.
-    pub fn on_call(&mut self, response: Option<CallResponse<'_>>, context: &Context<'_>) -> Step {
-        match std::mem::replace(&mut self.state, State::Refused) {
-            State::Claiming(request, event) => match event.answered(response, context, &mut self.tally) {
-                Ok(event) => self.release(request.into_passage(false), Some(event)),
-                Err(denial) => self.on_unclaimed(*request, denial),
-            },
-            State::Confirming(recognised) => self.on_confirmed(&recognised, response),
-            State::GivingBack(event) => {
-                if !event.is_given_back(response) {
-                    self.tally.stuck = self.tally.stuck.saturating_add(1);
-                }
-                self.state = State::Released(None);
-                Step::Continue(Passage::after_release())
-            }
-            state => {
-                self.state = state;
-                Step::Hold
-            }
-        }
-    }
-
     /// Time has passed: decides a request that waits for a key, if it need not wait any longer. `body` is what the host still
     /// holds of it. `is_last`: it cannot wait, whatever is to come.
     pub fn on_tick(&mut self, body: &dyn BodyBuffer, is_last: bool, context: &Context<'_>) -> Step {
@@ -208,43 +183,6 @@ impl Exchange {
     #[must_use]
     pub fn awaits_key(&self) -> bool {
         self.state.awaits_key()
-    }
-
-    /// A response is on its way to the caller. `status`: `None` if the host does not report it, which keeps the claim,
-    /// because the upstream may have accepted the event. `answered`: whether the upstream made the response; called only if
-    /// that matters. [`Step::Continue`] forwards the response, [`Step::Call`] holds it until the call is answered, and
-    /// [`Step::Hold`] until [`Self::on_held_response`] decides.
-    pub fn on_response(&mut self, status: Option<u16>, answered: impl FnOnce() -> bool, context: &Context<'_>) -> Step {
-        if self.state.awaits_store() {
-            if self.only_observes() {
-                // The request was forwarded as it arrived, so the upstream can respond before it ends.
-                self.early = Some(EarlyResponse { status, is_upstreams: answered() });
-                return Step::Hold;
-            }
-            // The response is the host's own: nothing of the request was forwarded.
-            self.on_end(context);
-        }
-        let is_upstreams = LazyCell::new(answered);
-        if let State::Released(claim) = &mut self.state
-            && let Some(event) = claim.take()
-            && !(event.is_kept_on(status) && *is_upstreams)
-            && let Some(call) = event.give_back(context, &mut self.tally)
-        {
-            self.state = State::GivingBack(event);
-            return Step::Call(call);
-        }
-        let is_success = status.is_some_and(|status| (200..300).contains(&status));
-        let is_accepted = self.acknowledges && is_success && *is_upstreams;
-        match self.source().and_then(|source| source.acknowledgement.clone()).filter(|_| is_accepted) {
-            Some(response) => self.answer(response, None),
-            None => Step::Continue(Passage::after_release()),
-        }
-    }
-
-    /// Decides, after the store answered, about a response that arrived before; as [`Self::on_response`] does.
-    pub fn on_held_response(&mut self, context: &Context<'_>) -> Option<Step> {
-        let EarlyResponse { status, is_upstreams } = self.early.take()?;
-        Some(self.on_response(status, || is_upstreams, context))
     }
 
     /// The request is over, whether or not it was answered.
@@ -360,124 +298,5 @@ impl Exchange {
             }
             Err(failed) => self.on_failed(failed),
         }
-    }
-
-    fn on_failed(&mut self, Failed { denial, hashed }: Failed) -> Step {
-        self.refuse_unless_observing(denial.into(), hashed, Vec::new())
-    }
-
-    fn on_verdict(&mut self, verdict: Verdict, context: &Context<'_>) -> Step {
-        match verdict {
-            Verdict::Event(request) => self.on_verified(request, context),
-            Verdict::Handshake(recognised) => self.on_handshake(recognised, context),
-        }
-    }
-
-    /// Answers, forwards or refuses a handshake. No source that observes takes part in one.
-    fn on_handshake(&mut self, recognised: Recognised, context: &Context<'_>) -> Step {
-        if let Err(refusal) = recognised.settle(context) {
-            return self.refuse(refusal, recognised.hashed);
-        }
-        match &recognised.decision {
-            Decision::Answer(response) => self.answer(response.clone(), Some(recognised.record())),
-            Decision::Forward => {
-                let record = recognised.record();
-                self.release(Passage::handshake(record, recognised.into_edits()), None)
-            }
-            Decision::Confirm(confirmation) => {
-                let call = handshake::call(confirmation);
-                self.state = State::Confirming(Box::new(recognised));
-                Step::Call(call)
-            }
-            Decision::Refuse(denial, _) => self.refuse((*denial).into(), recognised.hashed),
-        }
-    }
-
-    /// The call that confirms a subscription was answered.
-    fn on_confirmed(&mut self, recognised: &Recognised, response: Option<CallResponse<'_>>) -> Step {
-        if response.is_some_and(|response| (200..300).contains(&response.status)) {
-            let response = Response { status: 200, headers: Vec::new(), body: Vec::new() };
-            return self.answer(response, Some(recognised.record()));
-        }
-        self.refuse(Denial::HandshakeUnconfirmed.into(), recognised.hashed)
-    }
-
-    fn answer(&mut self, response: Response, record: Option<Record>) -> Step {
-        self.state = State::Refused;
-        Step::Answer(Box::new(Answer { response, record }))
-    }
-
-    /// What a verified request still has to pass: the rate limit, and the check for duplicates.
-    fn on_verified(&mut self, request: VerifiedRequest, context: &Context<'_>) -> Step {
-        if let Err(refusal) = request.spend_budget(context) {
-            return self.refuse_verified(request, refusal);
-        }
-        match request.claim(context, &mut self.tally) {
-            Ok(None) => self.release(request.into_passage(false), None),
-            Ok(Some(ClaimResult::New(event))) => self.release(request.into_passage(false), Some(event)),
-            Ok(Some(ClaimResult::Asked(event, call))) => {
-                self.state = State::Claiming(Box::new(request), event);
-                Step::Call(call)
-            }
-            Err(denial) => self.on_unclaimed(request, denial),
-        }
-    }
-
-    /// The event could not be claimed: refuses the request, unless it is a duplicate and the source forwards those.
-    fn on_unclaimed(&mut self, request: VerifiedRequest, denial: Denial) -> Step {
-        if denial == Denial::Duplicate && request.forwards_duplicates() {
-            self.tally.duplicates_passed = self.tally.duplicates_passed.saturating_add(1);
-            return self.release(request.into_passage(true), None);
-        }
-        self.refuse_verified(request, denial.into())
-    }
-
-    fn refuse_verified(&mut self, request: VerifiedRequest, refusal: Refusal) -> Step {
-        let matches = request.verified.matches().to_vec();
-        let hashed = request.hashed;
-        if self.only_observes() {
-            let passage = Passage::observed(refusal.denial, matches, hashed, request.into_forged());
-            return self.release(passage, None);
-        }
-        self.state = State::Refused;
-        Step::Deny(Record::denied(refusal, hashed).with_matches(matches))
-    }
-
-    /// Refuses a request whose body is not complete.
-    fn abort(&mut self, verification: &Verification, refusal: Refusal) -> Step {
-        self.refuse_unless_observing(refusal, verification.hashed(), Vec::new())
-    }
-
-    /// Refuses the request, or forwards it if the source only observes. `forged`: the forged headers that were not removed
-    /// yet.
-    fn refuse_unless_observing(&mut self, refusal: Refusal, hashed: u64, forged: Vec<String>) -> Step {
-        if self.only_observes() {
-            self.release(Passage::observed(refusal.denial, Vec::new(), hashed, forged), None)
-        } else {
-            self.refuse(refusal, hashed)
-        }
-    }
-
-    /// Refuses a request without a source.
-    fn refuse_unrouted(&mut self, denial: Denial, request: Request<'_>) -> Step {
-        if self.policy.policy().log_paths {
-            let path = request.path();
-            self.path = Some(path.get(..MAX_PATH).unwrap_or(path).to_vec());
-        }
-        self.refuse(denial.into(), 0)
-    }
-
-    fn refuse(&mut self, refusal: Refusal, hashed: u64) -> Step {
-        self.state = State::Refused;
-        Step::Deny(Record::denied(refusal, hashed))
-    }
-
-    fn release(&mut self, passage: Passage, claim: Option<EventClaim>) -> Step {
-        let is_event = passage.is_of_event();
-        self.acknowledges =
-            is_event && !self.only_observes() && self.source().is_some_and(|source| source.acknowledgement.is_some());
-        self.forwarded.release();
-        self.state = State::Released(claim);
-        Step::Continue(passage)
     }
 }
