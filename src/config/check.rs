@@ -19,8 +19,9 @@ use crate::verify::Dialects;
 use crate::verify::bytes::json::Json;
 use crate::verify::check::Check;
 use crate::verify::key::algorithm::SignatureAlgorithm;
-use crate::verify::key::keyring::{Entry, Keyring, Secrets, Selector};
+use crate::verify::key::keyring::{Keyring, Selector};
 use crate::verify::key::secret::{Secret, Validity};
+use crate::verify::key::secrets::{Entry, Secrets};
 use crate::verify::request::is_header_name;
 use crate::verify::scheme::Scheme;
 

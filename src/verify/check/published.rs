@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::verify::key::key_set::PublishedKey;
-use crate::verify::key::keyring::Secrets;
 use crate::verify::key::secret::Secret;
+use crate::verify::key::secrets::Secrets;
 use crate::verify::scheme::Scheme;
 
 /// Keys that a sender publishes. They are replaced while requests are verified; each request keeps those that it began with.

@@ -10,4 +10,5 @@ pub mod key_set;
 pub mod keyring;
 pub mod live;
 pub mod secret;
+pub mod secrets;
 pub mod text_rule;
