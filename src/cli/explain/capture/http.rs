@@ -106,6 +106,14 @@ pub fn read_head(text: &[u8]) -> Result<Captured, String> {
     Ok(captured)
 }
 
+/// Reads a head and a body that a program kept apart.
+pub fn of_parts(head: &str, body: &[u8]) -> Result<Captured, String> {
+    let mut captured = read_head(head.as_bytes())?;
+    captured.body = body.to_vec();
+    take_body(&mut captured);
+    Ok(captured)
+}
+
 /// Undoes the transfer coding, and the changes that the declared length shows.
 pub fn take_body(captured: &mut Captured) {
     if captured.is_chunked() {

@@ -4,7 +4,7 @@
 use hookwarden::verify::bytes::json::Json;
 
 use super::value::Members as _;
-use super::{Captured, Stated, body, headers, query};
+use super::{Captured, Stated, body, cgi, headers, query};
 use crate::cli::clock;
 
 const METHOD: &[&str] =
@@ -155,7 +155,7 @@ pub fn read(value: &Json) -> Result<Captured, String> {
                     .to_owned(),
             );
         }
-        (None, None) => {}
+        (None, None) => captured.has_unread_path = captured.target.is_empty() && states_path(value),
     }
     if !captured.target.contains('?') {
         query::add(&mut captured, value.first_text(QUERY), value.first(PARSED_QUERY));
@@ -182,12 +182,8 @@ fn variables(value: &Json, members: &[(String, Json)]) -> Option<Result<Captured
             captured.add_header(&headers::of_variable(name), line.as_bytes());
         }
     }
-    let target = value.first_text(&["REQUEST_URI", "RAW_URI", "REQUEST_PATH", "PATH_INFO"]).unwrap_or_default();
-    target.clone_into(&mut captured.target);
-    if !target.contains('?') {
-        query::add(&mut captured, value.first_text(&["QUERY_STRING"]), None);
-    }
-    Some(take_body(&mut captured, value).map(|()| captured))
+    let stated = cgi::add_target(&mut captured, value);
+    Some(stated.and_then(|()| take_body(&mut captured, value)).map(|()| captured))
 }
 
 fn take_body(captured: &mut Captured, value: &Json) -> Result<(), String> {
@@ -225,6 +221,14 @@ fn take_body(captured: &mut Captured, value: &Json) -> Result<(), String> {
 /// The whole URL that an object names.
 pub fn whole_url(value: &Json) -> Option<&str> {
     URL.iter().filter_map(|name| value.first_text(&[name])).find(|url| url.contains("://"))
+}
+
+/// Whether it names a path or URL, in whatever way. Flask calls its own functions endpoints.
+fn states_path(value: &Json) -> bool {
+    URL.iter().filter(|name| **name != "endpoint").filter_map(|name| value.member(name)).any(|stated| match stated {
+        Json::Text(text) => !text.is_empty(),
+        stated => stated.items().is_some() || stated.entries().is_some(),
+    })
 }
 
 /// Whether it has a time by the names of our own.

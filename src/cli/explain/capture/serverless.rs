@@ -25,6 +25,7 @@ fn read_lambda(value: &Json) -> Result<Captured, String> {
         headers::add(&mut captured, lines)?;
     }
     let path = value.first_text(&["rawPath", "path"]).or(value.text_at("requestContext.path"));
+    let path = path.or(value.text_at("requestContext.http.path"));
     path.unwrap_or_default().clone_into(&mut captured.target);
     if let Some(called) = value.text_at("requestContext.path").filter(|called| *called != captured.target) {
         captured.notes.push(format!(
