@@ -250,3 +250,48 @@ fn a_stated_path_that_cannot_be_read_is_not_replaced_by_that_of_the_source() {
         json!({ "endpoint": "billing", "headers": { "X-Hub-Signature-256": signature(BODY) }, "body": BODY });
     assert_verified("the name of a function is no path", &of_flask.to_string());
 }
+
+#[test]
+fn usual_masks_are_recognised() {
+    let masks = "████████ •••••••• … <redacted> [FILTERED] XXXX xxxxxxxx ******** ● ... [MASKED] sha256=██████ \
+        sha256=7d81████ sha256=7d81******** sha256=7d8109b8... sha256=XXXXXXXXXXXX sha256=%5BFILTERED%5D";
+    for mask in masks.split_whitespace() {
+        let request = json!({
+            "method": "POST",
+            "url": "https://in.example.net/in/billing",
+            "headers": { "X-Hub-Signature-256": mask },
+            "body": BODY
+        });
+        let said = explain(&request.to_string(), &[]);
+        assert!(said.words.contains("is masked"), "{mask}: {}", said.words);
+    }
+    let plain = json!({
+        "method": "POST",
+        "url": "https://in.example.net/in/billing",
+        "headers": { "X-Hub-Signature-256": signature(BODY), "Accept": "*/*", "X-GitHub-Event": "x", "X-Title": "and more ..." },
+        "body": BODY
+    });
+    let said = explain(&plain.to_string(), &[]);
+    assert!(!said.words.contains("is masked"), "{}", said.words);
+}
+
+#[test]
+fn no_list_or_note_shows_the_token_of_a_path() {
+    let token = "b4dK3y5T0k3n0f4P4th9zQ";
+    let entry = |end: &str| json!({ "request": { "method": "POST", "url": format!("https://a.example.com/services/{token}{end}"), "headers": [] } });
+    let har = json!({ "log": { "version": "1.2", "entries": [entry("/first"), entry("/second;jsessionid=abc#x")] } });
+    let said = explain(&har.to_string(), &[]);
+    assert!(said.words.contains("/services/b4dK…/first"), "{}", said.words);
+    assert!(!said.words.contains(token) && !said.words.contains("jsessionid"), "{}", said.words);
+    let event = json!({
+        "path": "/in/billing",
+        "httpMethod": "POST",
+        "headers": { "Host": "in.example.net", "X-Hub-Signature-256": signature(BODY) },
+        "requestContext": { "path": format!("/prod/{token}/in/billing") },
+        "body": BODY,
+        "isBase64Encoded": false
+    });
+    let said = explain(&event.to_string(), &[]);
+    assert!(said.words.contains("/prod/b4dK…/in/billing, with the stage"), "{}", said.words);
+    assert!(!said.words.contains(token), "{}", said.words);
+}

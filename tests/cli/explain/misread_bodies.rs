@@ -204,3 +204,4 @@ fn printed_bodies_of_several_lines_are_read_whole() {
         assert_whole_or_cut(body, &printed(body, ""));
     }
 }
+
