@@ -252,6 +252,14 @@ fn a_stated_path_that_cannot_be_read_is_not_replaced_by_that_of_the_source() {
 }
 
 #[test]
+fn what_begins_as_a_page_under_any_title_is_read_as_one() {
+    for title in ["Headers", "HTTP Headers", "Request Headers"] {
+        let page = format!("POST https://in.example.net/in/billing\n{title}\n{}\nRaw Content\n{BODY}", lines(BODY));
+        assert_verified(title, &page);
+    }
+}
+
+#[test]
 fn usual_masks_are_recognised() {
     let masks = "████████ •••••••• … <redacted> [FILTERED] XXXX xxxxxxxx ******** ● ... [MASKED] sha256=██████ \
         sha256=7d81████ sha256=7d81******** sha256=7d8109b8... sha256=XXXXXXXXXXXX sha256=%5BFILTERED%5D";

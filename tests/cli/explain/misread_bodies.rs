@@ -205,3 +205,15 @@ fn printed_bodies_of_several_lines_are_read_whole() {
     }
 }
 
+#[test]
+fn pages_show_bodies_with_lines_like_titles() {
+    let page = |head: &str, body: &str| {
+        format!("POST https://in.example.net/in/billing HTTP/1.1\n\nRequest Headers\n{head}\n\nRequest Body\n{body}\n\nResponse Headers\nDate: x\n")
+            .replace(" HTTP/1.1", "")
+    };
+    for line in ["Response", "Response Headers", "response body:"] {
+        let body = format!("a\n{line}\nb");
+        assert_verified(line, &page(&format!("{}\n{}", lines(&body), length(&body)), &body));
+        assert_whole_or_cut(line, &page(&lines(&body), &body));
+    }
+}
