@@ -1,4 +1,4 @@
-//! Captures that are easily read as another request than the one that was sent: whose lines, whose path, whose headers.
+//! Captures that are easily read as another request than the one that was sent: whose lines, whose headers.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,8 @@ pub fn lines(body: &str) -> String {
     format!("Host: in.example.net\nContent-Type: application/json\nX-Hub-Signature-256: {}", signature(body))
 }
 
-fn source(name: &str, path: &str) -> Value {
+/// A source of GitHub with the secret.
+pub fn source(name: &str, path: &str) -> Value {
     json!({
         "name": name,
         "match": { "hosts": ["in.example.net"], "path": path },
@@ -194,61 +195,20 @@ fn every_transaction_of_an_audit_log_is_read() {
 }
 
 #[test]
-fn a_path_in_variables_is_the_one_that_was_called() {
-    let printed = |variables: &str| {
-        format!(
-            "{{'REQUEST_METHOD': 'POST', {variables}, 'HTTP_HOST': 'in.example.net', 'CONTENT_TYPE': 'application/json', 'HTTP_X_HUB_SIGNATURE_256': '{}'}}\n{BODY}",
-            signature(BODY)
-        )
-    };
-    for (variables, path, code) in [
-        ("'PATH_INFO': '/in/other'", "/in/other", "unmatched"),
-        ("'SCRIPT_NAME': '/app', 'PATH_INFO': '/in/billing'", "/app/in/billing", "unmatched"),
-        ("'SCRIPT_NAME': '/in', 'PATH_INFO': '/billing', 'QUERY_STRING': 'a=b'", "/in/billing", "verified"),
-        ("'REQUEST_URI': 'https://in.example.net/in/other'", "/in/other", "unmatched"),
-    ] {
-        let said = explain(&printed(variables), &[]);
-        assert_eq!((said.path.as_str(), said.code.as_str()), (path, code), "{variables}: {}", said.words);
-        // The same in JSON, with the body beside them.
-        let object = printed(variables).split_once('\n').expect("two lines").0.replace('\'', "\"");
-        let mut object: Value = serde_json::from_str(&object).expect("it is JSON");
-        object["body"] = json!(BODY);
-        let said = explain(&object.to_string(), &[]);
-        assert_eq!((said.path.as_str(), said.code.as_str()), (path, code), "JSON, {variables}: {}", said.words);
-    }
-    assert!(explain(&printed("'PATH_INFO': 'billing'"), &[]).words.contains("--url"));
+fn two_request_lines_in_a_head_are_no_request() {
+    let mixed =
+        format!("POST /in/billing HTTP/1.1\nHost: in.example.net\nPOST /in/other HTTP/1.1\n{}\n\n{BODY}", lines(BODY));
+    let said = explain(&mixed, &[]);
+    assert!(said.code == "error" && said.words.contains("second request line"), "{} {}", said.code, said.words);
 }
 
 #[test]
-fn a_stated_path_that_cannot_be_read_is_not_replaced_by_that_of_the_source() {
-    for stated in
-        [json!({ "path": "other" }), json!({ "uri": "other/x" }), json!({ "url": { "pathname": "/in/other" } })]
-    {
-        let mut request =
-            json!({ "method": "POST", "headers": { "X-Hub-Signature-256": signature(BODY) }, "body": BODY });
-        for (name, value) in stated.as_object().expect("an object") {
-            request[name] = value.clone();
-        }
-        let said = explain(&request.to_string(), &[]);
-        assert_eq!(said.code, "error", "{stated}: {}", said.words);
-        assert!(said.words.contains("--url"), "{stated}: {}", said.words);
-        let said = explain(&request.to_string(), &["--url", "https://in.example.net/in/billing"]);
-        assert_eq!(said.code, "verified", "{stated}: {}", said.words);
-        let scratch = Scratch::new();
-        let config = scratch.config(&json!({ "sources": [source("billing", "/in/billing")] }));
-        let lines = scratch.file("lines", json!({ "request": request }).to_string());
-        let ran = hookwarden(&["explain", "--config", &config, "--batch", &lines], "");
-        assert!(ran.out.contains("request_unreadable"), "{stated}: {}", ran.out);
-    }
-    let event = json!({
-        "headers": { "X-Hub-Signature-256": signature(BODY) },
-        "requestContext": { "http": { "method": "POST", "path": "/in/other" } },
-        "body": BODY
-    });
-    assert_eq!(explain(&event.to_string(), &[]).path, "/in/other");
-    let of_flask =
-        json!({ "endpoint": "billing", "headers": { "X-Hub-Signature-256": signature(BODY) }, "body": BODY });
-    assert_verified("the name of a function is no path", &of_flask.to_string());
+fn a_header_that_begins_as_the_title_of_the_payload_is_a_header() {
+    let page = format!(
+        "Request URL: https://in.example.net/in/billing\nRequest method: POST\nPayload-Id: 7\n{}\n\nPayload\n{BODY}\n",
+        lines(BODY)
+    );
+    assert_verified("Payload-Id", &page);
 }
 
 #[test]

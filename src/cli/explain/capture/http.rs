@@ -65,6 +65,9 @@ fn read(text: &[u8]) -> Result<(Captured, &[u8]), String> {
     }
     for line in lines {
         if add_line(&mut captured, &line).is_err() {
+            if request_line(&line).is_some() && line.windows(6).any(|part| part == b" HTTP/") {
+                return Err("has a second request line in the head: lines of several requests are mixed".to_owned());
+            }
             captured.notes.push("a line of the head is not a header and was ignored".to_owned());
         }
     }
