@@ -2,7 +2,8 @@
 //!
 //! Where a new one goes: a mistake that it must name is a fixture in `explain/mistakes/`; a form of captures
 //! is one in `explain/forms/`, and what a form may look like is in `captures`; batches into `batch`; secrets in the output into `secrecy`. What was tampered with
-//! goes into `tampering`.
+//! goes into `tampering`; captures that are easily read as another request into `misread`, `misread_bodies` or
+//! `misread_paths`.
 
 #[path = "explain/batch.rs"]
 mod batch;
@@ -10,6 +11,12 @@ mod batch;
 mod captures;
 #[path = "explain/forms.rs"]
 mod forms;
+#[path = "explain/misread.rs"]
+mod misread;
+#[path = "explain/misread_bodies.rs"]
+mod misread_bodies;
+#[path = "explain/misread_paths.rs"]
+mod misread_paths;
 #[path = "explain/mistakes.rs"]
 mod mistakes;
 #[path = "explain/options.rs"]

@@ -9,7 +9,7 @@ use crate::cli::config_file::SourceEntry;
 
 /// Puts in the host and the path of the only source, or of the only one whose proof the request presents.
 pub fn put_in(captured: &mut Captured, configuration: &Configuration) {
-    if !captured.target.is_empty() {
+    if !captured.target.is_empty() || captured.has_unread_path {
         return;
     }
     let head = captured.head();

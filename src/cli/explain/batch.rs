@@ -148,6 +148,7 @@ impl Batch<'_> {
             (Some(_), Some(request)) => Captured::of_json(request, Reading::default()).map_err(unreadable)?,
             _ => return Err(unreadable("lacks \"request\"".to_owned())),
         };
+        captured.check_path().map_err(unreadable)?;
         captured.time = stated_time(&document).or(captured.time);
         let peer = self.peer(line)?;
         let configuration = self.configuration(line, &peer)?;

@@ -1,97 +1,117 @@
-//! Requests in what programs and libraries print of them: Wget, OkHttp, k6, Spring, ASP.NET.
+//! Requests in what programs print that make them: Wget, k6.
 
 use super::entries::Requests;
+use super::lost::Lost;
 use super::{Captured, http};
 
 /// `wget --debug`.
 pub fn wget(text: &str) -> Option<Requests> {
-    let (_, rest) = text.split_once("---request begin---\n")?;
-    let (head, rest) = rest.split_once("---request end---")?;
-    let rest = rest.trim_start_matches(['\r', '\n']);
-    let data = rest.strip_prefix("[POST data: ").or_else(|| rest.strip_prefix("[BODY data: "));
-    let body = data.and_then(|data| data.split_once("]\n")).map(|(body, _)| body).unwrap_or_default();
-    Some(vec![http::read_one(format!("{}\r\n\r\n{body}", head.trim_end()).as_bytes())])
-}
-
-/// OkHttp's logging interceptor: `--> POST https://…`, header lines, the body, `--> END POST`.
-pub fn okhttp(text: &str) -> Option<Requests> {
-    let at = text.find("--> ")?;
-    let inside = text.get(at..)?.strip_prefix("--> ")?;
-    let (inside, _) = inside.split_once("--> END ")?;
-    // Android's log has a tag in front of each line.
-    let before = text.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
-    let tag = before.rsplit_once(": ").map_or(before, |_| before);
-    let lines: Vec<&str> = inside.lines().map(|line| without_tag(line, tag)).collect();
-    let mut inside = lines.join("\n");
-    let end = inside.find('\n').unwrap_or(inside.len());
-    let first = inside.get(..end)?.split(' ').take(2).collect::<Vec<_>>().join(" ");
-    inside.replace_range(..end, &format!("{first} HTTP/1.1"));
-    let body = inside.trim_end_matches('\n').to_owned();
-    http::request_line(first.as_bytes())?;
-    Some(vec![http::read_one(body.as_bytes())])
-}
-
-/// A line of Android's log without its tag, whose time and ids differ.
-fn without_tag<'a>(line: &'a str, tag: &str) -> &'a str {
-    let mark = tag.rsplit(' ').find(|word| !word.is_empty()).filter(|word| word.ends_with(':'));
-    match mark.and_then(|mark| line.split_once(mark)) {
-        Some((_, rest)) => rest.strip_prefix(' ').unwrap_or(rest),
-        None => line,
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((_, inside)) = rest.split_once(BEGIN) {
+        let Some((head, behind)) = inside.split_once("---request end---") else { break };
+        rest = behind;
+        found.push(http::read_head(head.as_bytes()).map(|mut captured| {
+            let (body, behind) = posted(behind, captured.declared_length());
+            rest = behind;
+            captured.body = body.as_bytes().to_vec();
+            finish(&mut captured);
+            captured
+        }));
     }
+    (!found.is_empty()).then_some(found)
 }
 
-/// k6 with `--http-debug=full`: the raw request in a line of its log.
+/// In front of each head.
+const BEGIN: &str = "---request begin---\n";
+
+/// The data in `[POST data: …]`, and what is behind it.
+fn posted(text: &str, declared: Option<usize>) -> (&str, &str) {
+    let start = text.trim_start_matches(['\r', '\n']);
+    let Some(data) = start.strip_prefix("[POST data: ").or_else(|| start.strip_prefix("[BODY data: ")) else {
+        return ("", text);
+    };
+    let split = |at: usize| data.split_at_checked(at);
+    if let Some((body, behind)) = declared.and_then(split).filter(|(_, behind)| behind.starts_with("]\n")) {
+        return (body, behind);
+    }
+    // Wget's own lines between the data and the answer have no such end.
+    let end = data.find(BEGIN).unwrap_or(data.len());
+    let own = data.get(..end).and_then(|own| own.split("---response begin---").next()).unwrap_or(data);
+    let end = own.rfind("]\n").or_else(|| own.rfind(']')).unwrap_or(own.len());
+    split(end).unwrap_or((data, ""))
+}
+
+/// k6 with `--http-debug=full`: the raw request in lines of its log, and the log's own fields behind it.
 pub fn k6(text: &str) -> Option<Requests> {
-    let (before, rest) = text.split_once("Request:\n")?;
-    if !before.starts_with("INFO[") && !before.starts_with("time=") {
+    let (before, _) = text.split_once(DUMP)?;
+    if !is_stamp(before) {
         return None;
     }
-    let (inside, _) = rest.split_once("group= ").unwrap_or((rest, ""));
-    Some(vec![http::read_one(inside.trim_end().as_bytes())])
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once(DUMP) {
+        rest = inside;
+        if !is_stamp(before.rsplit('\n').next().unwrap_or_default()) {
+            continue;
+        }
+        let (head, content) = parted(inside);
+        rest = content;
+        found.push(http::read_head(head.as_bytes()).map(|mut captured| {
+            let (body, behind) = dumped(content, captured.declared_length());
+            rest = behind;
+            captured.body = body.as_bytes().to_vec();
+            finish(&mut captured);
+            captured
+        }));
+    }
+    Some(found)
 }
 
-/// Spring's CommonsRequestLoggingFilter: `[POST /path, client=…, headers=[name:"value", …], payload=…]`.
-pub fn spring(text: &str) -> Option<Requests> {
-    let (_, rest) = text.split_once(" request [")?;
-    let (line, rest) = rest.split_once(", headers=[")?;
-    let (lines, rest) = rest.split_once("\"]")?;
-    let mut captured = Captured::default();
-    let (method, target) = http::request_line(line.split(',').next()?.as_bytes())?;
-    method.clone_into(&mut captured.method);
-    target.clone_into(&mut captured.target);
-    for line in lines.split("\", ") {
-        if let Some((name, value)) = line.split_once(":\"") {
-            captured.add_header(name, value.as_bytes());
+/// In front of each request, behind the time.
+const DUMP: &str = "Request:\n";
+
+fn is_stamp(line: &str) -> bool {
+    line.starts_with("INFO[") || line.starts_with("time=")
+}
+
+/// The head, and what is behind the empty line.
+fn parted(text: &str) -> (&str, &str) {
+    let mut start = 0_usize;
+    for line in text.split_inclusive('\n') {
+        let end = start.saturating_add(line.len());
+        if line.trim_end().is_empty() {
+            return text.split_at_checked(end).unwrap_or((text, ""));
         }
+        start = end;
     }
-    let payload = rest.split_once("payload=").map(|(_, payload)| payload.trim_end()).unwrap_or_default();
-    captured.body = payload.strip_suffix(']').unwrap_or(payload).as_bytes().to_vec();
+    (text, "")
+}
+
+/// The body of a dump, and what is behind it.
+fn dumped(text: &str, declared: Option<usize>) -> (&str, &str) {
+    let is_behind = |rest: &str| rest.trim_start().starts_with("group=");
+    if let Some((body, behind)) =
+        declared.and_then(|length| text.split_at_checked(length)).filter(|(_, behind)| is_behind(behind))
+    {
+        return (body, behind);
+    }
+    let mut start = 0_usize;
+    for line in text.split_inclusive('\n') {
+        if let Some(at) = line.find("group=").filter(|_| line.contains("source=http-debug")) {
+            let shown = text.get(..start.saturating_add(at)).unwrap_or_default().trim_end_matches(' ');
+            let behind = text.get(start.saturating_add(line.len())..).unwrap_or_default();
+            return (shown.strip_suffix('\n').unwrap_or(shown), behind);
+        }
+        start = start.saturating_add(line.len());
+    }
+    (text.trim_end(), "")
+}
+
+/// Undoes the coding of a body that was found, and says so if it is not all of it.
+pub fn finish(captured: &mut Captured) {
+    http::take_body(captured);
     if captured.declared_length().is_some_and(|declared| declared > captured.body.len()) && !captured.body.is_empty() {
-        captured.lost.push(super::lost::Lost {
-            advice: "Raise setMaxPayloadLength of the filter, or give the whole body with --body.".to_owned(),
-            ..super::lost::Lost::cut()
-        });
+        captured.lost.push(Lost::cut());
     }
-    Some(vec![Ok(captured)])
-}
-
-/// ASP.NET's HTTP logging: `Request:`, lines of its parts and headers, and `RequestBody:`.
-pub fn asp_net(text: &str) -> Option<Requests> {
-    if !text.contains("HttpLoggingMiddleware") {
-        return None;
-    }
-    let (_, rest) = text.split_once("Request:\n")?;
-    let mut captured = Captured::default();
-    for line in rest.lines().take_while(|line| line.starts_with([' ', '\t'])) {
-        match line.trim().split_once(':').map(|(name, value)| (name, value.trim())) {
-            Some(("Method", value)) => value.clone_into(&mut captured.method),
-            Some(("Path", value)) => value.clone_into(&mut captured.target),
-            Some(("Scheme", value)) => captured.scheme = Some(value.to_owned()),
-            Some(("Protocol" | "PathBase", _)) | None => {}
-            Some((name, value)) => captured.add_header(name, value.as_bytes()),
-        }
-    }
-    let body = text.split_once("RequestBody: ").map(|(_, body)| body.lines().next().unwrap_or_default());
-    captured.body = body.unwrap_or_default().as_bytes().to_vec();
-    Some(vec![Ok(captured)])
 }

@@ -56,7 +56,8 @@ fn read_page(text: &str) -> Result<Captured, String> {
             }
             continue;
         }
-        if lower.starts_with("payload")
+        // Headers may begin with the same word.
+        if lower.strip_prefix("payload").is_some_and(|rest| !rest.starts_with(['-', '_']))
             || lower.starts_with("request payload")
             || lower == "body"
             || lower.starts_with(['{', '['])

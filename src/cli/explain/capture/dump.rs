@@ -1,5 +1,7 @@
 //! Bytes in hexadecimal, as `curl --trace`, `xxd`, `hexdump -C` and Wireshark write them.
 
+use std::collections::BTreeMap;
+
 use hookwarden::verify::bytes::encoding;
 
 /// The bytes of a dump of a request; `None` if the text is none.
@@ -15,21 +17,30 @@ pub fn bytes(text: &str) -> Option<Vec<u8>> {
     is_dump.then(|| sent.concat())
 }
 
-/// `curl --trace`: sections with a title, of which those that were sent count.
+/// `curl --trace`: sections with a title, of which those that were sent count. Those of transfers at the same time stand
+/// between each other.
 fn of_curl(text: &str) -> Option<Vec<u8>> {
-    let mut sent = Vec::new();
-    let mut counts = false;
+    let mut transfers: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut open = None;
     for line in text.lines() {
         // A time may stand in front.
         if line.contains("=> Send header") || line.contains("=> Send data") {
-            counts = true;
+            open = Some(transfers.entry(transfer(line)).or_default());
         } else if line.contains("<= Recv") || line.contains("== Info") || line.contains("=> Send SSL") {
-            counts = false;
-        } else if counts {
+            open = None;
+        } else if let Some(sent) = &mut open {
             sent.extend(row(line.trim_start())?);
         }
     }
+    let sent: Vec<u8> = transfers.into_values().flatten().collect();
     (!sent.is_empty()).then_some(sent)
+}
+
+/// The numbers of transfer and connection in `[1-0]`, which `--trace-ids` puts in front of a title.
+fn transfer(title: &str) -> Vec<u8> {
+    let id = title.split(' ').find(|word| word.starts_with('[') && word.contains('-')).unwrap_or_default();
+    // So many digits that they sort as numbers.
+    [vec![b' '; 40_usize.saturating_sub(id.len())], id.as_bytes().to_vec()].concat()
 }
 
 /// The bytes of a line: an offset, pairs or groups of digits, and the same as text behind two blanks or a bar.

@@ -41,7 +41,13 @@ pub fn choose(mut all: Requests, reading: Reading<'_>) -> Result<Captured, Strin
         .take(20)
         .map(|(at, entry)| match entry {
             Ok(captured) => {
-                format!("  {}  {} {}{}", at.saturating_add(1), captured.method, captured.authority, captured.path())
+                format!(
+                    "  {}  {} {}{}",
+                    at.saturating_add(1),
+                    captured.method,
+                    captured.authority,
+                    shown_path(&captured.target)
+                )
             }
             Err(_) => format!("  {}  cannot be read", at.saturating_add(1)),
         })
@@ -50,6 +56,17 @@ pub fn choose(mut all: Requests, reading: Reading<'_>) -> Result<Captured, Strin
         return Err("has no request in it".to_owned());
     }
     Err(format!("has {count} entries; choose one with --entry:\n{}", list.join("\n")))
+}
+
+/// A path in which what may be a token is shortened: this one is not of the request that is asked about.
+pub fn shown_path(target: &str) -> String {
+    let path = target.split(['?', '#', ';']).next().unwrap_or_default();
+    let shown = |part: &str| {
+        let is_token =
+            part.chars().count() > 15 && part.contains(|char: char| char.is_ascii_digit() || !char.is_ascii());
+        if is_token { part.chars().take(4).chain(['…']).collect() } else { part.to_owned() }
+    };
+    path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 fn taken(mut one: Captured, at: usize, count: usize) -> Captured {

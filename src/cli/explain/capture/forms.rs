@@ -8,8 +8,8 @@ use hookwarden::verify::bytes::json::Json;
 use super::entries::Requests;
 use super::value::Members as _;
 use super::{
-    browser, client_logs, collections, commands, curl, deliveries, dump, har, http, inspectors, pages, printed,
-    printed_headers, proxies, server_logs, serverless, wireshark,
+    asp_net, audit_log, browser, client_logs, collections, commands, curl, deliveries, dump, har, http, inspectors,
+    okhttp, pages, printed, printed_headers, proxies, server_logs, serverless, spring, wireshark,
 };
 
 /// A form of captures.
@@ -107,16 +107,12 @@ pub const ALL: &[Form] = &[
     }),
     Form::text("NGINX's log at the level debug", "error_log FILE debug", |text, _| server_logs::nginx(text)),
     Form::text("a log of Apache's mod_dumpio", "DumpIOInput On", |text, _| server_logs::apache(text)),
-    Form::text("an audit log of ModSecurity", "SecAuditLogParts with B and C", |text, _| {
-        server_logs::modsecurity(text)
-    }),
+    Form::text("an audit log of ModSecurity", "SecAuditLogParts with B and C", |text, _| audit_log::modsecurity(text)),
     Form::text("a debug log of Wget", "wget --debug", |text, _| client_logs::wget(text)),
-    Form::text("a log of OkHttp", "HttpLoggingInterceptor with the level BODY", |text, _| client_logs::okhttp(text)),
+    Form::text("a log of OkHttp", "HttpLoggingInterceptor with the level BODY", |text, _| okhttp::read(text)),
     Form::text("a log of k6", "k6 run --http-debug=full", |text, _| client_logs::k6(text)),
-    Form::text("a log of Spring", "CommonsRequestLoggingFilter with headers and payload", |text, _| {
-        client_logs::spring(text)
-    }),
-    Form::text("a log of ASP.NET", "HTTP logging with RequestBody", |text, _| client_logs::asp_net(text)),
+    Form::text("a log of Spring", "CommonsRequestLoggingFilter with headers and payload", |text, _| spring::read(text)),
+    Form::text("a log of ASP.NET", "HTTP logging with RequestBody", |text, _| asp_net::read(text)),
     Form::text("Burp's XML", "Save items of Burp", |text, _| deliveries::burp(text)),
     Form::text("a request of Bruno", "a .bru file", |text, _| collections::bruno(text)),
     Form::text(

@@ -65,6 +65,9 @@ fn read(text: &[u8]) -> Result<(Captured, &[u8]), String> {
     }
     for line in lines {
         if add_line(&mut captured, &line).is_err() {
+            if request_line(&line).is_some() && line.windows(6).any(|part| part == b" HTTP/") {
+                return Err("has a second request line in the head: lines of several requests are mixed".to_owned());
+            }
             captured.notes.push("a line of the head is not a header and was ignored".to_owned());
         }
     }
@@ -103,6 +106,14 @@ pub fn read_head(text: &[u8]) -> Result<Captured, String> {
                 .map_err(|()| format!("line {} of the headers is not \"Name: value\"", at.saturating_add(1)))?,
         }
     }
+    Ok(captured)
+}
+
+/// Reads a head and a body that a program kept apart.
+pub fn of_parts(head: &str, body: &[u8]) -> Result<Captured, String> {
+    let mut captured = read_head(head.as_bytes())?;
+    captured.body = body.to_vec();
+    take_body(&mut captured);
     Ok(captured)
 }
 

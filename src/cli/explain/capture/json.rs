@@ -4,7 +4,7 @@
 use hookwarden::verify::bytes::json::Json;
 
 use super::value::Members as _;
-use super::{Captured, Stated, body, headers, query};
+use super::{Captured, Stated, body, cgi, headers, query};
 use crate::cli::clock;
 
 const METHOD: &[&str] =
@@ -30,6 +30,27 @@ const URL: &[&str] = &[
     "rawPath",
     "path",
     "pathname",
+];
+/// The same in other spellings, without regard to case, underscores and hyphens.
+const URL_SPELLINGS: &[&str] = &[
+    "url",
+    "fullurl",
+    "requesturl",
+    "originalurl",
+    "absoluteurl",
+    "rawurl",
+    "uri",
+    "fulluri",
+    "requesturi",
+    "rawuri",
+    "path",
+    "fullpath",
+    "originalpath",
+    "requestpath",
+    "rawpath",
+    "pathinfo",
+    "pathname",
+    "requesttarget",
 ];
 const HOST: &[&str] = &["authority", "host", "hostname"];
 const HEADERS: &[&str] =
@@ -131,13 +152,16 @@ pub fn read(value: &Json) -> Result<Captured, String> {
     let method = value.first_text(METHOD).unwrap_or_default().to_ascii_uppercase();
     let mut captured = Captured { method, ..Captured::default() };
     value.first_text(HOST).unwrap_or_default().clone_into(&mut captured.authority);
-    if captured.authority.contains('/') {
+    let is_host_of_url = captured.authority.contains('/');
+    if is_host_of_url {
         captured.authority.clear();
     }
     if let Some(headers) = value.first(HEADERS) {
         headers::add(&mut captured, headers)?;
     }
-    let urls: Vec<&str> = URL.iter().filter_map(|name| value.first_text(&[name])).collect();
+    let spelled =
+        members.iter().filter(|(name, _)| is_spelled_url(name)).filter_map(|(name, _)| value.first_text(&[name]));
+    let urls: Vec<&str> = URL.iter().filter_map(|name| value.first_text(&[name])).chain(spelled).collect();
     let whole = urls.iter().find(|url| url.contains("://"));
     let target = urls.iter().find(|url| url.starts_with('/'));
     match (whole, target) {
@@ -155,7 +179,7 @@ pub fn read(value: &Json) -> Result<Captured, String> {
                     .to_owned(),
             );
         }
-        (None, None) => {}
+        (None, None) => captured.has_unread_path = is_host_of_url || states_path(value),
     }
     if !captured.target.contains('?') {
         query::add(&mut captured, value.first_text(QUERY), value.first(PARSED_QUERY));
@@ -182,12 +206,8 @@ fn variables(value: &Json, members: &[(String, Json)]) -> Option<Result<Captured
             captured.add_header(&headers::of_variable(name), line.as_bytes());
         }
     }
-    let target = value.first_text(&["REQUEST_URI", "RAW_URI", "REQUEST_PATH", "PATH_INFO"]).unwrap_or_default();
-    target.clone_into(&mut captured.target);
-    if !target.contains('?') {
-        query::add(&mut captured, value.first_text(&["QUERY_STRING"]), None);
-    }
-    Some(take_body(&mut captured, value).map(|()| captured))
+    let stated = cgi::add_target(&mut captured, value);
+    Some(stated.and_then(|()| take_body(&mut captured, value)).map(|()| captured))
 }
 
 fn take_body(captured: &mut Captured, value: &Json) -> Result<(), String> {
@@ -225,6 +245,21 @@ fn take_body(captured: &mut Captured, value: &Json) -> Result<(), String> {
 /// The whole URL that an object names.
 pub fn whole_url(value: &Json) -> Option<&str> {
     URL.iter().filter_map(|name| value.first_text(&[name])).find(|url| url.contains("://"))
+}
+
+/// Whether it names a path or URL, in whatever way. Flask calls its own functions endpoints.
+fn states_path(value: &Json) -> bool {
+    let is_url = |name: &str| name != "endpoint" && (URL.contains(&name) || is_spelled_url(name));
+    let members = value.entries().unwrap_or_default();
+    members.iter().filter(|(name, _)| is_url(name)).any(|(_, stated)| match stated {
+        Json::Text(text) => !text.is_empty(),
+        stated => stated.items().is_some() || stated.entries().is_some(),
+    })
+}
+
+fn is_spelled_url(name: &str) -> bool {
+    let plain: String = name.chars().filter(|char| !"_-".contains(*char)).collect();
+    URL_SPELLINGS.contains(&plain.to_ascii_lowercase().as_str())
 }
 
 /// Whether it has a time by the names of our own.
@@ -281,6 +316,7 @@ fn left_out(captured: &mut Captured, members: &[(String, Json)]) {
     let names: Vec<_> = members
         .iter()
         .filter(|(name, value)| *value != Json::Null && !known.iter().any(|list| list.contains(&name.as_str())))
+        .filter(|(name, _)| !is_spelled_url(name))
         .map(|(name, _)| if is_name(name) { format!("\"{name}\"") } else { "a member with a long name".to_owned() })
         .collect();
     if names.is_empty() {

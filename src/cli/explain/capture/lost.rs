@@ -86,14 +86,25 @@ impl Lost {
     }
 }
 
-/// Whether a program wrote something in place of a header's value.
+/// Whether a program wrote something in place of a header's value, or of a part of it.
 pub fn is_masked(value: &[u8]) -> bool {
-    let value = value.trim_ascii().to_ascii_lowercase();
-    let bare = value.rsplit(|byte| matches!(*byte, b'=' | b' ' | b',')).next().unwrap_or_default();
-    let inner = bare.trim_ascii_start();
-    let word: Vec<u8> = inner.iter().copied().filter(|byte| !b"[]<>(){}*".contains(byte)).collect();
-    let is_stars =
-        inner.len() > 2 && inner.iter().all(|byte| matches!(*byte, b'*' | b'x' | b'.')) && inner.contains(&b'*');
-    let words: [&[u8]; 6] = [b"redacted", b"masked", b"filtered", b"hidden", b"removed", b"sanitized"];
-    is_stars || words.contains(&word.as_slice())
+    let text = String::from_utf8_lossy(value).trim().to_ascii_lowercase();
+    let mut parts = text.rsplit(['=', ' ', ',', ';']);
+    let last = parts.next().unwrap_or_default();
+    let is_word = WORDS.contains(&last.trim_matches(|char: char| "[]<>(){}*%-_".contains(char)));
+    is_word || text.ends_with("...") && !text.contains(' ') || is_hidden(last) || parts.any(is_hidden)
+}
+
+/// What programs write in place of a value, also in brackets, and in brackets that are escaped as in a URL.
+const WORDS: &[&str] =
+    &["redacted", "masked", "filtered", "hidden", "removed", "sanitized", "scrubbed", "omitted", "5bfiltered%5d"];
+
+/// Whether there are signs in place of letters: a row of stars, or of what no header has.
+fn is_hidden(part: &str) -> bool {
+    let is_sign = |char: char| "█▇■▪●•∙…＊".contains(char);
+    let is_all = |signs: &str| part.len() > 2 && part.chars().all(|char| signs.contains(char));
+    part.contains(is_sign)
+        || part.contains("****")
+        || (is_all("*x.") && part.contains('*'))
+        || (is_all("x-") && part.contains("xxxx"))
 }

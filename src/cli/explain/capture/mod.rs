@@ -1,7 +1,10 @@
 //! A request as somebody saved it, in one of the forms of [`forms`], or as two files.
 
+mod asp_net;
+mod audit_log;
 mod body;
 mod browser;
+mod cgi;
 mod chunked;
 mod client_logs;
 mod collections;
@@ -22,6 +25,7 @@ mod inspectors;
 mod json;
 mod literal;
 mod lost;
+mod okhttp;
 mod pages;
 mod pasted;
 mod php;
@@ -33,6 +37,8 @@ mod query;
 mod server_logs;
 mod serverless;
 mod shell;
+mod spring;
+mod stated_path;
 mod stream;
 mod value;
 mod variables;
@@ -80,6 +86,8 @@ pub struct Captured {
     pub notes: Vec<String>,
     /// Other bodies that the same capture may stand for.
     pub other_bodies: Vec<OtherBody>,
+    /// Whether it states a path that cannot be read, so that none is assumed.
+    pub has_unread_path: bool,
 }
 
 /// A time that a capture states, and where.
@@ -173,6 +181,7 @@ impl Captured {
             "POST".clone_into(&mut self.method);
             self.notes.push("the capture does not say the method; POST was taken".to_owned());
         }
+        self.check_path()?;
         if self.target.is_empty() {
             return Err("the capture does not say which path was called; give --url".to_owned());
         }

@@ -41,32 +41,47 @@ pub fn read(text: &str) -> Option<Requests> {
     };
     let from = headers_at.saturating_add(1);
     let shown = lines.get(from..end_of(from)).unwrap_or_default();
-    let body_at = lines.iter().position(|line| is_of(BODY, line));
-    let content = body_at.map_or_else(String::new, |at| {
-        let from = at.saturating_add(1);
-        let is_first = at < headers_at;
-        let ends = |line: &&str| {
-            is_of(&["response headers", "response body", "response"], line)
-                || (is_first && (is_of(HEADERS, line) || is_of(&["[no cookies]", "cookie data"], line)))
-        };
-        let end = lines.iter().skip(from).position(ends).map_or(lines.len(), |at| at.saturating_add(from));
-        lines.get(from..end).unwrap_or_default().join("\n")
-    });
     let read = add_headers(&mut captured, shown).and_then(|()| {
         if url.starts_with('/') {
             url.clone_into(&mut captured.target)
         } else {
             captured.add_url(&url)?
         }
-        take_content(&mut captured, content.trim_matches('\n'));
+        let body_at = lines.iter().position(|line| is_of(BODY, line));
+        let (content, is_certain) = body_at.map_or_else(Default::default, |at| {
+            let from = at.saturating_add(1);
+            let is_first = at < headers_at;
+            let ends = |line: &&str| {
+                is_of(&["response headers", "response body", "response"], line)
+                    || (is_first && (is_of(HEADERS, line) || is_of(&["[no cookies]", "cookie data"], line)))
+            };
+            content(lines.get(from..).unwrap_or_default(), ends, captured.declared_length())
+        });
+        take_content(&mut captured, &content, is_certain);
         Ok(())
     });
     Some(vec![read.map(|()| captured)])
 }
 
+/// The lines of a body up to the title behind it, and whether it is certain that this is one: the body may have such a
+/// line itself.
+fn content(lines: &[&str], ends: impl Fn(&&str) -> bool, declared: Option<usize>) -> (String, bool) {
+    const MOST_ENDS: usize = 50;
+    let titles: Vec<usize> =
+        lines.iter().enumerate().filter(|(_, line)| ends(line)).map(|(at, _)| at).take(MOST_ENDS).collect();
+    let shown = |end: usize| lines.get(..end).unwrap_or_default().join("\n").trim_matches('\n').to_owned();
+    let all = titles.iter().copied().chain([lines.len()]);
+    if let Some(whole) = declared.and_then(|declared| all.map(shown).find(|text| text.len() == declared)) {
+        return (whole, true);
+    }
+    let text = shown(titles.first().copied().unwrap_or(lines.len()));
+    let is_certain = titles.is_empty() || text.is_empty() || Json::parse_file(text.as_bytes()).is_ok();
+    (text, is_certain)
+}
+
 /// Whether a text whose first line looks like a request line is a page: a title stands among its first lines.
 pub fn begins(text: &str) -> bool {
-    let is_title = |line: &str| line.trim().trim_end_matches(':').eq_ignore_ascii_case("request headers");
+    let is_title = |line: &str| HEADERS.contains(&line.trim().trim_end_matches(':').to_ascii_lowercase().as_str());
     !text.lines().next().unwrap_or_default().contains(" HTTP/") && text.lines().take(12).any(is_title)
 }
 
@@ -106,7 +121,7 @@ fn add_headers(captured: &mut Captured, lines: &[&str]) -> Result<(), String> {
 }
 
 /// A page shows JSON in lines of its own, whatever they were.
-fn take_content(captured: &mut Captured, content: &str) {
+fn take_content(captured: &mut Captured, content: &str, is_certain: bool) {
     if content.is_empty() {
         captured.lost.push(captured.declared_length().map_or_else(
             || {
@@ -125,5 +140,15 @@ fn take_content(captured: &mut Captured, content: &str) {
     match Json::parse_file(content.as_bytes()) {
         Ok(parsed) if !is_whole => body::take_parsed(captured, &parsed),
         _ => http::take_body(captured),
+    }
+    if !is_certain && captured.lost.is_empty() {
+        captured.lost.push(Lost {
+            sentence:
+                "The capture may hold only the beginning of the body: a line that reads like a title ends it here, \
+                       and may be a part of it."
+                    .to_owned(),
+            advice: "Give the whole body with --body.".to_owned(),
+            ..Lost::cut()
+        });
     }
 }

@@ -6,7 +6,7 @@ use hookwarden::verify::bytes::json::Json;
 use super::entries::Requests;
 use super::lost::Lost;
 use super::value::Members as _;
-use super::{Captured, body, headers, literal, php};
+use super::{Captured, body, cgi, headers, literal, php};
 
 /// Headers that nearly every request has.
 const USUAL: &[&str] = &["host", "content-type", "user-agent", "content-length", "accept"];
@@ -24,7 +24,7 @@ pub fn read(text: &str) -> Option<Requests> {
     let read = headers::add(&mut captured, &value);
     let name = |name: &str| value.text_at(name).map(str::to_owned);
     captured.method = name("REQUEST_METHOD").unwrap_or_default();
-    captured.target = name("REQUEST_URI").unwrap_or_default();
+    let read = read.and_then(|()| cgi::add_target(&mut captured, &value));
     if value.has("REQUEST_METHOD") {
         captured.headers.retain(|(name, _)| !name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'));
     }
@@ -86,6 +86,10 @@ fn take_body(captured: &mut Captured, rest: &str) -> Result<(), String> {
     if let Some((value, _)) = php::dumped_text(rest) {
         return body::take(captured, &value, false);
     }
+    if let Some(length) = captured.declared_length().filter(|length| is_line_end(rest, *length)) {
+        captured.body = rest.get(..length).unwrap_or_default().as_bytes().to_vec();
+        return Ok(());
+    }
     if let Some((Json::Text(text), "")) =
         literal::parse(rest).filter(|_| rest.starts_with(['"', '\''])).map(|(value, behind)| (value, behind.trim()))
     {
@@ -97,15 +101,25 @@ fn take_body(captured: &mut Captured, rest: &str) -> Result<(), String> {
         return Ok(());
     }
     match literal::parse(rest).or_else(|| php::parse(rest)) {
-        Some((value, behind)) if behind.trim().is_empty() || !matches!(value, Json::Number(_)) => {
+        Some((value, behind)) if behind.trim().is_empty() || matches!(value, Json::Object(_) | Json::List(_)) => {
             body::take(captured, &value, false)?;
             if rest.contains("[Object]") || rest.contains("[Array]") {
                 captured.lost.insert(0, Lost::nested());
             }
+            // Lines of JSON are one body.
+            if behind.trim_start().starts_with(['{', '[']) {
+                captured.lost.insert(0, Lost::cut());
+            }
         }
-        _ => captured.body = rest.lines().next().unwrap_or_default().as_bytes().to_vec(),
+        // What is printed behind it cannot be told from it.
+        _ => captured.body = rest.as_bytes().to_vec(),
     }
     Ok(())
+}
+
+/// Whether a line of a text, or the text, ends at a place.
+fn is_line_end(text: &str, at: usize) -> bool {
+    text.get(at..).is_some_and(|behind| behind.is_empty() || behind.starts_with(['\n', '\r']))
 }
 
 /// The text behind a label such as `headers:` or `req.body =`.

@@ -5,7 +5,7 @@ use hookwarden::verify::bytes::json::Json;
 use super::entries::Requests;
 use super::lost::Lost;
 use super::value::Members as _;
-use super::{Captured, body, headers, json, query};
+use super::{Captured, body, entries, headers, json, query};
 
 /// An event of API Gateway (REST, HTTP), an ALB or a function URL.
 pub fn lambda(value: &Json) -> Option<Requests> {
@@ -25,11 +25,12 @@ fn read_lambda(value: &Json) -> Result<Captured, String> {
         headers::add(&mut captured, lines)?;
     }
     let path = value.first_text(&["rawPath", "path"]).or(value.text_at("requestContext.path"));
+    let path = path.or(value.text_at("requestContext.http.path"));
     path.unwrap_or_default().clone_into(&mut captured.target);
     if let Some(called) = value.text_at("requestContext.path").filter(|called| *called != captured.target) {
         captured.notes.push(format!(
             "the path that was called is {}, with the stage; give --url if the sender signs it",
-            called.split('?').next().unwrap_or_default()
+            entries::shown_path(called)
         ));
     }
     if captured.authority.is_empty() {
