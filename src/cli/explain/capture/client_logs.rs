@@ -21,7 +21,8 @@ pub fn okhttp(text: &str) -> Option<Requests> {
     // Android's log has a tag in front of each line.
     let before = text.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
     let tag = before.rsplit_once(": ").map_or(before, |_| before);
-    let lines: Vec<&str> = inside.lines().map(|line| without_tag(line, tag)).collect();
+    let mark = tag.rsplit(' ').find(|word| !word.is_empty()).filter(|word| word.len() < 100 && word.ends_with(':'));
+    let lines: Vec<&str> = inside.lines().map(|line| without_tag(line, mark)).collect();
     let mut inside = lines.join("\n");
     let end = inside.find('\n').unwrap_or(inside.len());
     let first = inside.get(..end)?.split(' ').take(2).collect::<Vec<_>>().join(" ");
@@ -32,8 +33,7 @@ pub fn okhttp(text: &str) -> Option<Requests> {
 }
 
 /// A line of Android's log without its tag, whose time and ids differ.
-fn without_tag<'a>(line: &'a str, tag: &str) -> &'a str {
-    let mark = tag.rsplit(' ').find(|word| !word.is_empty()).filter(|word| word.ends_with(':'));
+fn without_tag<'a>(line: &'a str, mark: Option<&str>) -> &'a str {
     match mark.and_then(|mark| line.split_once(mark)) {
         Some((_, rest)) => rest.strip_prefix(' ').unwrap_or(rest),
         None => line,
