@@ -14,12 +14,10 @@ use crate::live::place::{Place, Taken};
 use crate::report::Reply;
 use crate::step::{self, Edits};
 use crate::verify::primitives::timestamp::UnixTime;
+use crate::verify::request::MAX_HEADERS;
 
 /// How much of the answer to a call is read, in bytes. A good one has 20.
 const MAX_ANSWER: usize = 4096;
-
-/// The SDK cannot read maps of more headers than this.
-pub(super) const MAX_HEADERS: usize = 1000;
 
 /// The request's body in the host's buffer.
 pub(super) struct RequestBody {

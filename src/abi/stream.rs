@@ -7,12 +7,13 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{self, MapType};
 
 use super::host::{Action, Host as _};
-use super::http::{self, MAX_HEADERS, RequestBody};
+use super::http::{self, RequestBody};
 use super::instance::Instance;
 use super::proxy::ProxyWasm;
 use super::session::Session;
 use crate::report;
 use crate::verify::Denial;
+use crate::verify::request::MAX_HEADERS;
 
 /// One stream.
 pub(super) struct Stream {

@@ -1,9 +1,9 @@
 //! The tests of `hookwarden explain`.
 //!
 //! Where a new one goes: a mistake that it must name is a fixture in `explain/mistakes/`; a form of captures
-//! is one in `explain/forms/`, and what a form may look like is in `captures`; batches into `batch`; secrets in the output into `secrecy`. What was tampered with
-//! goes into `tampering`; captures that are easily read as another request into `misread`, `misread_bodies` or
-//! `misread_paths`.
+//! is one in `explain/forms/`, and what a form may look like is in `captures`; batches into `batch`; secrets in the output
+//! into `secrecy`; what keeps the command busy into `hostile`. What was tampered with goes into `tampering`; captures that
+//! are easily read as another request into `misread`, `misread_bodies` or `misread_paths`.
 
 #[path = "explain/batch.rs"]
 mod batch;
@@ -11,6 +11,8 @@ mod batch;
 mod captures;
 #[path = "explain/forms.rs"]
 mod forms;
+#[path = "explain/hostile.rs"]
+mod hostile;
 #[path = "explain/misread.rs"]
 mod misread;
 #[path = "explain/misread_bodies.rs"]

@@ -34,8 +34,8 @@ const PLACES: &[Place] = &[
     ("docs/schemes.md", "{} MiB if nothing is held (`observe`)", "src/verify/scheme/whole_body.rs MAX_COPY", M),
     ("docs/schemes.md", "until the body arrives | {} bytes of names and values", "src/verify/request/kept.rs MAX_KEPT", 1),
     ("docs/denials.md", "or {} KiB in those that a signature covers", "src/verify/request/kept.rs MAX_KEPT", K),
-    ("docs/denials.md", "more than {} lines", "src/abi/http.rs MAX_HEADERS", 1),
-    ("SECURITY.md", "{} header lines", "src/abi/http.rs MAX_HEADERS", 1),
+    ("docs/denials.md", "more than {} lines", "src/verify/request/head.rs MAX_HEADERS", 1),
+    ("SECURITY.md", "{} header lines", "src/verify/request/head.rs MAX_HEADERS", 1),
     // Compressed bodies.
     ("docs/schemes.md", "the text of a compressed body | {} MiB", "src/verify/bytes/inflate.rs MAX_TEXT", M),
     ("docs/schemes.md", "above {} MiB, 100 times the body", "src/verify/bytes/inflate.rs ALWAYS_ALLOWED", M),

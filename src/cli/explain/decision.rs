@@ -8,6 +8,7 @@ use hookwarden::handshake::Response;
 use hookwarden::report;
 use hookwarden::step::{Outcome, Record, Step};
 use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::request::MAX_HEADERS;
 use hookwarden::verify::{Denial, HeaderLine, Request};
 
 use super::configuration::Configuration;
@@ -78,7 +79,11 @@ pub fn decide(configuration: &Configuration, head: &[HeaderLine], body: &[u8], p
     configuration.memory.forget();
     let context = Context { now, peer, memory: &configuration.memory };
     let mut exchange = Exchange::new(Rc::clone(&configuration.active), Pool::default());
-    let mut step = exchange.on_headers(Request::new(head), body.is_empty(), &context);
+    let mut step = match head.len() > MAX_HEADERS {
+        // The adapter does not read such a head.
+        true => exchange.on_failure(Denial::TooManyHeaders),
+        false => exchange.on_headers(Request::new(head), body.is_empty(), &context),
+    };
     let mut pieces = 0;
     loop {
         let record = match step {

@@ -109,6 +109,9 @@ fn findings(
     effort: Effort,
 ) -> Vec<Finding> {
     let denial = decision.denial().unwrap_or(Denial::Unmatched);
+    if denial == Denial::TooManyHeaders && decision.source.is_none() {
+        return advice::of(denial, Vec::new()).into_iter().collect();
+    }
     let Some((position, source)) = decision.source.and_then(|at| Some((at, configuration.sources.get(at)?))) else {
         let mut findings = suspects::nearest(configuration, captured);
         let astray = suspects::astray(configuration, None, captured, arrival.time);

@@ -236,7 +236,8 @@ fn read_request(arguments: &Arguments, path: Option<&Path>, configuration: &Conf
                 let path = target.split('?').next().unwrap_or_default();
                 routes.find(authority.as_bytes(), path.as_bytes()).is_ok()
             };
-            let reading = Reading { folder: path.parent(), entry: arguments.entry, is_wanted: Some(&is_wanted) };
+            let reading =
+                Reading { folder: path.parent(), entry: arguments.entry, is_wanted: Some(&is_wanted), depth: 0 };
             let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
             let mut captured = Captured::read(&bytes(path)?, reading).map_err(|error| format!("{name}: {error}"))?;
             if let Some(body) = body {

@@ -98,7 +98,7 @@ pub fn walk(configuration: &Configuration, captured: &Captured, peer: &Peer, dec
         } else {
             let (result, detail) = match (step, source, entry) {
                 ("match", Some(_), Some(entry)) => (Reached::Held, matched(configuration, captured, entry, decision)),
-                ("match", ..) => (
+                ("match", ..) if refusing.is_none() => (
                     Reached::Held,
                     "no source matches it, and \"unmatched\" is \"allow\": it passes unverified".to_owned(),
                 ),

@@ -6,6 +6,9 @@ use crate::verify::denial::Denial;
 /// A header line as the host gives it: the name (any case), the raw value.
 pub type HeaderLine = (String, Vec<u8>);
 
+/// The most lines of a head: the SDK cannot read maps of more.
+pub const MAX_HEADERS: usize = 1000;
+
 /// The head of a request, borrowed from the host's one header map.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {

@@ -8,7 +8,8 @@ mod kept;
 mod name;
 
 pub use body::{HeldBody, Rereading};
-pub use head::{HeaderLine, Occurrence, Request};
-pub(super) use kept::{HeadersRead, KeptHeaders, MAX_KEPT};
+pub use head::{HeaderLine, MAX_HEADERS, Occurrence, Request};
+pub use kept::MAX_KEPT;
+pub(super) use kept::{HeadersRead, KeptHeaders};
 pub use name::is_header_name;
 pub(super) use name::is_numbered;

@@ -6,7 +6,8 @@ use hookwarden::verify::bytes::percent;
 use super::entries::Requests;
 use super::lost::Lost;
 use super::value::Members as _;
-use super::{Captured, body, headers, variables, within, yaml};
+use super::variables::Variables;
+use super::{Captured, Reading, body, headers, within, yaml};
 
 /// A collection of Postman, version 2, or one request of it.
 pub fn postman(value: &Json) -> Option<Requests> {
@@ -18,7 +19,10 @@ pub fn postman(value: &Json) -> Option<Requests> {
     if found.is_empty() && is_request(value) {
         found.push(value);
     }
-    (!found.is_empty()).then(|| found.into_iter().map(|request| read_postman(value, request)).collect())
+    let own = value.list_at("variable").iter();
+    let pair = |one: &Json| Some((one.text_at("key")?.to_owned(), one.text_at("value")?.to_owned()));
+    let variables = Variables::new(own.filter_map(pair));
+    (!found.is_empty()).then(|| found.into_iter().map(|request| read_postman(&variables, request)).collect())
 }
 
 /// The requests of a collection, from all folders.
@@ -34,8 +38,8 @@ fn collect<'a>(value: &'a Json, depth: u8, found: &mut Vec<&'a Json>) {
     }
 }
 
-fn read_postman(collection: &Json, request: &Json) -> Result<Captured, String> {
-    let filled = |text: &str| fill(text, collection.list_at("variable"), "key");
+fn read_postman(variables: &Variables, request: &Json) -> Result<Captured, String> {
+    let filled = |text: &str| variables.fill(text).unwrap_or_else(|| text.to_owned());
     let mut captured =
         Captured { method: request.text_at("method").unwrap_or_default().to_owned(), ..Captured::default() };
     if let Some(lines) = request.member("header") {
@@ -71,14 +75,15 @@ pub fn insomnia(value: &Json) -> Option<Requests> {
     let resources = value.list_at("resources");
     let variables =
         resources.iter().filter(|one| one.text_at("_type") == Some("environment")).find_map(|one| one.member("data"));
+    let variables = of_environment(variables);
     let found: Requests =
-        resources.iter().filter(is_request).map(|request| read_insomnia(request, variables)).collect();
+        resources.iter().filter(is_request).map(|request| read_insomnia(request, &variables)).collect();
     (!found.is_empty()).then_some(found)
 }
 
 /// YAML: Insomnia's export, version 5, a request of Bruno as OpenCollection, and whatever has its requests in it as JSON
 /// would.
-pub fn yaml(text: &str) -> Option<Requests> {
+pub fn yaml(text: &str, reading: Reading<'_>) -> Option<Requests> {
     let is_insomnia = text.starts_with("type: collection.insomnia");
     let names = ["http_interactions", "opencollection", "info", "http", "request", "requests", "method", "url"];
     let is_other = || yaml::begins_with_key(text, &names) && text.contains("headers:");
@@ -89,13 +94,13 @@ pub fn yaml(text: &str) -> Option<Requests> {
     if is_insomnia {
         let mut requests = Vec::new();
         nested(document.list_at("collection"), "children", 0, &mut requests);
-        let variables = document.within("environments.data");
-        return (!requests.is_empty()).then(|| requests.iter().map(|one| read_insomnia(one, variables)).collect());
+        let variables = of_environment(document.within("environments.data"));
+        return (!requests.is_empty()).then(|| requests.iter().map(|one| read_insomnia(one, &variables)).collect());
     }
     if document.has("http.method") {
         return Some(vec![read_open_collection(document.member("http").unwrap_or(&Json::Null))]);
     }
-    let found = within::find(&document, super::Reading::default(), 0)?;
+    let found = within::find(&document, reading, 0)?;
     (!found.is_empty()).then_some(found)
 }
 
@@ -125,17 +130,13 @@ fn read_open_collection(request: &Json) -> Result<Captured, String> {
     Ok(captured)
 }
 
-fn read_insomnia(request: &Json, variables: Option<&Json>) -> Result<Captured, String> {
-    let filled = |text: &str| {
-        let known = variables.and_then(Json::entries).unwrap_or_default();
-        let known: Vec<Json> = known
-            .iter()
-            .map(|(name, value)| {
-                Json::Object(vec![("key".to_owned(), Json::Text(name.clone())), ("value".to_owned(), value.clone())])
-            })
-            .collect();
-        fill(text, &known, "key")
-    };
+fn of_environment(data: Option<&Json>) -> Variables {
+    let own = data.and_then(Json::entries).unwrap_or_default().iter();
+    Variables::new(own.filter_map(|(name, value)| Some((name.clone(), value.text()?.to_owned()))))
+}
+
+fn read_insomnia(request: &Json, variables: &Variables) -> Result<Captured, String> {
+    let filled = |text: &str| variables.fill(text).unwrap_or_else(|| text.to_owned());
     let mut captured =
         Captured { method: request.text_at("method").unwrap_or_default().to_owned(), ..Captured::default() };
     headers::add(&mut captured, request.member("headers").unwrap_or(&Json::Null))?;
@@ -234,27 +235,6 @@ fn take_fields(captured: &mut Captured, fields: &[Json], name: &str) {
     if captured.header("content-type").is_none() {
         captured.add_header("Content-Type", b"application/x-www-form-urlencoded");
     }
-}
-
-/// Puts in the variables that the collection itself sets.
-fn fill(text: &str, known: &[Json], key: &str) -> String {
-    let mut text = text.to_owned();
-    for variable in known.iter().take(variables::MOST) {
-        if !text.contains("{{") {
-            break;
-        }
-        if let (Some(name), Some(value)) = (variable.text_at(key), variable.text_at("value")) {
-            for mark in [
-                format!("{{{{{name}}}}}"),
-                format!("{{{{ {name} }}}}"),
-                format!("{{{{ _.{name} }}}}"),
-                format!("{{{{_.{name}}}}}"),
-            ] {
-                text = variables::put_in(&text, &mark, value).unwrap_or(text);
-            }
-        }
-    }
-    text
 }
 
 fn note_variables(captured: &mut Captured) {

@@ -46,10 +46,9 @@ fn read_page(text: &str) -> Result<Captured, String> {
         let lower = line.to_ascii_lowercase();
         if lower.starts_with("response headers") || lower.starts_with("general") {
             // They end where the request's begin.
-            let rest: Vec<&str> = lines.clone().collect();
-            let skipped = rest.iter().position(|line| line.trim().to_ascii_lowercase().starts_with("request headers"));
             if lower.starts_with("response headers") {
-                match skipped {
+                let is_title = |line: &str| line.trim().to_ascii_lowercase().starts_with("request headers");
+                match lines.clone().position(is_title) {
                     Some(count) => drop(lines.by_ref().take(count).count()),
                     None => break,
                 }

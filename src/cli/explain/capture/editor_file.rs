@@ -1,6 +1,7 @@
 //! Files of requests for editors (`.http`, `.rest`): what stands around the request itself.
 
-use super::{framing, variables};
+use super::framing;
+use super::variables::Variables;
 
 /// The text with its variables (`@name = value`) put in; `None` if it sets none or uses none,
 /// or if it becomes too large.
@@ -12,28 +13,26 @@ pub fn with_variables(text: &str) -> Option<String> {
         let (name, value) = line.trim_end().strip_prefix('@')?.split_once('=')?;
         Some((name.trim().to_owned(), value.trim().to_owned()))
     };
-    let known: Vec<_> = text.lines().filter_map(definition).take(variables::MOST).collect();
-    if known.is_empty() {
-        return None;
-    }
-    let mut text = text.to_owned();
-    // One may be made of another.
-    for _ in 0..4 {
-        for (name, value) in &known {
-            for place in [format!("{{{{{name}}}}}"), format!("{{{{ {name} }}}}")] {
-                text = variables::put_in(&text, &place, value)?;
-            }
-        }
-    }
-    Some(text)
+    let variables = Variables::new(text.lines().filter_map(definition));
+    if variables.is_empty() { None } else { variables.fill(text) }
 }
 
 /// The body, and the scripts, answers and other requests that editors write behind it.
 pub fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let marks: [&[u8]; 5] = [b"\n###", b"\n> {%", b"\n<> ", b"\n> ./", b"\n>> "];
-    let is_mark = |at: &usize| text.get(*at..).is_some_and(|rest| marks.iter().any(|mark| rest.starts_with(mark)));
-    let (body, behind) = text.split_at_checked((0..text.len()).find(is_mark)?)?;
+    let at = (0..text.len()).find(|at| begins_with_mark(text.get(*at..).unwrap_or_default()))?;
+    let (body, behind) = text.split_at_checked(at)?;
     Some((framing::trim_line_ends(body), behind))
+}
+
+/// How many bytes there are from the last of these marks to the end; more than there can be, if there is none.
+pub fn from_last_mark(text: &[u8]) -> usize {
+    let last = (0..text.len()).rfind(|at| begins_with_mark(text.get(*at..).unwrap_or_default()));
+    last.map_or(usize::MAX, |at| text.len().saturating_sub(at))
+}
+
+fn begins_with_mark(text: &[u8]) -> bool {
+    let marks: [&[u8]; 5] = [b"\n###", b"\n> {%", b"\n<> ", b"\n> ./", b"\n>> "];
+    text.first() == Some(&b'\n') && marks.iter().any(|mark| text.starts_with(mark))
 }
 
 /// Whether the body is the name of a file (`< ./body.json`).

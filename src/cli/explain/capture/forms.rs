@@ -1,15 +1,13 @@
 //! The forms of captures: how each is called, how people get it, and what reads it. What cannot be read is named, with the
 //! way to something that can. `explain --forms` prints this list, and docs/command.md has it too.
 
-use std::path::Path;
-
 use hookwarden::verify::bytes::json::Json;
 
 use super::entries::Requests;
 use super::value::Members as _;
 use super::{
-    asp_net, audit_log, browser, client_logs, collections, commands, curl, deliveries, dump, har, http, inspectors,
-    okhttp, pages, printed, printed_headers, proxies, server_logs, serverless, spring, wireshark,
+    Reading, asp_net, audit_log, browser, client_logs, collections, commands, curl, deliveries, dump, har, http,
+    inspectors, okhttp, pages, printed, printed_headers, proxies, server_logs, serverless, spring, wireshark,
 };
 
 /// A form of captures.
@@ -24,7 +22,7 @@ pub struct Form {
 /// What reads a form.
 enum Reader {
     Json(fn(&Json) -> Option<Requests>),
-    Text(fn(&str, Option<&Path>) -> Option<Requests>),
+    Text(fn(&str, Reading<'_>) -> Option<Requests>),
     /// The last of their kind, which `Captured::read` calls itself.
     Rest,
     /// Recognised only.
@@ -46,7 +44,7 @@ impl Form {
         Self { name, how, reader: Reader::Json(read) }
     }
 
-    const fn text(name: &'static str, how: &'static str, read: fn(&str, Option<&Path>) -> Option<Requests>) -> Self {
+    const fn text(name: &'static str, how: &'static str, read: fn(&str, Reading<'_>) -> Option<Requests>) -> Self {
         Self { name, how, reader: Reader::Text(read) }
     }
 
@@ -76,11 +74,11 @@ pub const ALL: &[Form] = &[
         http::FORM,
         "a request line, header lines, an empty line, the body: Wireshark's Follow Stream, tcpflow, Burp, curl -v, Postman's console, .http files of editors, Hurl",
     ),
-    Form::text("a curl command", "Copy as cURL (bash or cmd) of a browser, documentation", |text, folder| {
-        curl::is_command(text.as_bytes()).then(|| vec![curl::read(text, folder)])
+    Form::text("a curl command", "Copy as cURL (bash or cmd) of a browser, documentation", |text, reading| {
+        curl::is_command(text.as_bytes()).then(|| vec![curl::read(text, reading.folder)])
     }),
-    Form::text("an HTTPie command", "http, https, xh", commands::httpie),
-    Form::text("a wget command", "wget --post-data", commands::wget),
+    Form::text("an HTTPie command", "http, https, xh", |text, reading| commands::httpie(text, reading.folder)),
+    Form::text("a wget command", "wget --post-data", |text, reading| commands::wget(text, reading.folder)),
     Form::text("a fetch call", "Copy as fetch of a browser", |text, _| browser::fetch(text)),
     Form::text("a PowerShell command", "Copy as PowerShell of a browser", |text, _| browser::powershell(text)),
     Form::text(
@@ -128,7 +126,7 @@ pub const ALL: &[Form] = &[
     Form::text(
         "YAML of an API client",
         "Insomnia's export, version 5; a request of Bruno as OpenCollection; a cassette of VCR",
-        |text, _| collections::yaml(text),
+        collections::yaml,
     ),
     Form::json(
         "a HAR entry",
@@ -415,9 +413,9 @@ pub fn read_json(value: &Json) -> Option<Requests> {
 }
 
 /// The requests in a text that is no JSON, if it has a form of its own.
-pub fn read_text(text: &str, folder: Option<&Path>) -> Option<Requests> {
+pub fn read_text(text: &str, reading: Reading<'_>) -> Option<Requests> {
     ALL.iter().find_map(|form| match form.reader {
-        Reader::Text(read) => read(text, folder).map(|found| of(form, found)),
+        Reader::Text(read) => read(text, reading).map(|found| of(form, found)),
         _ => None,
     })
 }

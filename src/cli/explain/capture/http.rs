@@ -11,8 +11,10 @@ pub const FORM: &str = "raw HTTP";
 pub fn requests(text: &[u8]) -> Requests {
     let mut found = Vec::new();
     let mut rest = stream::behind_answer(text);
+    // Searched once: not again behind each request.
+    let marked = editor_file::from_last_mark(text);
     loop {
-        let message = read(rest);
+        let message = read(rest, marked);
         let is_error = message.is_err();
         let (captured, behind) = match message {
             Ok((captured, behind)) => (Ok(captured), behind),
@@ -31,18 +33,23 @@ pub fn requests(text: &[u8]) -> Requests {
 
 /// Reads one request, whatever is behind it.
 pub fn read_one(text: &[u8]) -> Result<Captured, String> {
-    read(text).map(|(captured, _)| captured)
+    read(text, editor_file::from_last_mark(text)).map(|(captured, _)| captured)
 }
 
 /// A request, and what is behind it.
-fn read(text: &[u8]) -> Result<(Captured, &[u8]), String> {
+fn read(text: &[u8], marked: usize) -> Result<(Captured, &[u8]), String> {
     let text = stream::without_comments(text.trim_ascii_start());
     if let Some(timeline) = stream::timeline(text) {
-        return read(&timeline).map(|(mut captured, _)| {
+        return read_plain(&timeline, editor_file::from_last_mark(&timeline)).map(|(mut captured, _)| {
             captured.notes.push("this is a timeline, whose lines were put together".to_owned());
             (captured, &[][..])
         });
     }
+    read_plain(text, marked)
+}
+
+/// One that is no timeline.
+fn read_plain(text: &[u8], marked: usize) -> Result<(Captured, &[u8]), String> {
     let (head, body, has_crlf) = split(text);
     let traced = traced(head);
     let head = traced.as_deref().unwrap_or(head);
@@ -63,19 +70,23 @@ fn read(text: &[u8]) -> Result<(Captured, &[u8]), String> {
                 .to_owned()
         })?,
     }
+    let mut ignored = 0_usize;
     for line in lines {
         if add_line(&mut captured, &line).is_err() {
             if request_line(&line).is_some() && line.windows(6).any(|part| part == b" HTTP/") {
                 return Err("has a second request line in the head: lines of several requests are mixed".to_owned());
             }
-            captured.notes.push("a line of the head is not a header and was ignored".to_owned());
+            ignored = ignored.saturating_add(1);
         }
+    }
+    if ignored > 0 {
+        captured.notes.push("a line of the head is not a header and was ignored".to_owned());
     }
     if traced.is_some() {
         captured.notes.push("this is what curl -v prints, which holds no body; give it with --body".to_owned());
     }
     let body = stream::after_blank_line(stream::after_continue(body), captured.declared_length());
-    let (body, behind) = stream::cut(body, captured.declared_length(), captured.is_chunked());
+    let (body, behind) = stream::cut(body, captured.declared_length(), captured.is_chunked(), marked);
     if !behind.is_empty() {
         captured.notes.push("what follows the body is the answer or another request, and was cut off".to_owned());
     }

@@ -61,6 +61,9 @@ pub use framing::{trim_line_ends, with_crlf, with_lf};
 pub use json::stated_time;
 pub use lost::{Lost, is_masked};
 
+/// How many texts may be inside of each other, as a log has a request in its lines.
+const DEEPEST: u8 = 4;
+
 /// A captured request.
 #[derive(Clone, Debug, Default)]
 pub struct Captured {
@@ -124,6 +127,8 @@ pub struct Reading<'a> {
     pub entry: Option<usize>,
     /// Whether a source wants this authority and target.
     pub is_wanted: Option<IsWanted<'a>>,
+    /// How many texts this one is inside of.
+    pub depth: u8,
 }
 
 impl Captured {
@@ -132,6 +137,9 @@ impl Captured {
     /// # Errors
     /// What it is not, and what to do.
     pub fn read(bytes: &[u8], reading: Reading<'_>) -> Result<Self, String> {
+        if reading.depth > DEEPEST {
+            return Err("has a request in a text, and that in a text, and so on: give the innermost alone".to_owned());
+        }
         let decoded = input::decoded(bytes)?;
         let is_decoded = decoded.is_some();
         let text = decoded.as_deref().unwrap_or(bytes);
@@ -257,7 +265,10 @@ impl Captured {
         match name.to_ascii_lowercase().as_str() {
             "host" | ":authority" if self.authority.is_empty() => self.authority = text(),
             "host" | ":authority" if self.authority.as_bytes() != value => {
-                self.notes.push("names two hosts; the first is used".to_owned());
+                let note = "names two hosts; the first is used";
+                if !self.notes.iter().any(|own| own == note) {
+                    self.notes.push(note.to_owned());
+                }
             }
             "host" | ":authority" => {}
             ":method" => self.method = text(),
@@ -303,7 +314,7 @@ fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
             Ok(value) => return json_requests(&value, reading),
             Err(error) => error,
         };
-        let log = || forms::read_text(shown()?, reading.folder).or_else(|| logged(shown()?, reading));
+        let log = || forms::read_text(shown()?, reading).or_else(|| logged(shown()?, reading));
         // A line of a log begins with its time in brackets.
         let found = if start.starts_with(b"[") { log() } else { None };
         return found
@@ -316,7 +327,7 @@ fn requests(text: &[u8], reading: Reading<'_>) -> Requests {
     let first = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_raw = http::request_line(first.trim_ascii_end()).is_some();
     let as_text = std::str::from_utf8(start).ok().filter(|text| !is_raw || pages::begins(text));
-    if let Some(found) = as_text.and_then(|text| forms::read_text(text, reading.folder)) {
+    if let Some(found) = as_text.and_then(|text| forms::read_text(text, reading)) {
         return found;
     }
     if curl::is_command(start) {

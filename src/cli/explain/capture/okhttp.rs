@@ -12,7 +12,8 @@ pub fn read(text: &str) -> Option<Requests> {
     let at = text.find("--> ")?;
     // Android's log has a tag in front of each line.
     let before = text.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
-    let tag = before.rsplit(' ').find(|word| !word.is_empty()).filter(|word| word.ends_with(':'));
+    let is_tag = |word: &&str| word.len() < MOST_OF_A_TAG && word.ends_with(':');
+    let tag = before.rsplit(' ').find(|word| !word.is_empty()).filter(is_tag);
     let found: Requests = of_threads(text, before, tag).iter().flat_map(|lines| of_thread(lines)).collect();
     (!found.is_empty()).then_some(found)
 }
@@ -48,6 +49,8 @@ fn of_threads<'a>(text: &'a str, before: &str, tag: Option<&str>) -> Vec<Vec<&'a
     threads.into_iter().map(|(_, lines)| lines).collect()
 }
 
+/// How long a tag is at most, in bytes: each line is searched for it.
+const MOST_OF_A_TAG: usize = 100;
 /// How many threads are told apart.
 const MOST_THREADS: usize = 200;
 

@@ -43,10 +43,16 @@ fn var_dump(text: &str, depth: u8) -> Option<(Json, &str)> {
         let (name, behind) = rest.strip_prefix('[')?.split_once("]=>")?;
         let name = name.trim_matches('"').to_owned();
         let behind = behind.trim_start();
-        let (value, behind) = match (dumped_text(behind), behind.split_once('\n')) {
-            (Some(found), _) => found,
-            (None, Some((line, behind))) if !line.starts_with("array(") => (Json::Text(line.to_owned()), behind),
-            _ => var_dump(behind, depth.saturating_add(1)).map(|(inner, behind)| (unlisted(inner), behind))?,
+        let (value, behind) = match dumped_text(behind) {
+            Some(found) => found,
+            None if behind.starts_with("array(") => {
+                let (inner, behind) = var_dump(behind, depth.saturating_add(1))?;
+                (unlisted(inner), behind)
+            }
+            None => {
+                let (line, behind) = behind.split_once('\n')?;
+                (Json::Text(line.to_owned()), behind)
+            }
         };
         members.push((name, value));
         rest = behind;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::variables;
+
 /// The command as it would be run.
 #[derive(Default)]
 pub struct Call {
@@ -42,6 +44,21 @@ enum Value {
     Table(Vec<(String, Value)>),
 }
 
+impl Value {
+    /// Its size in bytes.
+    fn len(&self) -> usize {
+        match self {
+            Value::Text(text) => text.len(),
+            Value::Table(pairs) => {
+                pairs.iter().fold(0, |sum, (name, value)| sum.saturating_add(name.len()).saturating_add(value.len()))
+            }
+        }
+    }
+}
+
+/// How many tables are read inside of each other.
+const DEEPEST: u8 = 8;
+
 const UNREAD: &str = "the PowerShell command computes a part of the request (a variable, a pipe or $(…)): write what it is \
                       when it runs, or copy as cURL (bash) instead";
 
@@ -50,7 +67,7 @@ const UNREAD: &str = "the PowerShell command computes a part of the request (a v
 /// # Errors
 /// What only PowerShell itself could fill in.
 pub fn read(text: &str) -> Result<Call, String> {
-    let mut reader = Reader { rest: text, variables: BTreeMap::new() };
+    let mut reader = Reader { rest: text, variables: BTreeMap::new(), depth: 0, copied: 0 };
     let mut call = Call::default();
     let mut is_called = false;
     loop {
@@ -109,6 +126,10 @@ pub fn read(text: &str) -> Result<Call, String> {
 struct Reader<'a> {
     rest: &'a str,
     variables: BTreeMap<String, Value>,
+    /// How many tables are open.
+    depth: u8,
+    /// How many bytes of variables were put in.
+    copied: usize,
 }
 
 impl Reader<'_> {
@@ -159,7 +180,7 @@ impl Reader<'_> {
                 if let Ok(value) = self.value() {
                     self.variables.insert(name, value);
                 }
-            } else if self.rest.to_ascii_lowercase().starts_with("invoke-")
+            } else if self.rest.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("invoke-"))
                 || self.rest.starts_with("iwr")
                 || self.rest.starts_with("irm")
             {
@@ -175,11 +196,19 @@ impl Reader<'_> {
         let text = |text| Ok(Value::Text(text));
         if let Some(rest) = self.rest.strip_prefix("@{") {
             self.rest = rest;
-            return self.table().map(Value::Table);
+            if self.depth > DEEPEST {
+                return Err("the PowerShell command has too many tables inside of each other".to_owned());
+            }
+            self.depth = self.depth.saturating_add(1);
+            let table = self.table();
+            self.depth = self.depth.saturating_sub(1);
+            return table.map(Value::Table);
         }
         for (open, close) in [("@\"", "\n\"@"), ("@'", "\n'@")] {
             if let Some(rest) = self.rest.strip_prefix(open) {
                 let rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
+                // One that is not closed goes to the end.
+                self.rest = "";
                 let (inside, rest) =
                     rest.split_once(close).ok_or("a here-string of the PowerShell command is not closed")?;
                 self.rest = rest;
@@ -196,7 +225,12 @@ impl Reader<'_> {
                 if matches!(name.as_str(), "session" | "true" | "false" | "null") {
                     return text(String::new());
                 }
-                self.variables.get(&name).cloned().ok_or_else(|| UNREAD.to_owned())
+                let value = self.variables.get(&name).ok_or_else(|| UNREAD.to_owned())?;
+                self.copied = self.copied.saturating_add(value.len());
+                if self.copied > variables::LARGEST {
+                    return Err("the variables of the PowerShell command stand for too much".to_owned());
+                }
+                Ok(value.clone())
             }
             _ => {
                 let word = self.until(|char| char.is_whitespace() || matches!(char, ';' | '|' | '}'));

@@ -1,5 +1,7 @@
 //! What proxies save: Envoy's tap filter, Charles, mitmproxy.
 
+use std::collections::BTreeMap;
+
 use hookwarden::verify::bytes::encoding;
 use hookwarden::verify::bytes::json::Json;
 
@@ -66,15 +68,18 @@ fn chunk(found: &Json) -> Result<Vec<u8>, String> {
 /// The segments of each stream put together.
 fn streamed(segments: &[Json]) -> Requests {
     let id = |segment: &Json| segment.text_at("trace_id").or(segment.text_at("traceId")).unwrap_or_default().to_owned();
-    let mut ids: Vec<String> = Vec::new();
+    let mut positions = BTreeMap::new();
+    let mut streams: Vec<Vec<&Json>> = Vec::new();
     for segment in segments {
-        if !ids.contains(&id(segment)) {
-            ids.push(id(segment));
+        let at = *positions.entry(id(segment)).or_insert(streams.len());
+        match streams.get_mut(at) {
+            Some(stream) => stream.push(segment),
+            None => streams.push(vec![segment]),
         }
     }
-    let read = |wanted: &String| {
+    let read = |stream: &Vec<&Json>| {
         let mut captured = Captured::default();
-        for segment in segments.iter().filter(|segment| id(segment) == *wanted) {
+        for segment in stream {
             if let Some(found) = segment.first(&["request_headers", "requestHeaders"]) {
                 headers::add(&mut captured, found.member("headers").unwrap_or(found))?;
             }
@@ -87,7 +92,7 @@ fn streamed(segments: &[Json]) -> Requests {
         }
         Ok(captured)
     };
-    ids.iter().map(read).collect()
+    streams.iter().map(read).collect()
 }
 
 /// Charles' session as JSON (`.chlsj`).

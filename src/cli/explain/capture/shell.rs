@@ -27,8 +27,9 @@ fn piped(text: &str) -> Option<(String, Option<Vec<u8>>)> {
     }
     let names = ["curl", "http", "https", "xh", "xhs"];
     let is_bar = |at: &usize| {
-        let behind = text.get(at.saturating_add(1)..).unwrap_or_default();
-        names.contains(&behind.split_whitespace().next().unwrap_or_default())
+        let behind = text.get(at.saturating_add(1)..).unwrap_or_default().trim_start();
+        let ends = |rest: &str| rest.chars().next().is_none_or(char::is_whitespace);
+        names.iter().any(|name| behind.strip_prefix(name).is_some_and(ends))
     };
     let at = text.match_indices('|').map(|(at, _)| at).find(is_bar)?;
     let words = posix_words(text.get(..at)?, |_| false).ok()?;

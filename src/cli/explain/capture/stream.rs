@@ -27,7 +27,9 @@ pub fn after_blank_line(body: &[u8], declared: Option<usize>) -> &[u8] {
 }
 
 /// The body, and the messages behind it. What does not begin as a message belongs to the body.
-pub fn cut(text: &[u8], declared: Option<usize>, is_chunked: bool) -> (&[u8], &[u8]) {
+///
+/// No mark of an editor is in fewer bytes than `marked` from the end.
+pub fn cut(text: &[u8], declared: Option<usize>, is_chunked: bool, marked: usize) -> (&[u8], &[u8]) {
     if is_chunked {
         let behind = chunked::split(text).map_or(&[][..], |(_, behind)| behind);
         let behind = if is_message(behind.trim_ascii_start()) { behind } else { &[] };
@@ -40,6 +42,7 @@ pub fn cut(text: &[u8], declared: Option<usize>, is_chunked: bool) -> (&[u8], &[
     }
     // Files of editors have this between requests.
     if declared.is_none()
+        && text.len() >= marked
         && let Some((body, behind)) = editor_file::split(text)
     {
         return (body, behind);
@@ -84,15 +87,17 @@ pub fn without_comments(text: &[u8]) -> &[u8] {
 
 /// The request in what Insomnia shows as timeline: `> ` and lines of the head, `| ` and those of the body.
 pub fn timeline(text: &[u8]) -> Option<Vec<u8>> {
+    if !(text.starts_with(b"* ") || text.starts_with(b"> ")) {
+        return None;
+    }
     let of = |mark: &[u8]| -> Vec<Vec<u8>> {
         text.split(|byte| *byte == b'\n')
             .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
             .filter_map(|line| line.strip_prefix(mark).map(<[u8]>::to_vec))
             .collect()
     };
-    let is_timeline = text.starts_with(b"* ") || text.starts_with(b"> ");
     let (head, body) = (of(b"> "), of(b"| "));
-    (is_timeline && !head.is_empty() && !body.is_empty())
+    (!head.is_empty() && !body.is_empty())
         .then(|| [head.join(&b"\r\n"[..]), body.join(&b"\n"[..])].join(&b"\r\n\r\n"[..]))
 }
 
@@ -109,14 +114,23 @@ fn is_message(text: &[u8]) -> bool {
 /// `HTTP/1.1 401 Unauthorized`.
 fn is_answer(text: &[u8]) -> bool {
     let Some(rest) = text.strip_prefix(b"HTTP/") else { return false };
-    let status: Vec<u8> = rest.iter().copied().skip_while(|byte| *byte != b' ').skip(1).take(3).collect();
-    rest.first().is_some_and(u8::is_ascii_digit) && status.len() == 3 && status.iter().all(u8::is_ascii_digit)
+    // The version has three characters at most.
+    let Some(blank) = rest.iter().take(4).position(|byte| *byte == b' ') else { return false };
+    let status = rest.get(blank.saturating_add(1)..blank.saturating_add(4));
+    rest.first().is_some_and(u8::is_ascii_digit) && status.is_some_and(|status| status.iter().all(u8::is_ascii_digit))
 }
 
 /// A whole request line, with the version at its end.
 fn is_request(text: &[u8]) -> bool {
     let starts = [&b"POST "[..], b"GET ", b"PUT ", b"PATCH ", b"DELETE ", b"HEAD ", b"OPTIONS "];
     if !starts.iter().any(|start| text.starts_with(start)) {
+        return false;
+    }
+    // Most are told by their second word, and a whole line is read only of what has all three.
+    let mut words = text.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).skip(1);
+    let is_target =
+        words.next().is_some_and(|word| word.starts_with(b"/") || word.windows(3).any(|part| part == b"://"));
+    if !is_target || !words.next().is_some_and(|word| word.starts_with(b"HTTP/")) {
         return false;
     }
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();

@@ -56,14 +56,18 @@ pub fn find(value: &Json, reading: Reading<'_>, depth: u8) -> Option<Requests> {
             find(&parsed, reading, depth.saturating_add(1))
         }
         Json::Object(_) => {
+            let deeper = Reading { depth: reading.depth.saturating_add(1), ..reading };
             let inner = || {
                 let mut found = INSIDE.iter().filter_map(|name| match (*name, value.member(name)?) {
-                    ("request", Json::Text(text)) => Some(vec![Captured::read(text.as_bytes(), reading)]),
+                    ("request", Json::Text(text)) => Some(vec![Captured::read(text.as_bytes(), deeper)]),
                     (_, inner) => find(inner, reading, depth.saturating_add(1)),
                 });
                 let elsewhere = || {
                     let others = value.entries().unwrap_or_default().iter();
-                    let others = others.filter(|(name, _)| !matches!(name.as_str(), "response" | "res"));
+                    // The usual names were looked into, and looking twice at each depth adds up.
+                    let others = others.filter(|(name, _)| {
+                        !matches!(name.as_str(), "response" | "res") && !INSIDE.contains(&name.as_str())
+                    });
                     let nested = others.filter(|(_, inner)| matches!(inner, Json::Object(_) | Json::List(_)));
                     nested.into_iter().find_map(|(_, inner)| find(inner, reading, depth.saturating_add(1)))
                 };

@@ -1,8 +1,11 @@
 //! Suspects of the head: headers that a proxy renamed, doubled, quoted or dropped the ends of.
 
+use std::collections::{BTreeSet, HashSet};
+
 use hookwarden::verify::HeaderLine;
 use hookwarden::verify::bytes::form;
 
+use super::head_change::HeadChange;
 use super::{Change, Mistake, Scene};
 
 /// What proxies and gateways put in front of a header's name.
@@ -31,13 +34,17 @@ pub fn changes(scene: &Scene<'_>) -> Vec<Change> {
     repeated(scene, needed, &mut changes);
     rewritten(scene, needed, &mut changes);
     methods(scene, &mut changes);
-    let mut seen = std::collections::HashSet::from([scene.head.clone()]);
+    let mut seen = HashSet::from([HeadChange::Whole(scene.head.clone())]);
     changes.retain(|change| change.head.as_ref().is_none_or(|head| seen.insert(head.clone())));
     changes
 }
 
 /// Adds a value in place of another, with the code of a mistake, what happened, and what to do.
 type With<'a> = &'a mut dyn FnMut(Option<Vec<u8>>, &'static str, &str, &str);
+
+fn changed(head: HeadChange, mistake: Mistake) -> Change {
+    Change { head: Some(head), body: None, mistakes: vec![mistake] }
+}
 
 /// Whether a name is that of a pseudo header.
 pub fn is_pseudo(name: &str) -> bool {
@@ -85,16 +92,13 @@ fn renamed(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
     // One of them, whatever it is called now.
     for name in &missing {
         for (at, (own, _)) in scene.head.iter().enumerate().filter(|(_, (own, _))| !is_pseudo(own)) {
-            let mut head = scene.head.clone();
-            if let Some((other, _)) = head.get_mut(at) {
-                (*name).clone_into(other);
-            }
+            let head = HeadChange::Name(at, (*name).clone());
             let sentence = format!("What the scheme reads from the header \"{name}\" is in the header \"{own}\".");
             let advice = format!(
                 "If the sender writes \"{own}\", describe it so in a scheme of your own, or look for another \
                                   provider. If a proxy renames it, turn that off."
             );
-            changes.push(Change::of_head(head, Mistake::new("header_renamed", sentence, advice)));
+            changes.push(changed(head, Mistake::new("header_renamed", sentence, advice)));
         }
     }
     // Where both are there, the one that a proxy kept aside.
@@ -102,12 +106,10 @@ fn renamed(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
         for prefix in PREFIXES {
             let aside = format!("{prefix}{name}");
             if let Some((_, value)) = scene.head.iter().find(|(own, _)| own.eq_ignore_ascii_case(&aside)) {
-                let mut head: Vec<_> =
-                    scene.head.iter().filter(|(own, _)| !own.eq_ignore_ascii_case(name)).cloned().collect();
-                head.push((name.clone(), value.clone()));
+                let head = HeadChange::Only((name.clone(), value.clone()));
                 let sentence =
                     format!("Something in front replaced the header \"{name}\" and kept the sender's as \"{aside}\".");
-                changes.push(Change::of_head(head, Mistake::new("header_replaced", sentence, IN_FRONT)));
+                changes.push(changed(head, Mistake::new("header_replaced", sentence, IN_FRONT)));
             }
         }
     }
@@ -117,19 +119,15 @@ fn repeated(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
     for name in needed {
         let values: Vec<_> =
             scene.head.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect();
-        let without: Vec<_> = scene.head.iter().filter(|(own, _)| !own.eq_ignore_ascii_case(name)).cloned().collect();
         let mut once = |value: &[u8], code: &'static str, sentence: String| {
-            let mut head = without.clone();
-            head.push((name.clone(), value.to_vec()));
-            changes.push(Change::of_head(head, Mistake::new(code, sentence, IN_FRONT)));
+            let head = HeadChange::Only((name.clone(), value.to_vec()));
+            changes.push(changed(head, Mistake::new(code, sentence, IN_FRONT)));
         };
         if values.len() > 1 {
-            for value in &values {
-                let what = if values.windows(2).all(|pair| pair.first() == pair.last()) {
-                    "with the same value"
-                } else {
-                    "with several values"
-                };
+            let different: BTreeSet<_> = values.iter().collect();
+            let what = if different.len() == 1 { "with the same value" } else { "with several values" };
+            let mut seen = BTreeSet::new();
+            for value in values.iter().filter(|value| seen.insert(**value)) {
                 let sentence = format!(
                     "The header \"{name}\" occurs {} times in the request, {what}: a proxy adds or copies it.",
                     values.len()
@@ -160,14 +158,11 @@ fn rewritten(scene: &Scene<'_>, needed: &[String], changes: &mut Vec<Change>) {
         if !needed.iter().any(|other| other.eq_ignore_ascii_case(name)) {
             continue;
         }
+        let own = value;
         let mut with = |value: Option<Vec<u8>>, code: &'static str, what: &str, advice: &str| {
-            let Some(changed) = value else { return };
-            let mut head = scene.head.clone();
-            if let Some((_, value)) = head.get_mut(at) {
-                *value = changed;
-            }
-            changes.push(Change::of_head(
-                head,
+            let Some(other) = value.filter(|other| other != own) else { return };
+            changes.push(changed(
+                HeadChange::Value(at, other),
                 Mistake::new(code, format!("The value of the header \"{name}\" {what}."), advice),
             ));
         };

@@ -12,6 +12,7 @@ use hookwarden::verify::scheme::signature::SignatureScheme;
 use hookwarden::verify::scheme::signature::{Location, Place};
 use hookwarden::verify::{HeaderLine, Request};
 
+use super::head_change::HeadChange;
 use super::header::is_pseudo;
 use super::key::Keys;
 use super::token::{Spelling, Token, tokens};
@@ -79,6 +80,7 @@ fn signatures(search: &mut Search<'_>, scheme: &SignatureScheme, reads_entries: 
     for token in &tokens {
         for algorithm in algorithms(scheme.algorithm, token.bytes.len()) {
             let (location, head) = placed(search, scheme, token, reads_entries);
+            let head = head.map(HeadChange::Whole);
             let mistakes = differences(scheme, token, algorithm);
             let near = SignatureScheme { algorithm, signature: location, ..scheme.clone() };
             let change = Change { head, body: None, mistakes };

@@ -7,6 +7,8 @@ use super::header::is_pseudo;
 
 /// The most candidates that are looked at.
 const MOST: usize = 24;
+/// The longest that a code is written, in bytes: 64 bytes in hexadecimal digits, and some for what pads them.
+const LONGEST: usize = 144;
 /// Headers that hold long random words and never a proof.
 const NO_PROOF: &[&str] = &["cookie", "traceparent", "x-request-id", "x-amzn-trace-id", "if-none-match", "etag"];
 
@@ -85,6 +87,9 @@ pub fn tokens(search: &Search<'_>) -> Vec<Token> {
             for start in std::iter::once(0).chain(starts) {
                 let (prefix, rest) = entry.split_at_checked(start).unwrap_or_default();
                 let rest = rest.trim_matches('"');
+                if rest.len() > LONGEST || tokens.len() >= MOST {
+                    continue;
+                }
                 if let Some((spelling, bytes)) = decoded(rest) {
                     tokens.push(Token { header: name.clone(), prefix: prefix.to_owned(), spelling, bytes });
                 }
