@@ -88,7 +88,7 @@ const PLACES: &[Place] = &[
     ("docs/denials.md", "no byte of its body within {} seconds", "src/guard/stall.rs BODY_TIMEOUT", S),
     ("docs/configuration.md", "verified within the last {} hours", "src/guard/lane.rs RECENT_SECONDS", 3600),
     ("docs/operations.md", "without its query, at most {} bytes", "src/report.rs MAX_PATH", 1),
-    ("docs/command.md", "`--timeout SECONDS` defaults to {}", "src/cli/sign/mod.rs TIMEOUT", 1),
+    ("docs/command.md", "`--timeout SECONDS` defaults to {}", "src/cli/sign/arguments.rs TIMEOUT", 1),
 ];
 
 /// Sizes that are not ours: measured, or set by others.
