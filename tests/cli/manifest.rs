@@ -64,10 +64,13 @@ pub fn manifest(target: &str, configuration: &str, more: &[&str]) -> Ran {
 fn every_manifest_passes_the_check_without_a_warning() {
     for target in TARGETS {
         for (configuration, more) in [
-            (PLAIN, &["--sha256", "f3767dfe8889ebb55a21409df2b6f36e66abfbe1eb92d64ff76ae799d3f91016"][..]),
+            (PLAIN, &["--sha256", SUM][..]),
             (PLAIN, &["--trusted-hops", "2", "--upstream", "other.example.com:8443"]),
             (GUARDED, &["--name", "hooks", "--namespace", "hooks", "--secret", "hooks"]),
         ] {
+            // A plain Envoy has no resources with names, and loads a file.
+            let is_plain = matches!(target, "envoy" | "compose");
+            let more = if is_plain && matches!(more[0], "--sha256" | "--name") { &[] } else { more };
             // A sidecar does not know its clients' addresses, which a test below covers.
             if target == "istio-sidecar" && configuration == GUARDED {
                 continue;
@@ -146,7 +149,8 @@ fn every_manifest_sets_body_hold_whatever_the_configuration_has() {
 #[test]
 fn every_variable_comes_from_a_secret_and_none_has_a_value() {
     for target in TARGETS {
-        let text = manifest(target, PLAIN, &["--secret", "my-secrets"]).out;
+        let is_plain = matches!(target, "envoy" | "compose");
+        let text = manifest(target, PLAIN, if is_plain { &[] } else { &["--secret", "my-secrets"] }).out;
         for name in ["STRIPE_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET_OLD", "SLACK_SIGNING_SECRET"] {
             match target {
                 "envoy" => assert!(text.contains(&format!("- {name}\n")), "{target}: {name}"),
@@ -466,6 +470,82 @@ fn invalid_names_and_addresses_are_refused() {
     ] {
         let ran = hookwarden(&["manifest", "istio-gateway", "-", more[0], more[1]], PLAIN);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{more:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn an_option_that_the_target_would_ignore_is_refused() {
+    let plain = ["envoy", "compose"].as_slice();
+    let istio = ["istio-gateway", "istio-sidecar"].as_slice();
+    let kubernetes = ["istio-gateway", "istio-sidecar", "envoy-gateway"].as_slice();
+    for (option, takers) in [
+        (["--listen", "127.0.0.1:10001"].as_slice(), plain),
+        (&["--tls", "/etc/tls"], plain),
+        (&["--live-secrets"], &["envoy"]),
+        (&["--sha256", SUM], kubernetes),
+        (&["--name", "hooks"], kubernetes),
+        (&["--namespace", "hooks"], kubernetes),
+        (&["--secret", "hooks"], kubernetes),
+        (&["--pull-secret", "registry"], kubernetes),
+        (&["--selector", "app=hooks"], istio),
+        (&["--wasm-plugin"], istio),
+        (&["--gateway-api"], &["istio-gateway"]),
+    ] {
+        for target in TARGETS {
+            let ran = hookwarden(&[&["manifest", target, "-"], option].concat(), PLAIN);
+            if takers.contains(&target) {
+                assert_eq!(ran.code, 0, "{target} {option:?}: {}", ran.err);
+                continue;
+            }
+            assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{target} {option:?}: {}", ran.err);
+            assert!(ran.err.contains(takers[0]) && ran.err.contains(option[0]), "{target} {option:?}: {}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn a_plain_envoy_is_not_told_to_load_a_url_as_a_file() {
+    for target in ["envoy", "compose"] {
+        for url in
+            ["http://modules:8080/hookwarden.wasm", "https://modules/h.wasm", "oci://registry.example.com/hookwarden"]
+        {
+            let ran = hookwarden(&["manifest", target, "-", "--module", url], PLAIN);
+            assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{target} {url}: {}", ran.err);
+            assert!(ran.err.contains("download the module"), "{target} {url}: {}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn the_digest_of_an_image_is_taken_as_it_is_printed() {
+    let digest = format!("sha256:{SUM}");
+    for target in ["istio-gateway", "istio-sidecar", "envoy-gateway"] {
+        let with = manifest(target, PLAIN, &["--sha256", &digest]).out;
+        assert_eq!(with, manifest(target, PLAIN, &["--sha256", SUM]).out, "{target}");
+        let wrong = hookwarden(&["manifest", target, "-", "--sha256", "sha256:short"], PLAIN);
+        assert!(wrong.code == 2 && wrong.err.contains("make oci") && wrong.err.contains("sha256sum"), "{}", wrong.err);
+    }
+}
+
+#[test]
+fn the_cluster_of_a_store_has_the_bounds_of_the_documents() {
+    let document = include_str!("../../docs/fleet.md");
+    let remembers = PLAIN.replacen("\"verify\"", "\"replay\": { \"window\": \"24h\" }, \"verify\"", 1);
+    for target in TARGETS {
+        let text = manifest(target, &remembers, &["--store", "webdis.hooks.svc.cluster.local:7379"]).out;
+        for bound in [
+            "connect_timeout: 0.1s",
+            "max_connections: 128",
+            "max_pending_requests: 512",
+            "max_retries: 0",
+            "consecutive_5xx: 5",
+            "base_ejection_time: 5s",
+            "idle_timeout: 60s",
+            "max_requests_per_connection: 10",
+        ] {
+            assert!(document.contains(bound), "{bound}");
+            assert!(text.contains(bound), "{target}: {bound}\n{text}");
+        }
     }
 }
 

@@ -23,7 +23,7 @@ impl Backend {
                 Self::Service { name: (*name).to_owned(), namespace: None, port }
             }
             [name, namespace, "svc", ..] => {
-                let namespace = (*namespace != arguments.namespace).then(|| (*namespace).to_owned());
+                let namespace = (*namespace != arguments.namespace()).then(|| (*namespace).to_owned());
                 Self::Service { name: (*name).to_owned(), namespace, port }
             }
             _ => Self::Outside { address: Address { host, port } },
@@ -40,14 +40,14 @@ impl Backend {
                 format!("{{ name: {}, namespace: {}, port: {port} }}", pretty::scalar(name), pretty::scalar(namespace))
             }
             Self::Outside { .. } => {
-                format!("{{ group: gateway.envoyproxy.io, kind: Backend, name: {}-receiver }}", arguments.name)
+                format!("{{ group: gateway.envoyproxy.io, kind: Backend, name: {}-receiver }}", arguments.name())
             }
         }
     }
 
     /// The further resource without which the reference leads nowhere, if there is one.
     pub fn resource(&self, arguments: &Arguments) -> String {
-        let Arguments { name: own, namespace: from, .. } = arguments;
+        let (own, from) = (arguments.name(), arguments.namespace());
         match self {
             Self::Service { namespace: None, .. } => String::new(),
             Self::Service { name, namespace: Some(namespace), .. } => {

@@ -37,7 +37,7 @@ pub fn rest(name: &str, address: &Address) -> String {
     let Address { host, port } = address;
     let (name, host) = (pretty::scalar(name), pretty::scalar(host));
     format!(
-        "{kind}\nconnect_timeout: 2s\nload_assignment:\n  cluster_name: {name}\n  endpoints:\n    - lb_endpoints:\n        - \
+        "{kind}\n{CONNECT}\nload_assignment:\n  cluster_name: {name}\n  endpoints:\n    - lb_endpoints:\n        - \
          endpoint:\n            address:\n              socket_address: {{ address: {host}, port_value: {port} }}\n"
     )
 }
@@ -59,8 +59,31 @@ fn store_address(arguments: &Arguments, name: &str) -> Result<Address, Failure> 
 
 fn store(name: &str, address: &Address) -> String {
     let comment = "# Remembers events for all proxies: Webdis in front of a Redis that only the proxies reach.\n";
-    element(comment, name, address)
+    // docs/fleet.md says why each of these.
+    element(comment, name, address).replace(CONNECT, "connect_timeout: 0.1s") + STORE_BOUNDS
 }
+
+/// How long Envoy tries to connect; a store has less, for that is a part of `store.timeout`.
+const CONNECT: &str = "connect_timeout: 2s";
+const STORE_BOUNDS: &str = "  # No retries: a claim that is sent twice conflicts with itself.
+  circuit_breakers:
+    thresholds:
+      - max_connections: 128
+        max_pending_requests: 512
+        max_retries: 0
+  outlier_detection:
+    consecutive_5xx: 5
+    base_ejection_time: 5s
+    max_ejection_percent: 50
+  typed_extension_protocol_options:
+    envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+      \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+      common_http_protocol_options:
+        idle_timeout: 60s
+        max_requests_per_connection: 10
+      explicit_http_config:
+        http_protocol_options: {}
+";
 
 fn service(name: &str) -> String {
     let comment = "# Holds live secrets. Put its address and its name here, and its token (credential_injector):\n\

@@ -81,7 +81,7 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
             ("REQUEST_ID", request_id),
             ("LISTEN", listen.to_owned()),
             ("UPSTREAM", upstream.to_owned()),
-            ("VARIABLE_COMMENTS", plan.variable_comments()),
+            ("NEEDS", needs(plan)),
             ("LISTEN_COMMENT", listen_comment.to_owned()),
             ("LISTEN_ADDRESS", pretty::scalar(&address.host)),
             ("LISTEN_PORT", address.port.to_string()),
@@ -99,6 +99,19 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
         ],
     );
     Ok(Output { name: "envoy.yaml".to_owned(), text })
+}
+
+/// What has to be there before Envoy starts.
+fn needs(plan: &Plan) -> String {
+    let mut text = String::new();
+    if !plan.variables.is_empty() {
+        text.push_str("# It needs these variables in its environment, from your secret store:\n");
+        text.push_str(&plan.variable_comments());
+    }
+    if !plan.live_keys.is_empty() {
+        text.push_str(live::NEEDS);
+    }
+    text
 }
 
 fn module(arguments: &Arguments) -> &str {

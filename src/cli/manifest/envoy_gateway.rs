@@ -28,7 +28,7 @@ pub fn resources(arguments: &Arguments, plan: &Plan) -> Result<Output, Failure> 
         true => format!(
             "# A source wants a client certificate, which is verified by ca.crt of this ConfigMap.\ntls:\n  \
              clientValidation:\n    caCertificateRefs: [{{ kind: ConfigMap, group: \"\", name: {}-ca }}]",
-            arguments.name
+            arguments.name()
         ),
         false => String::new(),
     };

@@ -144,7 +144,10 @@ fn inbound(port: &str) -> String {
 fn target(arguments: &Arguments, selector: &str) -> String {
     match arguments.gateway_api {
         true => {
-            format!("targetRefs:\n  - {{ group: gateway.networking.k8s.io, kind: Gateway, name: {} }}", arguments.name)
+            format!(
+                "targetRefs:\n  - {{ group: gateway.networking.k8s.io, kind: Gateway, name: {} }}",
+                arguments.name()
+            )
         }
         false => format!("selector:\n  matchLabels: {{ {selector} }}"),
     }
@@ -314,9 +317,9 @@ fn list(name: &str, elements: &str) -> String {
 /// The labels of the workload, as members of a flow mapping.
 fn selector(arguments: &Arguments) -> Result<String, Failure> {
     let usual = match arguments.target {
-        Target::IstioGateway if arguments.gateway_api => format!("{GATEWAY_NAME}={}", arguments.name),
-        Target::IstioGateway => format!("istio={}", arguments.name),
-        _ => format!("app={}", arguments.name),
+        Target::IstioGateway if arguments.gateway_api => format!("{GATEWAY_NAME}={}", arguments.name()),
+        Target::IstioGateway => format!("istio={}", arguments.name()),
+        _ => format!("app={}", arguments.name()),
     };
     let given = if arguments.selector.is_empty() { std::slice::from_ref(&usual) } else { &arguments.selector };
     let label = |text: &String| match text.split_once('=') {

@@ -9,20 +9,13 @@ use crate::cli::terminal::Failure;
 pub fn common(arguments: &Arguments, plan: &Plan, usual: &str) -> Result<Vec<(&'static str, String)>, Failure> {
     let upstream = Address::parse(arguments.upstream.as_deref().unwrap_or(usual))?;
     let sum = match &arguments.sha256 {
-        Some(sum) if sum.len() == 64 && sum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) => {
-            format!("sha256: {}", pretty::scalar(sum))
-        }
-        Some(_) => {
-            return Err(Failure::Message(
-                "--sha256 must be 64 digits 0-9 and a-f, as sha256sum prints them".to_owned(),
-            ));
-        }
+        Some(sum) => format!("sha256: {}", pretty::scalar(sum)),
         None => "# sha256: ...".to_owned(),
     };
     for (name, value) in
-        [("--name", &arguments.name), ("--namespace", &arguments.namespace), ("--secret", &arguments.secret)]
+        [("--name", arguments.name()), ("--namespace", arguments.namespace()), ("--secret", arguments.secret())]
             .into_iter()
-            .chain(arguments.pull_secret.as_ref().map(|name| ("--pull-secret", name)))
+            .chain(arguments.pull_secret.as_ref().map(|name| ("--pull-secret", name.as_str())))
     {
         let is_label = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
         if value.is_empty() || value.len() > 63 || !value.chars().all(is_label) || value.starts_with('-') {
@@ -31,16 +24,16 @@ pub fn common(arguments: &Arguments, plan: &Plan, usual: &str) -> Result<Vec<(&'
             )));
         }
     }
-    let secret = &arguments.secret;
+    let secret = arguments.secret();
     let variable =
         |name: &String| format!("- name: {name}\n  valueFrom:\n    secretKeyRef: {{ name: {secret}, key: {name} }}\n");
     let variables: String = plan.variables.iter().map(variable).collect();
     let environment = lines("env:", variables.lines().map(|line| format!("  {line}")));
     Ok(vec![
         ("VARIABLE_COMMENTS", plan.variable_comments()),
-        ("NAME", arguments.name.clone()),
-        ("NAMESPACE", arguments.namespace.clone()),
-        ("SECRET", secret.clone()),
+        ("NAME", arguments.name().to_owned()),
+        ("NAMESPACE", arguments.namespace().to_owned()),
+        ("SECRET", secret.to_owned()),
         ("SHA256", sum),
         ("CONFIGURATION", pretty::yaml(&plan.configuration)),
         ("CONTAINER_ENVIRONMENT", block(plan, environment)),

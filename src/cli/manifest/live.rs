@@ -6,6 +6,13 @@ use crate::cli::document::value::{Kind, Member, Value};
 /// Where the files are, for Envoy.
 const FOLDER: &str = "/etc/hookwarden";
 
+/// What the files need, as a comment.
+pub const NEEDS: &str = "\
+# The other files that were written belong into /etc/hookwarden/sds, and each secret into the file of /etc/hookwarden/secrets that is
+# named there, without a line feed at the end. Envoy does not start without them. To change a secret, rename a new file into its
+# place: one that is written in place is not seen.
+";
+
 /// The configuration with `filter_state` in place of every `env` of a secret.
 pub fn with_live_secrets(configuration: &mut Value) {
     let Kind::Map(members) = &mut configuration.kind else {
@@ -129,7 +136,7 @@ resources:
     generic_secret:
       secret:
         filename: {FOLDER}/secrets/{file}
-        # Kubernetes replaces a mounted Secret by renaming a link in this folder.
+        # Envoy looks at the file again when something is renamed in this folder, as Kubernetes does: not if it is written in place.
         watched_directory: {{ path: {FOLDER}/secrets }}
 "
         );

@@ -7,6 +7,7 @@ mod envoy_gateway;
 mod istio;
 mod kubernetes;
 mod live;
+mod options;
 mod plan;
 mod pretty;
 mod store;
@@ -51,19 +52,19 @@ pub struct Arguments {
     /// The address of a replay store. Sources with replay that name none get it [default: its cluster's name, port 7379].
     #[arg(long, value_name = "HOST:PORT")]
     store: Option<String>,
-    /// The module: a path (envoy, compose), or where it is pulled from. With --hold filter: an image that is mounted,
-    /// http:// of a Service, or a path.
+    /// The module: the path of a file (envoy, compose), or the image or URL from which it is pulled. With --hold filter: an
+    /// image that is mounted, http:// of a Service, or a path.
     #[arg(long, value_name = "PATH|URL")]
     module: Option<String>,
     /// The checksum that pins the module: the digest of its image, or the sum of the file (Istio, Envoy Gateway).
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = sum)]
     sha256: Option<String>,
-    /// The name of the resources (Istio, Envoy Gateway).
-    #[arg(long, default_value = "webhooks")]
-    name: String,
-    /// The namespace (Istio, Envoy Gateway).
-    #[arg(long, default_value = "webhooks")]
-    namespace: String,
+    /// The name of the resources (Istio, Envoy Gateway) [default: webhooks].
+    #[arg(long)]
+    name: Option<String>,
+    /// The namespace (Istio, Envoy Gateway) [default: webhooks].
+    #[arg(long)]
+    namespace: Option<String>,
     /// A label of the workload; may be repeated (Istio) [default: that of the name].
     #[arg(long, value_name = "NAME=VALUE")]
     selector: Vec<String>,
@@ -71,9 +72,9 @@ pub struct Arguments {
     /// (envoy; Envoy 1.38 or newer).
     #[arg(long)]
     live_secrets: bool,
-    /// The Kubernetes Secret with the variables (Istio, Envoy Gateway).
-    #[arg(long, default_value = "webhook-secrets")]
-    secret: String,
+    /// The Kubernetes Secret with the variables (Istio, Envoy Gateway) [default: webhook-secrets].
+    #[arg(long)]
+    secret: Option<String>,
     /// The Kubernetes Secret with which the module's image is pulled from its registry (Istio, Envoy Gateway).
     #[arg(long, value_name = "NAME")]
     pull_secret: Option<String>,
@@ -96,6 +97,32 @@ Examples:
   hookwarden manifest istio-gateway plugin.json --upstream receiver.hooks.svc.cluster.local:8080
   hookwarden manifest envoy-gateway plugin.json --upstream receiver:8080 | kubectl apply -f -";
 
+impl Arguments {
+    fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or("webhooks")
+    }
+
+    fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or("webhooks")
+    }
+
+    fn secret(&self) -> &str {
+        self.secret.as_deref().unwrap_or("webhook-secrets")
+    }
+}
+
+/// A SHA-256, with or without the word in front of it.
+fn sum(text: &str) -> Result<String, String> {
+    let sum = text.strip_prefix("sha256:").unwrap_or(text);
+    let is_sum = sum.len() == 64 && sum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let refused = || {
+        "not 64 digits 0-9 and a-f: of an image it is the digest that `make oci` or its registry prints, of a file what sha256sum \
+         prints"
+            .to_owned()
+    };
+    is_sum.then(|| sum.to_owned()).ok_or_else(refused)
+}
+
 /// What manifests are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Target {
@@ -109,6 +136,19 @@ enum Target {
     IstioSidecar,
     /// A Gateway of Envoy Gateway.
     EnvoyGateway,
+}
+
+impl Target {
+    /// As it is written on the command line.
+    fn name(self) -> &'static str {
+        match self {
+            Target::Envoy => "envoy",
+            Target::Compose => "compose",
+            Target::IstioGateway => "istio-gateway",
+            Target::IstioSidecar => "istio-sidecar",
+            Target::EnvoyGateway => "envoy-gateway",
+        }
+    }
 }
 
 /// A file to be written.
@@ -140,6 +180,7 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
     for address in [&arguments.upstream, &arguments.listen, &arguments.store].into_iter().flatten() {
         Address::parse(address)?;
     }
+    options::check(arguments)?;
     let hold = hold(arguments)?;
     let mut document = match check::configuration_in(&arguments.file)? {
         Ok(document) => document,
@@ -186,15 +227,6 @@ pub fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<Verdict, Fa
 fn hold(arguments: &Arguments) -> Result<Hold, Failure> {
     let refused = |text: &str| Err(Failure::Message(text.to_owned()));
     let is_istio = matches!(arguments.target, Target::IstioGateway | Target::IstioSidecar);
-    if arguments.live_secrets && arguments.target != Target::Envoy {
-        return refused("--live-secrets is for the target envoy; for the others see docs/live-secrets.md");
-    }
-    if arguments.wasm_plugin && !is_istio {
-        return refused("--wasm-plugin is for the targets istio-gateway and istio-sidecar");
-    }
-    if arguments.gateway_api && arguments.target != Target::IstioGateway {
-        return refused("--gateway-api is for the target istio-gateway");
-    }
     let usual = match arguments.target {
         Target::Envoy | Target::Compose => Hold::Filter,
         Target::IstioGateway | Target::IstioSidecar | Target::EnvoyGateway => Hold::Chain,
