@@ -161,14 +161,18 @@ pub fn hosts_meet(a: &[String], b: &[String]) -> bool {
     a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| host_meets(a, b)))
 }
 
-/// Whether two host patterns have a host in common: `*.example.com` is every host below the domain.
+/// Whether two host patterns have a host in common: `*.example.com` is every host below the domain, `hooks.*` of Envoy's virtual
+/// hosts every one with this beginning.
 pub fn host_meets(a: &str, b: &str) -> bool {
+    let begins = |host: &str, pattern: &str| {
+        pattern.strip_suffix('*').filter(|start| !start.is_empty()).is_some_and(|start| host.starts_with(start))
+    };
     let below = |host: &str, pattern: &str| {
         pattern
             .strip_prefix('*')
             .is_some_and(|domain| host.trim_start_matches("*").ends_with(domain) && host != pattern)
     };
-    a == b || a == "*" || b == "*" || below(a, b) || below(b, a)
+    a == b || a == "*" || b == "*" || below(a, b) || below(b, a) || begins(a, b) || begins(b, a)
 }
 
 /// Whether a path pattern takes all that another one takes: `/a/*` takes `/a/b` and `/a/b/*`.

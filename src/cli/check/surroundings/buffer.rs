@@ -85,7 +85,8 @@ fn of_filter<'a>(setup: &Setup<'a>, surroundings: &Surroundings<'a>, source: &So
         return of_gateway(surroundings);
     }
     let listener = setup.manager.as_ref()?.listener.clone();
-    let routes = routing::routes(setup);
+    let mut routes = routing::routes(setup);
+    routes.retain(|route| route.at.get("virtual_hosts").is_none());
     if !routes.is_empty() && !routes.iter().any(|route| route.serves(source)) {
         return None;
     }

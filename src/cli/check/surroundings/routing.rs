@@ -2,17 +2,19 @@
 
 use super::super::codes;
 use super::super::findings::Findings;
-use super::super::setup::Setup;
+use super::super::setup::{Manager, Setup};
 use super::super::sources::{Source, hosts_meet, path_covers};
 use crate::cli::document::cursor::Cursor;
 
-/// A virtual host, or one of its routes.
+/// A configuration of routes, a virtual host, one of its routes, or a cluster of several that a route leads to.
+#[derive(Clone)]
 pub struct Route<'a> {
     pub at: Cursor<'a>,
     /// The hosts, in lower case and without port.
     domains: Vec<String>,
     /// What the path must be; `None` is any.
     path: Option<String>,
+    ignores_case: bool,
 }
 
 /// What a virtual host or route says of a filter.
@@ -32,29 +34,42 @@ impl Route<'_> {
     /// Whether requests of the source can take this route.
     pub fn serves(&self, source: &Source<'_>) -> bool {
         let path = match (&self.path, source.path) {
-            (Some(path), Some(of_source)) => path_covers(path, of_source) || path_covers(of_source, path),
+            (Some(path), Some(of_source)) => {
+                let cased = |text: &str| if self.ignores_case { text.to_ascii_lowercase() } else { text.to_owned() };
+                let (path, of_source) = (cased(path), cased(of_source));
+                path_covers(&path, &of_source) || path_covers(&of_source, &path)
+            }
             _ => true,
         };
         path && hosts_meet(&self.domains, &source.hosts)
     }
 }
 
-/// Every virtual host that a plugin's requests can take, and every route, in this order.
+/// Every configuration of routes that a plugin's requests can take, every virtual host, every route and the clusters that it
+/// chooses from, in this order.
 pub fn routes<'a>(setup: &Setup<'a>) -> Vec<Route<'a>> {
-    let configurations = setup.manager.iter().flat_map(|manager| manager.routes.clone());
-    let hosts: Vec<_> = configurations.flat_map(|configuration| configuration.list("virtual_hosts")).collect();
-    let mut found = Vec::new();
+    let configurations: Vec<_> = setup.manager.iter().flat_map(|manager| manager.routes.clone()).collect();
+    let hosts: Vec<_> = configurations.iter().flat_map(|configuration| configuration.list("virtual_hosts")).collect();
+    let all = |at| Route { at, domains: Vec::new(), path: None, ignores_case: false };
+    let mut found: Vec<_> = configurations.into_iter().map(all).collect();
     for host in &hosts {
         let domains: Vec<_> = host.list("domains").iter().filter_map(|domain| domain.text()).map(plain_host).collect();
         let domains = if domains.iter().any(|domain| domain == "*") { Vec::new() } else { domains };
-        found.push(Route { at: host.clone(), domains: domains.clone(), path: None });
+        found.push(Route { at: host.clone(), domains: domains.clone(), path: None, ignores_case: false });
         for route in host.list("routes") {
             let matched = route.get("match");
             let text = |name| matched.as_ref().and_then(|matched| matched.text_at(name));
             let prefix = |prefix: &str| format!("{prefix}*");
             let separated = text("path_separated_prefix").map(|path| format!("{path}/*"));
             let path = text("path").map(str::to_owned).or_else(|| text("prefix").map(prefix)).or(separated);
-            found.push(Route { at: route, domains: domains.clone(), path });
+            let ignores_case = matched
+                .as_ref()
+                .and_then(|matched| matched.get("case_sensitive"))
+                .is_some_and(|is| !is.value.is_true());
+            let weighted = route.at(&["route", "weighted_clusters", "clusters"]).map(|list| list.elements());
+            let own = |at| Route { at, domains: domains.clone(), path: path.clone(), ignores_case };
+            found.push(own(route));
+            found.extend(weighted.unwrap_or_default().into_iter().map(own));
         }
     }
     found
@@ -66,10 +81,7 @@ pub fn overrides<'a>(setup: &Setup<'a>, name: &str) -> Vec<Override<'a>> {
     for route in routes(setup) {
         let Some(all) = route.at.get("typed_per_filter_config") else { continue };
         for (_, config) in all.members().into_iter().filter(|(other, _)| *other == name) {
-            found.push(Override {
-                route: Route { at: route.at.clone(), domains: route.domains.clone(), path: route.path.clone() },
-                config,
-            });
+            found.push(Override { route: route.clone(), config });
         }
     }
     found
@@ -115,8 +127,19 @@ fn check_off(setup: &Setup<'_>, sources: &[Source<'_>], findings: &mut Findings)
         } else if overrides.iter().all(|over| over.config.is_true_at("disabled")) {
             let message = "the plugin is switched off, and no route switches it on: nothing is checked";
             findings.add(&codes::FILTER_OFF, off, message, "leave \"disabled\" out");
+        } else {
+            let on: Vec<_> = overrides.iter().filter(|over| !over.config.is_true_at("disabled")).collect();
+            let is_off = |source: &&Source<'_>| source.is_enforced() && !on.iter().any(|over| over.serves(source));
+            if let Some(source) = sources.iter().find(is_off) {
+                let message = format!(
+                    "the plugin is switched off, and no route of source {:?} switches it on: its requests are not checked",
+                    source.name
+                );
+                findings.add(&codes::FILTER_OFF, off, message, "leave \"disabled\" out");
+            }
         }
     }
+    check_upgrades(manager, name, findings);
     for over in overrides.iter().filter(|over| over.config.is_true_at("disabled")) {
         if let Some(source) = sources.iter().find(|source| source.is_enforced() && over.serves(source)) {
             let message = format!(
@@ -125,6 +148,26 @@ fn check_off(setup: &Setup<'_>, sources: &[Source<'_>], findings: &mut Findings)
             );
             findings.add(&codes::FILTER_OFF, &over.config, message, "switch it off for other routes only");
         }
+    }
+}
+
+/// Whether requests that ask for another protocol have filters of their own, and ours is not one of them.
+fn check_upgrades(manager: &Manager<'_>, name: &str, findings: &mut Findings) {
+    for upgrade in manager.at.list("upgrade_configs") {
+        let Some(own) = upgrade.get("filters").filter(|own| !own.elements().is_empty()) else { continue };
+        if own.elements().iter().any(|filter| filter.text_at("name") == Some(name)) {
+            continue;
+        }
+        let message = format!(
+            "a request with \"Upgrade: {}\" takes these filters, and the plugin is not one of them: anybody can send one past it",
+            upgrade.text_at("upgrade_type").unwrap_or_default()
+        );
+        findings.add(
+            &codes::FILTER_OFF,
+            &own,
+            message,
+            "leave \"filters\" out, or put the plugin in front of them, too",
+        );
     }
 }
 
