@@ -118,8 +118,12 @@ impl<'a> Proxies<'a> {
         for manager in &self.managers {
             for (position, filter) in manager.filters.iter().enumerate().filter(|(_, filter)| filter.is_ours) {
                 let (before, rest) = manager.filters.split_at(position);
-                let chain =
-                    Chain { before: before.to_vec(), after: rest.iter().skip(1).cloned().collect(), is_known: true };
+                let chain = Chain {
+                    before: before.to_vec(),
+                    after: rest.iter().skip(1).cloned().collect(),
+                    is_known: true,
+                    ..Chain::default()
+                };
                 setups.push(setup(filter, chain, Some(Rc::clone(manager)), findings));
             }
         }

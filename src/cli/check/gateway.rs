@@ -4,8 +4,10 @@ use super::codes;
 use super::configuration::Configuration;
 use super::envoy;
 use super::findings::Findings;
+use super::gateway_proxy;
+use super::gateway_target::{chooses_unseen, gateways, targets};
 use super::objects::{Object, variables};
-use super::setup::{Chain, Filter, Flag, Host, Setup, Variables};
+use super::setup::{Astray, Chain, Filter, Flag, Host, Setup, Variables};
 use crate::cli::document::cursor::Cursor;
 
 /// Our plugins in these objects.
@@ -25,8 +27,9 @@ pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<
             };
             chain.before.extend(plugins.iter().take(position).map(other));
             chain.after.extend(plugins.iter().skip(position + 1).map(other));
-            check_proxies(plugin, objects, findings);
-            setups.push(setup(plugin, chain, objects, findings));
+            check_proxies(plugin, policy, objects, findings);
+            let is_flagged = patches(policy, objects).of_plugin.iter().any(sets_flag);
+            setups.push(setup(plugin, chain, if is_flagged { Flag::Set } else { Flag::Impossible }, findings));
         }
     }
     setups
@@ -44,7 +47,7 @@ fn url<'a>(plugin: &Cursor<'a>) -> Option<Cursor<'a>> {
     plugin.at(&["code", "image", "url"]).or_else(|| plugin.at(&["code", "http", "url"]))
 }
 
-fn setup<'a>(plugin: &Cursor<'a>, chain: Chain<'a>, objects: &[Object<'a>], findings: &mut Findings) -> Setup<'a> {
+fn setup<'a>(plugin: &Cursor<'a>, chain: Chain<'a>, flag: Flag, findings: &mut Findings) -> Setup<'a> {
     let found = plugin.get("config");
     if found.is_none() {
         let message = "has no config, so the module does not start";
@@ -58,7 +61,7 @@ fn setup<'a>(plugin: &Cursor<'a>, chain: Chain<'a>, objects: &[Object<'a>], find
     Setup {
         host: Host::EnvoyGateway,
         configuration: found.map(|found| Configuration::of_value(found.document, found.value)),
-        flag: if patches(objects).iter().any(sets_flag) { Flag::Set } else { Flag::Impossible },
+        flag,
         chain,
         variables: Variables {
             are_known: true,
@@ -89,17 +92,23 @@ fn chain<'a>(policy: &Object<'a>, objects: &[Object<'a>]) -> Chain<'a> {
     for (member, kind) in [("lua", "lua"), ("extProc", "ext_proc")] {
         chain.before.extend(policy.spec.list(member).into_iter().map(|at| filter(kind, at)));
     }
-    let behind = objects.iter().filter(|object| object.kind == "EnvoyProxy").any(buffers_behind_wasm);
-    for traffic in objects.iter().filter(|object| object.kind == "BackendTrafficPolicy") {
-        let Some(buffer) = traffic.spec.get("requestBuffer") else { continue };
-        let only_limits = buffer.text_at("mode") == Some("LimitOnly");
-        if traffic.namespace != policy.namespace || only_limits {
-            continue;
-        }
+    let of_plugin = targets(policy, objects);
+    let around = gateways(&of_plugin, objects);
+    let buffers: Vec<_> = objects.iter().filter(|object| buffers_in(object, policy.namespace)).collect();
+    let held: Vec<_> = buffers.iter().flat_map(|traffic| targets(traffic, objects)).collect();
+    let open = buffers.iter().any(|traffic| chooses_unseen(traffic, objects));
+    let unheld = of_plugin.iter().find(|target| !open && !target.is_within(&held, objects));
+    if let (Some(target), Some(traffic)) = (unheld, buffers.first()) {
+        let (kind, name) = (target.kind, target.name);
+        chain.astray.push(elsewhere(&traffic.spec, kind, name));
+    } else if !buffers.is_empty() {
+        let behind = gateway_proxy::buffer_behind_wasm(&around, objects);
         let side = if behind { &mut chain.after } else { &mut chain.before };
-        side.push(filter("buffer", buffer));
+        side.extend(buffers.iter().filter_map(|traffic| Some(filter("buffer", traffic.spec.get("requestBuffer")?))));
+        chain.astray.extend(gateway_proxy::astray(&around, objects));
     }
-    for patch in patches(objects) {
+    let Patches { of_plugin: near, of_others } = patches(policy, objects);
+    for patch in near {
         let Some(value) = patch.at(&["operation", "value"]) else { continue };
         let found = envoy::filter(&value);
         let target = patch.at(&["operation", "path"]).and_then(|path| path.text()).unwrap_or_default();
@@ -108,20 +117,62 @@ fn chain<'a>(policy: &Object<'a>, objects: &[Object<'a>]) -> Chain<'a> {
             side.push(found);
         }
     }
+    let is_buffer = |patch: &Cursor<'_>| {
+        patch.at(&["operation", "value"]).is_some_and(|value| envoy::filter(&value).kind == "buffer")
+    };
+    let of_others = of_others.iter().filter(|(_, patches)| buffers.is_empty() && patches.iter().any(is_buffer));
+    if let (Some((spec, _)), Some(gateway)) = (of_others.into_iter().next(), around.first()) {
+        chain.astray.push(elsewhere(spec, "Gateway", gateway.name));
+    }
     chain
 }
 
-fn buffers_behind_wasm(proxy: &Object<'_>) -> bool {
-    proxy.spec.list("filterOrder").iter().any(|position| {
-        let says = |name, what| position.text_at(name) == Some(what);
-        let (buffer, wasm) = ("envoy.filters.http.buffer", "envoy.filters.http.wasm");
-        (says("name", buffer) && says("after", wasm)) || (says("name", wasm) && says("before", buffer))
-    })
+/// Whether a policy holds requests in a namespace.
+fn buffers_in(traffic: &Object<'_>, namespace: &str) -> bool {
+    let buffer = traffic.spec.get("requestBuffer").filter(|_| traffic.kind == "BackendTrafficPolicy");
+    traffic.namespace == namespace && buffer.is_some_and(|buffer| buffer.text_at("mode") != Some("LimitOnly"))
 }
 
-fn patches<'a>(objects: &[Object<'a>]) -> Vec<Cursor<'a>> {
-    let policies = objects.iter().filter(|object| object.kind == "EnvoyPatchPolicy");
-    policies.flat_map(|policy| policy.spec.list("jsonPatches")).collect()
+/// A buffer filter that is not where the plugin is.
+fn elsewhere<'a>(spec: &Cursor<'a>, kind: &str, name: &str) -> Astray<'a> {
+    let members = ["targetRefs", "targetRef", "targetSelectors"];
+    Astray {
+        code: &codes::SELECTOR_DIFFERS,
+        at: members.iter().find_map(|member| spec.get(member)).unwrap_or_else(|| spec.clone()),
+        message: format!(
+            "the buffer filter is not for {kind} {name:?}, which the plugin is for: there the upstream sees the headers \
+             of requests that are refused later"
+        ),
+        right: format!("name it here: {{ group: gateway.networking.k8s.io, kind: {kind}, name: {name} }}"),
+    }
+}
+
+/// Patches of what Envoy Gateway makes of Gateways.
+#[derive(Default)]
+struct Patches<'a> {
+    of_plugin: Vec<Cursor<'a>>,
+    /// Those of other Gateways, and the policies that have them.
+    of_others: Vec<(Cursor<'a>, Vec<Cursor<'a>>)>,
+}
+
+/// Those of a plugin's Gateways, and the others. Where the files do not have its Gateways, all are taken for theirs.
+fn patches<'a>(plugin: &Object<'a>, objects: &[Object<'a>]) -> Patches<'a> {
+    let around = gateways(&targets(plugin, objects), objects);
+    let mut patches = Patches::default();
+    for policy in objects.iter().filter(|object| object.kind == "EnvoyPatchPolicy") {
+        let list = policy.spec.list("jsonPatches");
+        let of = targets(policy, objects);
+        // A class is that of all Gateways which Envoy Gateway merges.
+        let is_of = |gateway: &Object<'_>| {
+            of.iter().any(|target| target.is(gateway) || target.kind == "GatewayClass") || of.is_empty()
+        };
+        if around.iter().all(|gateway| is_of(gateway)) {
+            patches.of_plugin.extend(list);
+        } else {
+            patches.of_others.push((policy.spec.clone(), list));
+        }
+    }
+    patches
 }
 
 /// Whether a patch sets the flag that lets the filter hold.
@@ -134,10 +185,10 @@ fn sets_flag(patch: &Cursor<'_>) -> bool {
     value.is_some_and(|value| (named && value.value.is_true()) || value.is_true_at(FLAG))
 }
 
-/// Whether the proxies among the objects set the variables.
-fn check_proxies(plugin: &Cursor<'_>, objects: &[Object<'_>], findings: &mut Findings) {
+/// Whether the proxies of the plugin's Gateways set the variables.
+fn check_proxies(plugin: &Cursor<'_>, policy: &Object<'_>, objects: &[Object<'_>], findings: &mut Findings) {
     let keys = plugin.at(&["env", "hostKeys"]).map(|keys| keys.elements()).unwrap_or_default();
-    for proxy in objects.iter().filter(|object| object.kind == "EnvoyProxy") {
+    for proxy in gateway_proxy::proxies(&gateways(&targets(policy, objects), objects), objects) {
         let Some(kubernetes) = proxy.spec.at(&["provider", "kubernetes"]) else { continue };
         let workload = kubernetes.get("envoyDeployment").or_else(|| kubernetes.get("envoyDaemonSet"));
         let Some(workload) = workload else { continue };

@@ -56,7 +56,7 @@ pub fn setups<'a>(objects: &[Object<'a>], findings: &mut Findings) -> Vec<Setup<
             .partition(|(other, patch)| patch.first || (*other < position && !patch.last));
         let filters =
             |list: Vec<(usize, &Patch<'a>)>| list.into_iter().map(|(_, patch)| patch.filter.clone()).collect();
-        let chain = Chain { before: filters(before), after: filters(after), is_known: true };
+        let chain = Chain { before: filters(before), after: filters(after), is_known: true, ..Chain::default() };
         let workloads = Some(Workloads {
             namespace: patch.namespace,
             labels: patch.labels.clone(),

@@ -6,6 +6,8 @@ pub mod documents;
 mod envoy;
 mod findings;
 mod gateway;
+mod gateway_proxy;
+mod gateway_target;
 mod istio;
 mod istio_extension;
 mod kubernetes_secret;

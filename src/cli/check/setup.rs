@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::codes::Code;
 use super::configuration::Configuration;
 use crate::cli::document::cursor::Cursor;
 
@@ -68,6 +69,17 @@ pub struct Chain<'a> {
     pub after: Vec<Filter<'a>>,
     /// Whether these are all that there are.
     pub is_known: bool,
+    /// Why a buffer filter of the files does not hold here.
+    pub astray: Vec<Astray<'a>>,
+}
+
+/// What keeps a buffer filter from holding a plugin's requests, such as a reference to the wrong object.
+#[derive(Clone, Debug)]
+pub struct Astray<'a> {
+    pub code: &'static Code,
+    pub at: Cursor<'a>,
+    pub message: String,
+    pub right: String,
 }
 
 /// An HTTP filter.

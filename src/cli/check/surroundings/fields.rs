@@ -13,11 +13,11 @@ use super::routing;
 use crate::cli::document::cursor::Cursor;
 
 /// A message and its fields, as protobuf spells them.
-struct Message {
-    name: &'static str,
-    fields: &'static [&'static str],
+pub(super) struct Message {
+    pub(super) name: &'static str,
+    pub(super) fields: &'static [&'static str],
     /// Whether newer versions are likely to have more: only a name that is nearly one of these is wrong.
-    grows: bool,
+    pub(super) grows: bool,
 }
 
 macro_rules! message {
@@ -232,9 +232,9 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
     }
 }
 
-struct Fields<'f> {
-    host: Host,
-    findings: &'f mut Findings,
+pub(super) struct Fields<'f> {
+    pub(super) host: Host,
+    pub(super) findings: &'f mut Findings,
 }
 
 impl Fields<'_> {
@@ -305,7 +305,7 @@ impl Fields<'_> {
     }
 
     /// The members of a map, which should be fields of the message.
-    fn of(&mut self, at: &Cursor<'_>, message: &Message) {
+    pub(super) fn of(&mut self, at: &Cursor<'_>, message: &Message) {
         for (name, member) in at.members() {
             let plain = snake(name);
             let known = |field: &&str| *field == name || *field == plain;

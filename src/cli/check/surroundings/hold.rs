@@ -67,7 +67,11 @@ pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
 /// `body_hold` is `chain`, and no buffer filter works behind the plugin.
 fn nothing_behind(setup: &Setup<'_>, at: &Cursor<'_>, flag: Flag, findings: &mut Findings) {
     let shown = "the upstream sees the headers of requests that are refused later";
-    if let Some(filter) = setup.chain.after("buffer").next() {
+    if !setup.chain.astray.is_empty() {
+        for astray in &setup.chain.astray {
+            findings.add(astray.code, &astray.at, &astray.message, &astray.right);
+        }
+    } else if let Some(filter) = setup.chain.after("buffer").next() {
         let off = filter.off.as_ref().unwrap_or(&filter.at);
         let message = format!("the buffer filter is switched off, so that nothing holds requests: {shown}");
         findings.add(&codes::BUFFER_OFF, off, message, "switch it on where webhooks go");

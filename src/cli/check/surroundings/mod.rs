@@ -7,6 +7,7 @@ mod chain;
 mod clusters;
 mod compose;
 mod discovery;
+mod document;
 mod environment;
 mod expiry;
 mod fields;
@@ -83,6 +84,9 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, findings: &mut 
 /// Applies the rules that are about a proxy as a whole.
 pub fn check_proxies(surroundings: &Surroundings<'_>, setups: &[Setup<'_>], findings: &mut Findings) {
     discovery::check(surroundings, setups, findings);
+    for document in surroundings.documents {
+        document::check(document, findings);
+    }
     if !setups.is_empty() {
         per_route::check(surroundings, findings);
     }
