@@ -467,6 +467,14 @@ fn invalid_names_and_addresses_are_refused() {
         ["--name", "Not A Name"],
         ["--namespace", "a: b"],
         ["--selector", "no-value"],
+        ["--name", "web-"],
+        ["--name", "123"],
+        ["--namespace", "on"],
+        ["--secret", "null"],
+        ["--upstream", "receiver:0"],
+        ["--module", "oci://registry.example.com/hw:1\n    failStrategy: FAIL_OPEN"],
+        ["--module", "registry.example.com/my hw #1"],
+        ["--module", "@LIMIT@"],
     ] {
         let ran = hookwarden(&["manifest", "istio-gateway", "-", more[0], more[1]], PLAIN);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{more:?}: {}", ran.err);
@@ -546,6 +554,31 @@ fn the_cluster_of_a_store_has_the_bounds_of_the_documents() {
             assert!(document.contains(bound), "{bound}");
             assert!(text.contains(bound), "{target}: {bound}\n{text}");
         }
+    }
+}
+
+#[test]
+fn no_name_of_the_configuration_takes_the_place_of_another() {
+    let live = r#"{ "sources": [{ "name": "a", "match": { "path": "/a" }, "verify": { "provider": "github", "secrets": [
+        { "id": "1", "filter_state": "hw.k" }, { "id": "2", "filter_state": "k" }] } }] }"#;
+    let stored = |cluster: &str| {
+        format!(
+            r#"{{ "sources": [{{ "name": "a", "match": {{ "path": "/a" }},
+                "verify": {{ "provider": "github", "secrets": [{{ "env": "A_SECRET" }}] }},
+                "replay": {{ "window": "1h", "store": {{ "cluster": "{cluster}" }} }} }}] }}"#
+        )
+    };
+    for (target, configuration, more, why) in [
+        ("envoy", live.to_owned(), &[][..], "two files would be called k.yaml"),
+        ("envoy", live.replace("hw.k", "hw.envoy"), &[], "two files would be called envoy.yaml"),
+        ("envoy", stored("receiver"), &[], "is called \"receiver\""),
+        ("compose", stored("receiver"), &[], "another one has this name"),
+        ("compose", stored("store"), &["--upstream", "envoy:8080"], "another one has this name"),
+        ("compose", stored("store"), &["--upstream", "127.0.0.1:8080"], "give it a name"),
+    ] {
+        let ran = hookwarden(&[&["manifest", target, "-"], more].concat(), &configuration);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{target} {configuration} {more:?}: {}", ran.err);
+        assert!(ran.err.contains(why), "{target} {configuration} {more:?}: {}", ran.err);
     }
 }
 

@@ -1,5 +1,6 @@
 //! A bootstrap for a plain Envoy, and a compose file around it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::plan::Plan;
@@ -14,6 +15,10 @@ pub const STATS: &str = include_str!("templates/stats.yaml");
 
 const MODULE: &str = "/etc/envoy/hookwarden.wasm";
 pub const REQUEST_ID_COMMENT: &str = "# A sender signs x-request-id, over which Envoy would write its own.";
+/// The cluster of the upstream.
+const RECEIVER: &str = "receiver";
+/// The service of Envoy in a compose file.
+const ENVOY: &str = "envoy";
 const TLS_FOLDER: &str = "/etc/envoy/tls";
 
 /// The bootstrap, and a file for each live secret.
@@ -22,7 +27,14 @@ pub fn bootstrap(arguments: &Arguments, plan: &Plan) -> Result<Vec<Output>, Fail
     let upstream = arguments.upstream.as_deref().unwrap_or("127.0.0.1:10001");
     let mut outputs = vec![make(arguments, plan, listen, upstream)?];
     outputs.extend(live::files(&plan.live_keys));
-    Ok(outputs)
+    let mut names = BTreeSet::new();
+    match outputs.iter().find(|output| !names.insert(output.name.as_str())) {
+        Some(twice) => Err(Failure::Message(format!(
+            "two files would be called {}: rename the variable or the filter_state of one live secret",
+            twice.name
+        ))),
+        None => Ok(outputs),
+    }
 }
 
 /// The compose file, and the bootstrap of its Envoy.
@@ -30,6 +42,16 @@ pub fn compose(arguments: &Arguments, plan: &Plan) -> Result<Vec<Output>, Failur
     let listen = arguments.listen.as_deref().unwrap_or("0.0.0.0:10000");
     let upstream = arguments.upstream.as_deref().unwrap_or("receiver:8080");
     let (address, receiver) = (Address::parse(listen)?, Address::parse(upstream)?);
+    if [ENVOY].into_iter().chain(plan.stores.iter().map(String::as_str)).any(|name| name == receiver.host) {
+        return Err(Failure::Message(format!(
+            "--upstream {upstream}: the receiver is a service of the compose file, and another one has this name"
+        )));
+    }
+    if receiver.host.parse::<IpAddr>().is_ok() {
+        return Err(Failure::Message(format!(
+            "--upstream {upstream}: the receiver is a service of the compose file, so give it a name, such as receiver:8080"
+        )));
+    }
     let environment = match plan.variables.is_empty() {
         true => String::new(),
         false => lines("environment:", plan.variables.iter().map(|name| format!("  - {name}"))),
@@ -57,6 +79,11 @@ pub fn compose(arguments: &Arguments, plan: &Plan) -> Result<Vec<Output>, Failur
 }
 
 fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Result<Output, Failure> {
+    if plan.stores.iter().chain(&plan.services).any(|name| name == RECEIVER) {
+        return Err(Failure::Message(format!(
+            "a cluster of the configuration is called {RECEIVER:?}, as the manifest calls that of the upstream: rename it"
+        )));
+    }
     let (address, receiver) = (Address::parse(listen)?, Address::parse(upstream)?);
     let is_loopback = address.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     let listen_comment = match is_loopback {
@@ -91,7 +118,7 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
             ("CONFIGURATION", pretty::json(&plan.configuration)),
             ("LIMIT", plan.limit.to_string()),
             ("TLS", tls(arguments, plan)),
-            ("UPSTREAM_CLUSTER", clusters::rest("receiver", &receiver)),
+            ("UPSTREAM_CLUSTER", clusters::rest(RECEIVER, &receiver)),
             ("CLUSTERS", clusters::all(arguments, plan)?.concat()),
             ("STATS", STATS.to_owned()),
             ("NODE", live::node(plan.reads_secret_files())),

@@ -18,9 +18,13 @@ pub fn common(arguments: &Arguments, plan: &Plan, usual: &str) -> Result<Vec<(&'
             .chain(arguments.pull_secret.as_ref().map(|name| ("--pull-secret", name.as_str())))
     {
         let is_label = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
-        if value.is_empty() || value.len() > 63 || !value.chars().all(is_label) || value.starts_with('-') {
+        let is_framed = value.starts_with(|char: char| char.is_ascii_lowercase()) && !value.ends_with('-');
+        // In YAML some words are no text.
+        let is_word = pretty::scalar(value) == *value;
+        if value.len() > 63 || !value.chars().all(is_label) || !is_framed || !is_word {
             return Err(Failure::Message(format!(
-                "{name} must be lower-case letters, digits and hyphens, as Kubernetes names things"
+                "{name} must be a word of lower-case letters, digits and hyphens that begins with a letter, as Kubernetes names \
+                 things, and none that YAML takes for a boolean or null"
             )));
         }
     }

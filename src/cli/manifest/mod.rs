@@ -169,7 +169,7 @@ impl Address {
             let host = host.trim_start_matches('[').trim_end_matches(']');
             let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '-' | '_' | ':');
             let fits = !host.is_empty() && host.chars().all(plain);
-            fits.then_some(Self { host: host.to_owned(), port: port.parse().ok()? })
+            fits.then_some(Self { host: host.to_owned(), port: port.parse().ok().filter(|port| *port > 0)? })
         });
         parsed.ok_or_else(|| Failure::Message(format!("{text} is not a host and port, such as 127.0.0.1:8080")))
     }

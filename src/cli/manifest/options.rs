@@ -33,7 +33,20 @@ pub fn check(arguments: &Arguments) -> Result<(), Failure> {
             return Err(Failure::Message(format!("{option} is for {}{hint}", join(&names))));
         }
     }
+    for (option, text) in [("--module", &arguments.module), ("--tls", &arguments.tls)] {
+        if let Some(text) = text.as_deref().filter(|text| !is_plain(text)) {
+            return Err(Failure::Message(format!(
+                "{option} {text:?}: only letters, digits and / . _ - : + ~ % are possible here, and one @ in front of a digest"
+            )));
+        }
+    }
     check_module(arguments)
+}
+
+/// Whether a path or URL can stand in a manifest as it is.
+fn is_plain(text: &str) -> bool {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-:+~%@".contains(char);
+    !text.is_empty() && text.chars().all(is_plain) && text.matches('@').count() < 2
 }
 
 /// `the target envoy`, `the targets envoy and compose`.
