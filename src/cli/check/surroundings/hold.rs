@@ -119,10 +119,15 @@ fn behind(host: Host) -> &'static str {
     }
 }
 
-/// A filter that is off by default works where a route gives it a configuration.
+/// A filter that is off by default works where a route gives it a configuration: that has to be so for each source.
 fn enabled(setup: &Setup<'_>, filter: &Filter<'_>) -> bool {
     let name = filter.at.text_at("name").unwrap_or_default();
-    routing::overrides(setup, name).iter().any(|over| !over.config.is_true_at("disabled"))
+    let mut on = routing::overrides(setup, name);
+    on.retain(|over| !over.config.is_true_at("disabled"));
+    let root = setup.configuration.as_ref().map(|configuration| configuration.root());
+    let sources = root.as_ref().map(sources::sources).unwrap_or_default();
+    let is_on = |source: &sources::Source<'_>| on.iter().any(|over| over.serves(source));
+    !on.is_empty() && sources.iter().filter(|source| source.is_enforced()).all(is_on)
 }
 
 /// Routes for which the buffer filter is switched off.
