@@ -89,14 +89,24 @@ impl Value {
         }
     }
 
-    /// Whether it says yes: protobuf's wrappers may also be written out as `{ value: true }`.
-    pub fn is_true(&self) -> bool {
+    /// What it says where a boolean is meant. Envoy and Kubernetes read the words of YAML 1.1, too, and protobuf's wrappers may be
+    /// written out as `{ value: true }`.
+    pub fn truth(&self) -> Option<bool> {
         match &self.kind {
-            Kind::Bool(value) => *value,
-            Kind::Text(text) => text == "true",
-            Kind::Map(_) => self.get("value").is_some_and(Value::is_true),
-            _ => false,
+            Kind::Bool(value) => Some(*value),
+            Kind::Text(text) => match text.as_str() {
+                "true" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => Some(true),
+                "false" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => Some(false),
+                _ => None,
+            },
+            Kind::Map(_) => self.get("value")?.truth(),
+            _ => None,
         }
+    }
+
+    /// Whether it says yes.
+    pub fn is_true(&self) -> bool {
+        self.truth() == Some(true)
     }
 
     /// A whole number, also where it is written as text or as a double.

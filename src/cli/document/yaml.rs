@@ -124,12 +124,13 @@ impl<'input> SpannedEventReceiver<'input> for Builder<'_> {
     }
 }
 
-/// What a scalar without quotes is: YAML 1.2, core schema, and the words of YAML 1.1 that Envoy and Kubernetes take for booleans.
+/// What a scalar without quotes is (YAML 1.2, core schema). Words of YAML 1.1 such as `yes` stay text, which
+/// [`Value::truth`](super::value::Value::truth) reads where a boolean is meant.
 fn plain(text: &str) -> Kind {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => Kind::Bool(true),
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => Kind::Bool(false),
+        "true" | "True" | "TRUE" => Kind::Bool(true),
+        "false" | "False" | "FALSE" => Kind::Bool(false),
         _ => number(text).map_or_else(|| Kind::Text(text.to_owned()), Kind::Number),
     }
 }

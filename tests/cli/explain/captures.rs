@@ -42,6 +42,18 @@ fn assert_verified(what: &str, ran: &Ran) {
 }
 
 #[test]
+fn words_that_yaml_1_1_takes_for_booleans_are_text_in_a_capture() {
+    for word in ["on", "no", "y"] {
+        let signature = signature(word.as_bytes());
+        let capture = format!(
+            "request:\n  method: POST\n  url: https://hooks.example.com/hooks/github\n  headers:\n    \
+             X-Hub-Signature-256: {signature}\n  body: {word}\n"
+        );
+        assert_verified(word, &explain(capture));
+    }
+}
+
+#[test]
 fn raw_http_with_and_without_its_carriage_returns() {
     let length = BODY.len();
     assert_verified("unchanged", &explain(format!("{}\r\n{BODY}", head())));

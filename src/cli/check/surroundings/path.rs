@@ -72,7 +72,7 @@ fn of_envoy(setup: &Setup<'_>, manager: &Cursor<'_>, signed: Option<&Source<'_>>
 
 fn of_istio(setup: &Setup<'_>, surroundings: &Surroundings<'_>, source: &Source<'_>, findings: &mut Findings) {
     let is_off =
-        |manager: &Cursor<'_>| manager.get("normalize_path").is_some_and(|word| word.value.plain() == Some("false"));
+        |manager: &Cursor<'_>| manager.get("normalize_path").is_some_and(|word| word.value.truth() == Some(false));
     if managers(setup, surroundings).iter().any(is_off) {
         return;
     }

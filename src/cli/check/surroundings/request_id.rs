@@ -55,7 +55,7 @@ pub fn check(setup: &Setup<'_>, surroundings: &Surroundings<'_>, sources: &[Sour
 /// What of a connection manager lets Envoy write an id of its own over that of an external request.
 fn replaced_by<'a>(manager: &Cursor<'a>) -> Option<Cursor<'a>> {
     let is_edge = manager.is_true_at("use_remote_address");
-    let makes_none = manager.get("generate_request_id").is_some_and(|word| word.value.plain() == Some("false"));
+    let makes_none = manager.get("generate_request_id").is_some_and(|word| word.value.truth() == Some(false));
     let keeps = manager.get("preserve_external_request_id");
     if !is_edge || makes_none || keeps.as_ref().is_some_and(|keeps| keeps.value.is_true()) {
         return None;
@@ -71,7 +71,7 @@ fn traced_by<'a>(
 ) -> Option<(Cursor<'a>, &'static str)> {
     let keeps = |manager: &Cursor<'_>| {
         let packs = manager.at(&["request_id_extension", "typed_config", "pack_trace_reason"]);
-        packs.is_some_and(|packs| packs.value.plain() == Some("false"))
+        packs.is_some_and(|packs| packs.value.truth() == Some(false))
     };
     if managers.iter().any(keeps) {
         return None;

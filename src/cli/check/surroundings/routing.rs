@@ -65,7 +65,7 @@ pub fn routes<'a>(setup: &Setup<'a>) -> Vec<Route<'a>> {
             let ignores_case = matched
                 .as_ref()
                 .and_then(|matched| matched.get("case_sensitive"))
-                .is_some_and(|is| !is.value.is_true());
+                .is_some_and(|is| is.value.truth() == Some(false));
             let weighted = route.at(&["route", "weighted_clusters", "clusters"]).map(|list| list.elements());
             let own = |at| Route { at, domains: domains.clone(), path: path.clone(), ignores_case };
             found.push(own(route));
