@@ -10,14 +10,9 @@ pub fn wget(text: &str) -> Option<Requests> {
     let mut rest = text;
     while let Some((_, inside)) = rest.split_once(BEGIN) {
         let Some((head, behind)) = inside.split_once("---request end---") else { break };
+        let (request, behind) = with_body(head, behind, posted);
+        found.push(request);
         rest = behind;
-        found.push(http::read_head(head.as_bytes()).map(|mut captured| {
-            let (body, behind) = posted(behind, captured.declared_length());
-            rest = behind;
-            captured.body = body.as_bytes().to_vec();
-            finish(&mut captured);
-            captured
-        }));
     }
     (!found.is_empty()).then_some(found)
 }
@@ -56,14 +51,9 @@ pub fn k6(text: &str) -> Option<Requests> {
             continue;
         }
         let (head, content) = parted(inside);
-        rest = content;
-        found.push(http::read_head(head.as_bytes()).map(|mut captured| {
-            let (body, behind) = dumped(content, captured.declared_length());
-            rest = behind;
-            captured.body = body.as_bytes().to_vec();
-            finish(&mut captured);
-            captured
-        }));
+        let (request, behind) = with_body(head, content, dumped);
+        found.push(request);
+        rest = behind;
     }
     Some(found)
 }
@@ -106,6 +96,24 @@ fn dumped(text: &str, declared: Option<usize>) -> (&str, &str) {
         start = start.saturating_add(line.len());
     }
     (text.trim_end(), "")
+}
+
+/// The request with this head, whose body `part` finds in what is behind by the length that the head declares, and what is behind
+/// that.
+fn with_body<'a>(
+    head: &str,
+    behind: &'a str,
+    part: impl FnOnce(&'a str, Option<usize>) -> (&'a str, &'a str),
+) -> (Result<Captured, String>, &'a str) {
+    match http::read_head(head.as_bytes()) {
+        Ok(mut captured) => {
+            let (body, behind) = part(behind, captured.declared_length());
+            captured.body = body.as_bytes().to_vec();
+            finish(&mut captured);
+            (Ok(captured), behind)
+        }
+        Err(error) => (Err(error), behind),
+    }
 }
 
 /// Undoes the coding of a body that was found, and says so if it is not all of it.

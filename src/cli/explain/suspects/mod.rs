@@ -6,6 +6,7 @@ mod body;
 mod charset;
 mod coding;
 mod credential;
+mod effort;
 mod form;
 mod head_change;
 mod header;
@@ -21,32 +22,26 @@ mod number;
 mod place;
 mod route;
 mod runtime;
+mod scene;
 mod secret_form;
 mod sender;
+mod siblings;
 mod strength;
 mod time;
 mod token;
 mod url;
 mod variants;
 
-use std::cell::Cell;
-
-use hookwarden::config::dialects::Dialect;
-use hookwarden::verify::expression::Facts;
-use hookwarden::verify::key::keyring::Selector;
-use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::HeaderLine;
 use hookwarden::verify::request::MAX_KEPT;
-use hookwarden::verify::scheme::{Scheme, native};
-use hookwarden::verify::{Denial, HeaderLine, Request};
+use hookwarden::verify::scheme::Scheme;
 
-use super::capture::Captured;
-use super::configuration::Configuration;
-use super::trial::{self, TrialResult, Verifier};
-use crate::cli::config_file::{CheckEntry, SourceEntry};
-use crate::cli::http_request;
+use super::trial::{self, Verifier};
+pub use effort::Effort;
 use head_change::HeadChange;
 use key::Keys;
 pub use route::{astray, join, nearest, reason};
+pub use scene::Scene;
 pub use strength::Strength;
 pub use time::signed_time;
 
@@ -74,81 +69,8 @@ pub struct Finding {
     pub source: Option<usize>,
 }
 
-/// How much is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effort {
-    /// For one of very many: each mistake by itself.
-    Quick,
-    /// Everything, and two mistakes at once.
-    Thorough,
-}
-
 /// How many changes to the body are tried under every key.
 const USUAL_BODIES: usize = 160;
-
-impl Effort {
-    /// The most bytes that are hashed for one request.
-    fn budget(self) -> u64 {
-        match self {
-            Effort::Quick => 16 << 20,
-            Effort::Thorough => 320 << 20,
-        }
-    }
-
-    /// What a signature under a public key costs beside its content, in bytes; it takes as long as the hash of many.
-    fn public_cost(self) -> usize {
-        match self {
-            Effort::Quick => 1 << 20,
-            Effort::Thorough => 320 << 10,
-        }
-    }
-
-    /// The most bytes of bodies that are made for one request.
-    fn body_bytes(self) -> usize {
-        match self {
-            Effort::Quick => 2 << 20,
-            Effort::Thorough => 56 << 20,
-        }
-    }
-}
-
-/// A request in front of a check that it does not pass.
-pub struct Scene<'a> {
-    /// The configuration.
-    pub configuration: &'a Configuration,
-    /// The position of the source.
-    pub source: usize,
-    /// The check.
-    pub check: &'a CheckEntry,
-    /// The request.
-    pub captured: &'a Captured,
-    /// Its head.
-    pub head: Vec<HeaderLine>,
-    /// When it arrived.
-    pub now: UnixTime,
-    /// Why the check refuses it.
-    pub denial: Denial,
-    /// How much is tried.
-    pub effort: Effort,
-    /// The dialects of the check.
-    dialects: Vec<Dialect>,
-    /// The headers that they read.
-    needed: Vec<String>,
-    /// What they prove.
-    strength: Option<Strength>,
-    /// The source's other checks.
-    siblings: Siblings<'a>,
-    spent: Cell<u64>,
-}
-
-/// The other checks of a source: what belongs to them is no suspect.
-#[derive(Default)]
-struct Siblings<'a> {
-    /// The headers of their proofs that the check at hand does not read.
-    headers: Vec<String>,
-    /// Those that the request satisfies, and that have no header in common with the check at hand.
-    satisfied: Vec<&'a CheckEntry>,
-}
 
 /// A change to the request, and the mistakes that it undoes.
 #[derive(Clone, Debug)]
@@ -177,136 +99,6 @@ impl Change {
 
     fn of_head(head: Vec<HeaderLine>, mistake: Mistake) -> Self {
         Self { head: Some(HeadChange::Whole(head)), body: None, mistakes: vec![mistake] }
-    }
-}
-
-impl<'a> Scene<'a> {
-    /// Reads values of the request.
-    pub fn read<T>(&self, read: impl FnOnce(&Facts<'_>) -> T) -> T {
-        http_request::read(&self.head, &self.captured.body, read)
-    }
-
-    /// A scene.
-    pub fn new(
-        configuration: &'a Configuration,
-        source: usize,
-        check: &'a CheckEntry,
-        captured: &'a Captured,
-        now: UnixTime,
-        denial: Denial,
-        effort: Effort,
-    ) -> Self {
-        let head = captured.head();
-        let dialects = trial::schemes(check).unwrap_or_default();
-        let needed = native::headers(dialects.iter().map(|(scheme, _)| scheme));
-        let strength = Strength::of(&dialects);
-        let siblings = Siblings::of(configuration.sources.get(source), check, &needed, &head, captured, now);
-        let spent = Cell::new(0);
-        Self {
-            configuration,
-            source,
-            check,
-            captured,
-            head,
-            now,
-            denial,
-            effort,
-            dialects,
-            needed,
-            strength,
-            siblings,
-            spent,
-        }
-    }
-
-    /// Whether the request has a proof where the check looks for one.
-    fn is_presented(&self) -> bool {
-        let request = Request::new(&self.head);
-        let lacks = matches!(self.denial, Denial::SignatureMissing | Denial::CredentialMissing);
-        !lacks || self.dialects.iter().any(|(scheme, _)| scheme.is_presented(request))
-    }
-
-    fn is_thorough(&self) -> bool {
-        self.effort == Effort::Thorough
-    }
-
-    /// How many other bodies a maker of changes may make.
-    fn most_bodies(&self) -> usize {
-        let each = self.captured.body.len().saturating_add(256);
-        let most = if self.is_thorough() { 20_000 } else { 240 };
-        self.effort.body_bytes().checked_div(each).unwrap_or_default().clamp(24, most)
-    }
-
-    /// How large the head is.
-    fn head_bytes(&self) -> usize {
-        self.head.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum()
-    }
-
-    /// Whether there is no time left for more.
-    fn is_spent(&self) -> bool {
-        self.spent.get() > self.effort.budget()
-    }
-
-    /// The name by which the request chooses its list of secrets.
-    fn selected_list(&self) -> Option<String> {
-        match self.check.selector.as_ref()? {
-            Selector::Header(name) => {
-                self.captured.header(name).and_then(|value| String::from_utf8(value.to_vec()).ok())
-            }
-            Selector::PathSegment(position) => {
-                self.captured.path().strip_prefix('/')?.split('/').nth(*position).map(str::to_owned)
-            }
-        }
-    }
-
-    /// Tries a change under a verifier of so many keys.
-    fn try_change(&self, verifier: &Verifier, keys: usize, change: Option<&Change>) -> Option<TrialResult> {
-        let changed = change.and_then(|change| change.head.as_ref()).map(|change| change.applied(&self.head));
-        let head = changed.as_deref().unwrap_or(&self.head);
-        let body = change.and_then(|change| change.body.as_deref()).unwrap_or(&self.captured.body);
-        let each = if self.check.public_keys { self.effort.public_cost() } else { 256 };
-        // A usual head costs next to nothing.
-        let head_cost = self.head_bytes().saturating_add(self.head.len().saturating_mul(64)).saturating_sub(8192);
-        let each = each.saturating_add(head_cost);
-        let cost = u64::try_from(body.len().saturating_add(each).saturating_mul(keys.max(1))).unwrap_or(u64::MAX);
-        self.spent.set(self.spent.get().saturating_add(cost));
-        verifier.verify(head, body, self.now).ok()
-    }
-}
-
-impl<'a> Siblings<'a> {
-    fn of(
-        source: Option<&'a SourceEntry>,
-        own: &CheckEntry,
-        needed: &[String],
-        head: &[HeaderLine],
-        captured: &Captured,
-        now: UnixTime,
-    ) -> Self {
-        let mut siblings = Self::default();
-        for check in source.iter().flat_map(|source| source.checks()).filter(|check| !std::ptr::eq(*check, own)) {
-            let dialects = trial::schemes(check).unwrap_or_default();
-            let headers: Vec<_> = dialects.iter().flat_map(|(scheme, _)| scheme.proof_headers()).collect();
-            let is_shared = |name: &&str| needed.iter().any(|own| own.eq_ignore_ascii_case(name));
-            let shares = headers.iter().any(is_shared);
-            siblings.headers.extend(headers.iter().filter(|name| !is_shared(name)).map(|name| name.to_lowercase()));
-            let holds =
-                || Verifier::as_configured(check).is_some_and(|one| one.verify(head, &captured.body, now).is_ok());
-            if !shares && holds() {
-                siblings.satisfied.push(check);
-            }
-        }
-        siblings
-    }
-
-    /// Whether the proof of a scheme is where another check of the source has its own.
-    fn have_proof_of(&self, dialects: &[Dialect]) -> bool {
-        let mut headers = dialects.iter().flat_map(|(scheme, _)| scheme.proof_headers()).peekable();
-        headers.peek().is_some() && headers.all(|name| self.headers.iter().any(|own| own.eq_ignore_ascii_case(name)))
-    }
-
-    fn is_satisfied(&self, check: &CheckEntry) -> bool {
-        self.satisfied.iter().any(|one| std::ptr::eq(*one, check))
     }
 }
 
