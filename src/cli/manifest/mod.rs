@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Where Envoy listens (envoy, compose) [default: 127.0.0.1:10000, in a container 0.0.0.0:10000].
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// How many proxies in front are trusted to set X-Forwarded-For.
+    /// How many proxies in front are trusted to set X-Forwarded-For (envoy, compose, Envoy Gateway).
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     trusted_hops: u8,
     /// The folder on the proxy with tls.crt and tls.key, and ca.crt for client certificates (envoy, compose). TLS is

@@ -13,6 +13,7 @@ pub fn check(arguments: &Arguments) -> Result<(), Failure> {
         ("--listen", arguments.listen.is_some(), PLAIN),
         ("--tls", arguments.tls.is_some(), PLAIN),
         ("--live-secrets", arguments.live_secrets, &[Target::Envoy]),
+        ("--trusted-hops", arguments.trusted_hops > 0, &[Target::Envoy, Target::Compose, Target::EnvoyGateway]),
         ("--sha256", arguments.sha256.is_some(), KUBERNETES),
         ("--name", arguments.name.is_some(), KUBERNETES),
         ("--namespace", arguments.namespace.is_some(), KUBERNETES),
@@ -27,6 +28,9 @@ pub fn check(arguments: &Arguments) -> Result<(), Failure> {
             let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
             let hint = match option {
                 "--live-secrets" => "; for the others see docs/live-secrets.md",
+                "--trusted-hops" => {
+                    "; on Istio it is numTrustedProxies of gatewayTopology, in the mesh's configuration"
+                }
                 "--sha256" => ": a plain Envoy loads a file, so compare its sum yourself (sha256sum)",
                 _ => "",
             };
