@@ -8,7 +8,7 @@ use crate::guard::call::Call;
 use crate::handshake::Response;
 use crate::verify::check::Match;
 use crate::verify::key::live::LiveChange;
-use crate::verify::{Denial, HeaderLine, Request, Verified};
+use crate::verify::{Denial, Line, Request, Verified};
 
 /// The headers that tell the upstream what was verified. Requests may not carry them, nor any other name that begins with
 /// the same words.
@@ -280,9 +280,9 @@ pub(crate) fn identity(source: &str, verified: Option<&Verified>) -> Vec<(&'stat
 /// section 7.6.1).
 pub(crate) fn forged(request: Request<'_>) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    let is_forged = |(name, value): &&HeaderLine| is_reserved(name) || (is_connection(name) && names_ours(value));
+    let is_forged = |(name, value): &&Line<'_>| is_reserved(name) || (is_connection(name) && names_ours(value));
     let names = request.headers().iter().filter(is_forged).map(|(name, _)| name);
-    names.filter(|name| seen.insert(name.as_str())).cloned().collect()
+    names.filter(|name| seen.insert(**name)).map(|name| (*name).to_owned()).collect()
 }
 
 /// Whether a header's or trailer's name is reserved for this filter, or becomes a reserved one in a server that passes

@@ -6,6 +6,8 @@
 
 #![allow(unreachable_pub, reason = "nothing here is a library")]
 
+#[path = "abi/header_map.rs"]
+mod header_map;
 #[allow(unsafe_code, reason = "the host's side of a C interface")]
 #[path = "abi/host/mod.rs"]
 mod host;

@@ -14,7 +14,7 @@ use hookwarden::guard::pool::Pool;
 use hookwarden::step::Step;
 use hookwarden::verify::primitives::mac::{HashAlgorithm, MacKey};
 use hookwarden::verify::primitives::timestamp::UnixTime;
-use hookwarden::verify::{HeaderLine, Request};
+use hookwarden::verify::{HeaderLine, Request, borrowed};
 use serde_json::{Value, json};
 
 pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
@@ -150,7 +150,7 @@ impl BodyBuffer for Body<'_> {
 pub fn decide(policy: &Rc<ActivePolicy>, pool: &Pool, host: &Host, sent: &Sent) -> Step {
     let context = Context { now: NOW, peer: host, memory: host };
     let mut exchange = Exchange::new(Rc::clone(policy), pool.clone());
-    match exchange.on_headers(Request::new(&sent.headers), sent.body.is_empty(), &context) {
+    match exchange.on_headers(Request::new(&borrowed(&sent.headers)), sent.body.is_empty(), &context) {
         Step::Hold => exchange.on_body(&Body(&sent.body), true, &context),
         step => step,
     }

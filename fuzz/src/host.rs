@@ -12,7 +12,7 @@ use hookwarden::guard::peer::Peer;
 use hookwarden::guard::pool::Pool;
 use hookwarden::step::{Edits, Outcome, Step};
 use hookwarden::verify::primitives::timestamp::UnixTime;
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::{Denial, Request, borrowed};
 
 use crate::delivery::{Buffer, Delivery, Ending};
 use crate::support::Sent;
@@ -144,7 +144,7 @@ impl Proxy {
                 aborted = true;
             }
         };
-        let step = run.exchange.on_headers(Request::new(&sent.headers), ends_now, &run.context);
+        let step = run.exchange.on_headers(Request::new(&borrowed(&sent.headers)), ends_now, &run.context);
         run.apply(step);
         if !ends_now {
             let mut pieces = plan.delivery.pieces(&sent.body).into_iter().peekable();

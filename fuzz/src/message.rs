@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use hookwarden::config::Policy;
-use hookwarden::verify::Request;
+use hookwarden::verify::{Request, borrowed};
 use hookwarden::verify::bytes::json::{Json, JsonPath};
 use hookwarden::verify::bytes::multipart;
 use hookwarden::verify::expression::Expression;
@@ -120,7 +120,7 @@ fn message_signature(input: &mut Input<'_>) {
     ];
     let facts = RequestFacts { method: b"POST", target, authority, scheme: "https", public_url: None, has_body: true };
     let _ = Digests::parse(digest);
-    if let Ok(signed) = message_signature::begin(Request::new(&headers), facts, &rule) {
+    if let Ok(signed) = message_signature::begin(Request::new(&borrowed(&headers)), facts, &rule) {
         // Every line begins like a component: no value has started a line of its own.
         let starts = |line: &[u8]| line.starts_with(b"\"");
         assert!(signed.base.split(|byte| *byte == b'\n').all(starts), "{}", signed.base.escape_ascii());

@@ -3,7 +3,7 @@
 use hookwarden::guard::body_size::BodySize;
 use hookwarden::guard::route::{HostPattern, PathPattern, Pattern, Routes};
 use hookwarden::guard::{address, path};
-use hookwarden::verify::Request;
+use hookwarden::verify::{Request, borrowed};
 use hookwarden::verify::bytes::encoding::{self, Encoding};
 use hookwarden::verify::bytes::{form, percent};
 use hookwarden::verify::primitives::native;
@@ -116,7 +116,7 @@ pub fn run(data: &[u8]) {
         7 => {
             let lines = text.split(|byte| *byte == b'\n').map(|line| ("content-length".to_owned(), line.to_vec()));
             let lines: Vec<_> = lines.collect();
-            if let Ok(size) = BodySize::declared_by(Request::new(&lines), Some(1_000_000)) {
+            if let Ok(size) = BodySize::declared_by(Request::new(&borrowed(&lines)), Some(1_000_000)) {
                 let declared = as_text.ok().and_then(|text| text.parse::<u64>().ok());
                 let declared = declared.expect("one number of digits");
                 assert!(lines.len() == 1 && text.iter().all(u8::is_ascii_digit));
@@ -145,6 +145,7 @@ pub fn run(data: &[u8]) {
                     (name, line.get(at + 1..).unwrap_or_default().to_vec())
                 })
                 .collect();
+            let lines = borrowed(&lines);
             let request = Request::new(&lines);
             let _ = (request.method(), request.target(), request.path(), request.media_type(), request.authority());
             let _ = request.header("x").once();

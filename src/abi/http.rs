@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
 
+use super::header_map::HeaderMap;
 use super::host::{Host, Refused, Severity};
 use super::proxy::ProxyWasm;
 use super::{log, peer};
@@ -14,7 +15,7 @@ use crate::live::place::{Place, Taken};
 use crate::report::Reply;
 use crate::step::{self, Edits};
 use crate::verify::primitives::timestamp::UnixTime;
-use crate::verify::request::MAX_HEADERS;
+use crate::verify::request::{MAX_HEADERS, Request};
 
 /// How much of the answer to a call is read, in bytes. A good one has 20.
 const MAX_ANSWER: usize = 4096;
@@ -144,10 +145,8 @@ pub(super) fn document_answer(place: &Place, headers: usize, size: usize) -> Opt
             size => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten()?,
         },
         Taken::Header(name) => {
-            let headers = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).ok()?;
-            let mut values =
-                headers.into_iter().filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-            values.next().filter(|_| values.next().is_none()).unwrap_or_default()
+            let map = HeaderMap::read(MapType::HttpCallResponseHeaders).ok()?;
+            Request::new(&map.lines().ok()?).header(name).once().unwrap_or_default().to_vec()
         }
     };
     Some(CallAnswer { status: status_of(MapType::HttpCallResponseHeaders)?, body })
@@ -155,7 +154,8 @@ pub(super) fn document_answer(place: &Place, headers: usize, size: usize) -> Opt
 
 /// Removes what only we may say, or the trailers must not go on.
 pub(super) fn remove_forged_trailers() -> Result<(), Refused> {
-    let trailers = hostcalls::get_map_bytes(MapType::HttpRequestTrailers)?;
+    let map = HeaderMap::read(MapType::HttpRequestTrailers)?;
+    let trailers = map.lines()?;
     let mut forged = trailers.iter().map(|(name, _)| name).filter(|name| step::is_reserved(name));
     forged.try_for_each(|name| hostcalls::remove_map_value(MapType::HttpRequestTrailers, name))?;
     Ok(())

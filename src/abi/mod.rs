@@ -8,6 +8,7 @@
 //! | [`waiting`] | the requests that wait for a key |
 //! | [`stopwatch`] | how long one request waits and is worked on |
 //! | [`session`] | one request, and how its steps are performed |
+//! | [`header_map`] | a map of headers as the host hands it over |
 //! | [`proxy`], [`log`], [`memory`], [`metrics`], [`peer`], [`signatures`], [`http`] | the host behind proxy-wasm, as [`Host`] |
 //! | [`stream`], [`plugin`] | the callbacks of proxy-wasm: of a request, of the plugin (configure, tick) |
 //! | [`entry`] | the module's entry point |
@@ -32,6 +33,7 @@
 // The macro that the entry point is made with needs both.
 #[allow(unsafe_code, missing_docs)]
 mod entry;
+mod header_map;
 mod host;
 mod http;
 mod instance;

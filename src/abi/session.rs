@@ -14,7 +14,7 @@ use crate::guard::pool::Pool;
 use crate::report;
 use crate::step::Step;
 use crate::verify::primitives::timestamp::UnixTime;
-use crate::verify::{Denial, HeaderLine, Request};
+use crate::verify::{Denial, Line, Request};
 
 thread_local! {
     /// The pool that requests are held in: one for each VM, shared by all of its configurations, some of which drain.
@@ -50,7 +50,7 @@ impl Session {
     }
 
     /// The headers have arrived. `end`: the request has no body and no trailers.
-    pub(super) fn on_headers(&self, headers: &[HeaderLine], end: bool) -> Action {
+    pub(super) fn on_headers(&self, headers: &[Line<'_>], end: bool) -> Action {
         let Some(now) = self.instance.host.clock() else { return self.on_failure(Denial::HostFailure) };
         self.last.set(now);
         self.instance.on_request(now);

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{self, MapType};
 
-use super::host::{Action, Host as _};
+use super::header_map::HeaderMap;
+use super::host::{Action, Host as _, Refused};
 use super::http::{self, RequestBody};
 use super::instance::Instance;
 use super::proxy::ProxyWasm;
@@ -48,9 +48,10 @@ impl HttpContext for Stream {
         let action = if count > MAX_HEADERS {
             session.on_failure(Denial::TooManyHeaders)
         } else {
-            match hostcalls::get_map_bytes(MapType::HttpRequestHeaders) {
-                Ok(headers) => session.on_headers(&headers, end),
-                Err(_) => session.on_failure(Denial::HostFailure),
+            let map = HeaderMap::read(MapType::HttpRequestHeaders);
+            match map.as_ref().map(HeaderMap::lines) {
+                Ok(Ok(lines)) => session.on_headers(&lines, end),
+                Ok(Err(Refused)) | Err(Refused) => session.on_failure(Denial::HostFailure),
             }
         };
         action.into()

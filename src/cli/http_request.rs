@@ -5,7 +5,7 @@ use std::fmt;
 
 use hookwarden::verify::expression::Facts;
 use hookwarden::verify::expression::content::Content;
-use hookwarden::verify::{HeaderLine, Request};
+use hookwarden::verify::{HeaderLine, Request, borrowed};
 
 /// The parts of an absolute URL that a request has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,8 @@ pub fn head(method: &str, [scheme, authority, target]: [&str; 3], headers: &[Hea
 
 /// Reads values of a request, as a scheme does.
 pub fn read<T>(head: &[HeaderLine], body: &[u8], read: impl FnOnce(&Facts<'_>) -> T) -> T {
-    let request = Request::new(head);
+    let lines = borrowed(head);
+    let request = Request::new(&lines);
     let content = Content::new(body, request.media_type());
     read(&Facts { request: Some(request), content: Some(&content), ..Facts::default() })
 }

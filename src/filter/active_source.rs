@@ -205,5 +205,5 @@ fn key_name(list: &str, id: &str) -> String {
 /// All of `X-Forwarded-For`, in order.
 fn forwarded_for(request: Request<'_>) -> Vec<u8> {
     let lines = request.headers().iter().filter(|(name, _)| name.eq_ignore_ascii_case("x-forwarded-for"));
-    lines.map(|(_, value)| value.as_slice()).collect::<Vec<_>>().join(&b","[..])
+    lines.map(|(_, value)| *value).collect::<Vec<_>>().join(&b","[..])
 }

@@ -32,4 +32,4 @@ pub mod scheme;
 pub use check::{Dialects, Group, Proof, Requirement, Verified};
 pub use denial::Denial;
 pub use identity::{Identity, Unidentified};
-pub use request::{HeaderLine, HeldBody, Occurrence, Request};
+pub use request::{HeaderLine, HeldBody, Line, Occurrence, Request, borrowed};

@@ -7,7 +7,7 @@ use hookwarden::config::Policy;
 use hookwarden::filter::{BodyBuffer, Exchange};
 use hookwarden::report::{self, Reply};
 use hookwarden::step::{Record, Step};
-use hookwarden::verify::Request;
+use hookwarden::verify::{Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::{Delivery, deliver, is_decided_by_headers};
@@ -65,7 +65,7 @@ fn watch(policy: &Rc<Policy>, sent: &Sent, piece: usize) -> (Seen, Record) {
             recorded = Some(record);
         }
     };
-    let step = exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now));
+    let step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
     take(step, &exchange, &mut seen);
     let mut at = 0;
     while at < sent.body.len() {
@@ -193,7 +193,7 @@ fn a_request_without_a_body_is_answered_immediately() {
     for (code, verify, _, unknown) in pairs() {
         let policy = policy(&sources(&[source("hook", "/hook/*", verify)]));
         let mut exchange = begin(Rc::clone(&policy));
-        let step = exchange.on_headers(Request::new(&unknown.headers), true, &context(unknown.now));
+        let step = exchange.on_headers(Request::new(&borrowed(&unknown.headers)), true, &context(unknown.now));
         let Step::Deny(record) = step else { panic!("{code}: {step:?}") };
         assert_eq!(record.denial().map(|denial| denial.code()), Some(code));
     }

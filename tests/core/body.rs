@@ -6,7 +6,7 @@ use std::rc::Rc;
 use hookwarden::config::Policy;
 use hookwarden::filter::BodyBuffer;
 use hookwarden::step::Step;
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::{Denial, Request, borrowed};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -120,7 +120,7 @@ fn denies_a_body_over_the_limit_before_all_of_it_has_arrived() {
     let policy = policy(&sources(&[limited]));
     let sent = Sent::github("/hook", SECRET, "x".repeat(1000));
     let mut exchange = begin(Rc::clone(&policy));
-    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now)), Step::Hold);
+    assert_eq!(exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now)), Step::Hold);
     let step = exchange.on_body(&Buffer { bytes: &sent.body[..11], len: 11 }, false, &context(sent.now));
     assert!(matches!(step, Step::Deny(record) if record.denial() == Some(Denial::BodyTooLarge)));
 }
@@ -130,7 +130,7 @@ fn a_declared_length_over_the_limit_is_refused_with_the_headers() {
     let limited = with(source("hook", "/hook", provider("github", &[SECRET])), "max_body_bytes", json!(10));
     let policy = policy(&sources(&[limited]));
     let sent = Sent::github("/hook", SECRET, "").header("content-length", "11");
-    let step = begin(policy).on_headers(Request::new(&sent.headers), false, &context(sent.now));
+    let step = begin(policy).on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
     assert!(matches!(step, Step::Deny(record) if record.denial() == Some(Denial::BodyTooLarge)));
 }
 
@@ -210,7 +210,7 @@ fn a_host_that_does_not_give_the_body_ends_in_a_denial() {
                     let policy = policy(&config);
                     let sent = Sent::github("/hook", SECRET, "body");
                     let mut exchange = begin(policy);
-                    let _ = exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now));
+                    let _ = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
                     let body = Failing { bytes: &sent.body, len: 4, fault, good: Cell::new(good) };
                     let mut step = exchange.on_body(&body, !trailers, &context(sent.now));
                     if trailers && step == Step::Hold {
@@ -231,7 +231,7 @@ fn a_host_that_fails_while_a_source_observes_is_observed() {
     let policy = policy(&sources(&[observed]));
     let sent = Sent::github("/hook", SECRET, "body");
     let mut exchange = begin(policy);
-    let _ = exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now));
+    let _ = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
     let body = Failing { bytes: &sent.body, len: 4, fault: Fault::Nothing, good: Cell::new(0) };
     let Step::Continue(passage) = exchange.on_body(&body, true, &context(sent.now)) else { panic!("it is held") };
     assert_eq!(passage.into_parts().1.and_then(|record| record.denial()), Some(Denial::HostFailure));
@@ -266,7 +266,7 @@ fn a_host_is_asked_for_64_kibibytes_of_a_body_at_once_and_no_more() {
         let sent = Sent::github("/hook", SECRET, vec![b'x'; length]);
         let body = Watched { bytes: &sent.body, asked: std::cell::RefCell::default() };
         let mut exchange = begin(plain());
-        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now)), Step::Hold);
+        assert_eq!(exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now)), Step::Hold);
         assert!(matches!(exchange.on_body(&body, true, &context(sent.now)), Step::Continue(_)), "{length}");
         assert_eq!(body.asked.into_inner(), expected, "{length} bytes");
     }
@@ -276,7 +276,7 @@ fn a_host_is_asked_for_64_kibibytes_of_a_body_at_once_and_no_more() {
 fn a_body_that_shrinks_while_it_is_held_ends_in_a_denial() {
     let sent = Sent::github("/hook", SECRET, "body");
     let mut exchange = begin(plain());
-    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now)), Step::Hold);
+    assert_eq!(exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now)), Step::Hold);
     assert_eq!(exchange.on_body(&Buffer { bytes: b"body", len: 4 }, false, &context(sent.now)), Step::Hold);
     let step = exchange.on_body(&Buffer { bytes: b"bod", len: 3 }, true, &context(sent.now));
     assert!(matches!(step, Step::Deny(record) if record.denial() == Some(Denial::HostFailure)));
@@ -287,7 +287,7 @@ fn an_impossible_length_ends_in_a_denial() {
     let sent = Sent::github("/hook", SECRET, "body");
     for len in [usize::MAX, 5] {
         let mut exchange = begin(plain());
-        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now)), Step::Hold);
+        assert_eq!(exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now)), Step::Hold);
         let step = exchange.on_body(&Buffer { bytes: b"body", len }, true, &context(sent.now));
         assert!(matches!(step, Step::Deny(record) if record.denial() == Some(Denial::HostFailure)), "{len}");
     }

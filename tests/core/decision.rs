@@ -5,7 +5,7 @@ use std::rc::Rc;
 use hookwarden::config::{self, Policy};
 use hookwarden::step::{Outcome, Step};
 use hookwarden::verify::request::Rereading;
-use hookwarden::verify::{Denial, Proof, Request, Requirement};
+use hookwarden::verify::{Denial, Proof, Request, Requirement, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::{Buffer, Delivery, Ending, Verdict, deliver};
@@ -258,9 +258,9 @@ fn events_in_an_order_that_no_host_sends_end_in_a_denial() {
         "trailers without headers"
     );
     let mut exchange = begin(Rc::clone(&policy));
-    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now)), Step::Hold);
+    assert_eq!(exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now)), Step::Hold);
     assert_eq!(
-        code(exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now))),
+        code(exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now))),
         Some("host_failure"),
         "headers twice"
     );
@@ -273,7 +273,7 @@ fn an_undecided_request_is_refused_for_good_when_the_host_fails() {
     let sent = Sent::github("/hook", SECRET, "body");
     for denial in [Denial::HoldUnsupported, Denial::BodyTimeout] {
         let mut exchange = begin(Rc::clone(&policy));
-        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now)), Step::Hold);
+        assert_eq!(exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now)), Step::Hold);
         let Step::Deny(record) = exchange.on_failure(denial) else { panic!("it is not refused") };
         assert_eq!((name(&exchange), record.denial()), (Some("hook"), Some(denial)));
         assert_eq!(exchange.on_body(&Buffer { bytes: &sent.body, len: 4 }, true, &context(sent.now)), Step::Hold);
@@ -291,8 +291,9 @@ fn a_proof_of_one_requirement_is_none_of_another() {
     let two = one_source(json!([provider("bearer", &[TOKEN]), provider("bearer", &[TOKEN])]));
     let sent = Sent::token("/hook", TOKEN);
     let [one, two] = [&one, &two].map(|policy| policy.sources[0].requirement.as_ref().expect("it has a secret"));
-    let begin =
-        |requirement: &Requirement| requirement.begin(Request::new(&sent.headers), sent.now, Rereading::Possible);
+    let begin = |requirement: &Requirement| {
+        requirement.begin(Request::new(&borrowed(&sent.headers)), sent.now, Rereading::Possible)
+    };
     let finish = |proof: Proof, requirement| proof.finish(requirement, &[].as_slice(), sent.now).map(|_| ());
     assert_eq!(finish(begin(one), one), Ok(()));
     assert_eq!(finish(begin(one), two), Err(Denial::HostFailure));

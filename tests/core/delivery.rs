@@ -6,7 +6,7 @@ use std::rc::Rc;
 use hookwarden::config::{Policy, Source};
 use hookwarden::filter::{BodyBuffer, Exchange};
 use hookwarden::step::{Edits, Outcome, Record, Step};
-use hookwarden::verify::Request;
+use hookwarden::verify::{Request, borrowed};
 
 use crate::support::{Sent, begin, context};
 
@@ -166,7 +166,7 @@ fn all_cuts(len: usize) -> Vec<Vec<usize>> {
 
 /// Whether the headers alone decide, without the body.
 pub fn is_decided_by_headers(policy: &Rc<Policy>, sent: &Sent) -> bool {
-    let step = begin(Rc::clone(policy)).on_headers(Request::new(&sent.headers), false, &context(sent.now));
+    let step = begin(Rc::clone(policy)).on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
     match step {
         Step::Hold | Step::Call(_) => false,
         Step::Deny(_) | Step::Answer(_) => true,
@@ -182,7 +182,7 @@ pub fn is_decided_by_headers(policy: &Rc<Policy>, sent: &Sent) -> bool {
 pub fn deliver(policy: &Rc<Policy>, sent: &Sent, delivery: &Delivery) -> Verdict {
     let mut host = Host { exchange: begin(Rc::clone(policy)), edits: None, forwarded: Vec::new(), record: None };
     let ends_now = delivery.ending == Ending::Headers;
-    let step = host.exchange.on_headers(Request::new(&sent.headers), ends_now, &context(sent.now));
+    let step = host.exchange.on_headers(Request::new(&borrowed(&sent.headers)), ends_now, &context(sent.now));
     let mut released = host.take(step);
     let mut held = Vec::new();
     let pieces = delivery.pieces(&sent.body);

@@ -13,7 +13,7 @@ use hookwarden::config::Policy;
 use hookwarden::guard::replay::EventKey;
 use hookwarden::verify::check::Match;
 use hookwarden::verify::request::Rereading;
-use hookwarden::verify::{HeaderLine, Request};
+use hookwarden::verify::{HeaderLine, Request, borrowed};
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
@@ -37,7 +37,7 @@ struct Event {
 fn event_of(policy: &Rc<Policy>, sent: &Sent, rereading: Rereading) -> Option<Event> {
     let source = policy.sources.first()?;
     let requirement = source.requirement.as_ref()?;
-    let mut proof = requirement.begin(Request::new(&sent.headers), sent.now, rereading);
+    let mut proof = requirement.begin(Request::new(&borrowed(&sent.headers)), sent.now, rereading);
     let (front, back) = sent.body.split_at(sent.body.len() / 2);
     proof.update(front);
     proof.update(back);

@@ -7,8 +7,8 @@ use hookwarden::config::Policy;
 use hookwarden::guard::peer::Peer;
 use hookwarden::handshake::Alphabet;
 use hookwarden::step::{Outcome, Step};
-use hookwarden::verify::Request;
 use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::{Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::Buffer;
@@ -70,7 +70,8 @@ fn case(provider: &str, vector: &Value) -> Case {
 pub fn outcome(policy: &Rc<Policy>, sent: &Sent, is_cut: bool) -> Value {
     let context = context(sent.now);
     let mut exchange = begin(Rc::clone(policy));
-    let mut step = exchange.on_headers(Request::new(&sent.headers), sent.body.is_empty() && !is_cut, &context);
+    let mut step =
+        exchange.on_headers(Request::new(&borrowed(&sent.headers)), sent.body.is_empty() && !is_cut, &context);
     let ends = if is_cut { vec![sent.body.len() / 2, sent.body.len()] } else { vec![sent.body.len()] };
     for end in ends {
         if !matches!(step, Step::Hold) {
@@ -262,7 +263,7 @@ fn forwards_nothing_unverified_but_the_handshake() {
     let mut exchange = begin(Rc::clone(&policy));
     let context = context(UnixTime::from_secs(NOW));
     let sent = subscribe("whatever").header("X-Hookwarden-Handshake", "true");
-    let Step::Continue(passage) = exchange.on_headers(Request::new(&sent.headers), true, &context) else {
+    let Step::Continue(passage) = exchange.on_headers(Request::new(&borrowed(&sent.headers)), true, &context) else {
         panic!("the handshake is not forwarded");
     };
     let (edits, record) = passage.into_parts();
@@ -293,7 +294,7 @@ fn a_refused_handshake_spends_the_flood_limit() {
     let send = |sent: &Sent| {
         let mut way = proxy.request();
         let context = proxy.context_of(&peer, UnixTime::from_secs(NOW));
-        match way.exchange.on_headers(Request::new(&sent.headers), true, &context) {
+        match way.exchange.on_headers(Request::new(&borrowed(&sent.headers)), true, &context) {
             Step::Deny(record) => record.denial().map_or("", hookwarden::verify::Denial::code),
             Step::Answer(_) => "answered",
             _ => "",

@@ -9,7 +9,7 @@ use hookwarden::filter::Exchange;
 use hookwarden::guard::pool::Pool;
 use hookwarden::step::{Outcome, Step};
 use hookwarden::verify::request::Rereading;
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::{Denial, Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::{Buffer, Delivery, deliver};
@@ -30,7 +30,7 @@ fn exchange(policy: &Rc<Policy>, pool: &Pool) -> Exchange {
 fn held_by(policy: &Rc<Policy>, sent: &Sent) -> (usize, Option<Denial>) {
     let pool = Pool::default();
     let mut exchange = exchange(policy, &pool);
-    let step = exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now));
+    let step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
     let denial = match step {
         Step::Deny(record) => record.denial(),
         _ => None,
@@ -161,7 +161,7 @@ fn an_empty_piece_of_a_compressed_body_takes_no_room() {
     let policy = hook(json!({ "scheme": scheme, "secrets": literal(&[SECRET]) }));
     let requirement = policy.sources[0].requirement.as_ref().expect("it has a secret");
     let sent = Sent::post("/hook").header("X-Tag", "00".repeat(32)).header("content-encoding", "gzip");
-    let mut proof = requirement.begin(Request::new(&sent.headers), sent.now, Rereading::Possible);
+    let mut proof = requirement.begin(Request::new(&borrowed(&sent.headers)), sent.now, Rereading::Possible);
     let before = proof.held_bytes();
     proof.update(b"");
     assert_eq!(proof.held_bytes(), before);
@@ -182,7 +182,7 @@ fn held_memory_is_freed_when_the_request_is_decided_or_ends() {
         let body = Buffer { bytes: &sent.body, len: 4 };
         let begun = || {
             let mut exchange = exchange(&policy, &pool);
-            let _ = exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now));
+            let _ = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
             assert!(pool.held() >= FIXED, "it is held");
             exchange
         };
@@ -216,7 +216,7 @@ fn beyond_the_limit_a_source_is_refused_and_the_others_are_not() {
     let pool = Pool::default();
     let open = |sent: &Sent| {
         let mut exchange = exchange(&policy, &pool);
-        let step = exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now));
+        let step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
         (exchange, step)
     };
     let forged = Sent::github("/one", "nobody's secret", "body");
@@ -263,7 +263,7 @@ fn an_observing_source_without_room_forwards_unverified() {
     let mut given_up = 0;
     for _ in 0..20 {
         let mut exchange = exchange(&policy, &pool);
-        let step = exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now));
+        let step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
         assert!(matches!(step, Step::Continue(_)), "{step:?}");
         let Step::Continue(passage) = exchange.on_body(&body, false, &context(sent.now)) else { panic!("it is held") };
         if let Some(record) = passage.into_parts().1 {
@@ -311,7 +311,7 @@ fn the_memory_of_decompression_is_counted() {
         let sent = sent.clone().header("content-encoding", coding);
         let before = pool.held();
         let mut exchange = exchange(&policy, &pool);
-        let step = exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now));
+        let step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
         assert!(matches!(step, Step::Hold), "{coding}: {step:?}");
         assert!(pool.held() - before < 4 * 1024, "{coding}: nothing has arrived yet");
         let piece = if coding == "deflate" { &[0x78_u8, 0x9c][..] } else { &head };
@@ -323,7 +323,7 @@ fn the_memory_of_decompression_is_counted() {
     let gzip = sent.header("content-encoding", "gzip");
     let refused = loop {
         let mut exchange = exchange(&policy, &pool);
-        let _ = exchange.on_headers(Request::new(&gzip.headers), false, &context(gzip.now));
+        let _ = exchange.on_headers(Request::new(&borrowed(&gzip.headers)), false, &context(gzip.now));
         match exchange.on_body(&Buffer { bytes: &head, len: head.len() }, false, &context(gzip.now)) {
             Step::Hold if open.len() < 100 => open.push(exchange),
             step => break step,

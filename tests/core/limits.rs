@@ -7,7 +7,7 @@ use hookwarden::guard::peer::Peer;
 use hookwarden::guard::pool::Pool;
 use hookwarden::step::{Record, Step};
 use hookwarden::verify::primitives::timestamp::UnixTime;
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::{Denial, Request, borrowed};
 use serde_json::json;
 
 use crate::delivery::Buffer;
@@ -52,7 +52,7 @@ impl Site {
         let peer = At(address);
         let context = Context { now: UnixTime::from_secs(NOW), peer: &peer, memory: &self.memory };
         let mut exchange = Exchange::new(Rc::clone(&self.policy), Pool::default());
-        match exchange.on_headers(Request::new(&sent.headers), false, &context) {
+        match exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context) {
             Step::Hold | Step::Continue(_) => {
                 exchange.on_body(&Buffer { bytes: &sent.body, len: sent.body.len() }, true, &context)
             }

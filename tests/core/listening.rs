@@ -5,7 +5,7 @@ use hookwarden::guard::address::AddressWarning;
 use hookwarden::guard::peer::Peer;
 use hookwarden::step::{Record, Step};
 use hookwarden::verify::primitives::timestamp::UnixTime;
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::{Denial, Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::Buffer;
@@ -59,7 +59,7 @@ impl Site {
     /// A request whose headers have arrived.
     fn begun(&self, peer: &At, sent: &Sent, millis: u64) -> (Exchange, Step) {
         let mut exchange = self.0.request().exchange;
-        let step = exchange.on_headers(Request::new(&sent.headers), false, &self.context(peer, millis));
+        let step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &self.context(peer, millis));
         (exchange, step)
     }
 

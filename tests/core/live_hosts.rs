@@ -3,8 +3,8 @@
 use hookwarden::filter::{Context, Exchange};
 use hookwarden::guard::pool::Pool;
 use hookwarden::step::Step;
-use hookwarden::verify::Request;
 use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::{Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::Buffer;
@@ -60,7 +60,7 @@ fn outcome(config: &Value, sent: &Sent) -> (&'static str, Option<String>) {
     let policy = active(policy(config), &memory);
     let context = Context { now: UnixTime::from_secs(NOW), peer: &Nothing, memory: &memory };
     let mut exchange = Exchange::new(policy.clone(), pool);
-    let mut step = exchange.on_headers(Request::new(&sent.headers), false, &context);
+    let mut step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context);
     if step == Step::Hold {
         step = exchange.on_body(&Buffer { bytes: &sent.body, len: sent.body.len() }, true, &context);
     }

@@ -9,8 +9,8 @@ use hookwarden::guard::call::{Call, Response};
 use hookwarden::guard::pool::Pool;
 use hookwarden::live::fetcher::Failure;
 use hookwarden::step::Step;
-use hookwarden::verify::Request;
 use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::{Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::Buffer;
@@ -62,7 +62,7 @@ impl Proxy {
     fn send(&self, sent: &Sent, seconds: u64) -> (Exchange, Step) {
         let mut exchange = Exchange::new(Rc::clone(&self.policy), self.pool.clone());
         let moment = self.moment(seconds);
-        let head = exchange.on_headers(Request::new(&sent.headers), false, &moment);
+        let head = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &moment);
         let step = if head == Step::Hold { exchange.on_body(&whole(), true, &moment) } else { head };
         (exchange, step)
     }

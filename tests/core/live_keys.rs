@@ -14,13 +14,13 @@ use hookwarden::live::named_keys::{Known, NamedKeys};
 use hookwarden::live::place::{Place, Taken, User};
 use hookwarden::private_key::PrivateKey;
 use hookwarden::step::Step;
-use hookwarden::verify::Request;
 use hookwarden::verify::key::key_answer::{KeyAnswer, Reading};
 use hookwarden::verify::key::key_id::IdForm;
 use hookwarden::verify::key::key_set::{self, PublishedKey};
 use hookwarden::verify::key::secret::Validity;
 use hookwarden::verify::primitives::public_key::PublicAlgorithm;
 use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::{Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::Buffer;
@@ -288,7 +288,7 @@ fn moment(memory: &Shared, seconds: u64) -> Context<'_> {
 /// The step after a request without a body.
 fn begin(active: &Rc<ActivePolicy>, pool: &Pool, sent: &Sent, moment: &Context<'_>) -> (Exchange, Step) {
     let mut exchange = Exchange::new(Rc::clone(active), pool.clone());
-    let step = exchange.on_headers(Request::new(&sent.headers), true, moment);
+    let step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), true, moment);
     (exchange, step)
 }
 

@@ -10,9 +10,9 @@ use hookwarden::guard::pool::Pool;
 use hookwarden::live::fetcher::Outcome;
 use hookwarden::private_key::PrivateKey;
 use hookwarden::step::Step;
-use hookwarden::verify::Request;
 use hookwarden::verify::primitives::public_key::PublicAlgorithm;
 use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::{Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::Buffer;
@@ -77,7 +77,7 @@ impl Proxy {
         let now = UnixTime::from_secs(NOW + seconds);
         let context = Context { now, peer: &Nothing, memory: &self.memory };
         let mut exchange = Exchange::new(Rc::clone(&self.policy), Pool::default());
-        let mut step = exchange.on_headers(Request::new(&sent.headers), false, &context);
+        let mut step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context);
         if step == Step::Hold {
             step = exchange.on_body(&Buffer { bytes: &sent.body, len: sent.body.len() }, true, &context);
         }

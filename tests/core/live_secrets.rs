@@ -10,8 +10,8 @@ use hookwarden::guard::peer::Peer;
 use hookwarden::guard::pool::Pool;
 use hookwarden::live::fetcher::Outcome;
 use hookwarden::step::Step;
-use hookwarden::verify::Request;
 use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::{Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::Buffer;
@@ -82,7 +82,7 @@ impl World {
     fn decide(&self, sent: &Sent) -> (String, bool) {
         let context = self.context();
         let mut exchange = Exchange::new(Rc::clone(&self.policy), Pool::default());
-        let step = exchange.on_headers(Request::new(&sent.headers), sent.body.is_empty(), &context);
+        let step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), sent.body.is_empty(), &context);
         let (step, at_once) = match step {
             Step::Hold => (exchange.on_body(&buffer(&sent.body), true, &context), false),
             step => (step, true),
@@ -175,7 +175,7 @@ fn a_request_keeps_the_secret_that_it_began_with() {
     world.state.set("hw.one", FIRST);
     let sent = Sent::github(PATH, FIRST, "a body");
     let mut exchange = Exchange::new(Rc::clone(&world.policy), Pool::default());
-    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &world.context()), Step::Hold);
+    assert_eq!(exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &world.context()), Step::Hold);
     world.state.set("hw.one", SECOND);
     assert_eq!(world.github(SECOND), "passed");
     let step = exchange.on_body(&buffer(&sent.body), true, &world.context());
@@ -390,7 +390,7 @@ fn changes_are_reported_once_and_show_no_secret() {
     let changes = || {
         let sent = Sent::github(PATH, FIRST, "a body");
         let mut exchange = Exchange::new(Rc::clone(&world.policy), Pool::default());
-        let _ = exchange.on_headers(Request::new(&sent.headers), false, &context);
+        let _ = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context);
         exchange.take_tally().map(|tally| tally.live_changes).unwrap_or_default()
     };
     let lines = |changes: Vec<_>| -> Vec<String> {

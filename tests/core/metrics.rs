@@ -9,8 +9,8 @@ use hookwarden::filter::Exchange;
 use hookwarden::guard::pool::Pool;
 use hookwarden::report::{self, Gauges, HashedBytes, Meter, Metric, SourceCounters};
 use hookwarden::step::{Record, Step, Tally};
-use hookwarden::verify::Request;
 use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::{Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::Buffer;
@@ -67,7 +67,7 @@ fn count(requests: &[Sent], host: &Host) -> Vec<Record> {
     );
     let count = |sent: &Sent| {
         let mut exchange = Exchange::new(Rc::clone(&policy), Pool::default());
-        let mut step = exchange.on_headers(Request::new(&sent.headers), false, &context(sent.now));
+        let mut step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context(sent.now));
         if step == Step::Hold {
             let body = Buffer { bytes: &sent.body, len: sent.body.len() };
             step = exchange.on_body(&body, true, &context(sent.now));

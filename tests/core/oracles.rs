@@ -7,7 +7,7 @@ use hookwarden::config::Policy;
 use hookwarden::filter::{BodyBuffer, Exchange};
 use hookwarden::guard::pool::Pool;
 use hookwarden::step::Step;
-use hookwarden::verify::Request;
+use hookwarden::verify::{Request, borrowed};
 use serde_json::{Value, json};
 
 use crate::delivery::Buffer;
@@ -165,7 +165,7 @@ fn forwarded_by_the_chain(source: Value, sent: &Sent) -> Step {
     let policy = support::policy(&config);
     let context = context(sent.now);
     let mut exchange = begin(policy);
-    match exchange.on_headers(Request::new(&sent.headers), false, &context) {
+    match exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context) {
         Step::Continue(_) => exchange.on_body(&Buffer { bytes: b"", len: 0 }, true, &context),
         other => other,
     }
@@ -190,7 +190,7 @@ fn an_unsigned_handshake_with_trailers_is_not_forwarded() {
     let sent = Sent::post("/hooks/rc").header("Validation-Token", "abcdefgh");
     let context = context(sent.now);
     let mut exchange = begin(policy);
-    let step = match exchange.on_headers(Request::new(&sent.headers), false, &context) {
+    let step = match exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context) {
         Step::Hold => exchange.on_trailers(&Buffer { bytes: b"", len: 0 }, &context),
         other => other,
     };
@@ -296,7 +296,7 @@ fn a_response_shows_nothing_computed_in_debug_output() {
     let policy = loaded(answering("{body}", "{token}"));
     let sent = get("/hooks/own?challenge=abcdefgh");
     let mut exchange = begin(policy);
-    let step = exchange.on_headers(Request::new(&sent.headers), true, &context(sent.now));
+    let step = exchange.on_headers(Request::new(&borrowed(&sent.headers)), true, &context(sent.now));
     let tag = hex::encode(hmac_sha256(SECRET.as_bytes(), b"abcdefgh"));
     let Step::Answer(answer) = &step else { panic!("{step:?}") };
     assert_eq!(answer.response.body, tag.as_bytes());
@@ -317,7 +317,7 @@ fn a_long_body_is_kept_for_no_handshake() {
             .header("content-type", "application/x-www-form-urlencoded")
             .header("X-Mandrill-Signature", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
         let context = context(sent.now);
-        assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context), Step::Hold);
+        assert_eq!(exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context), Step::Hold);
         let body = vec![b'a'; 256 * 1024];
         assert_eq!(exchange.on_body(&Buffer { bytes: &body, len: body.len() }, false, &context), Step::Hold);
         let held = pool.held();
@@ -423,7 +423,7 @@ fn a_handshake_that_cannot_be_read_is_not_forwarded_as_an_event() {
     assert_eq!(answered(&policy, &sent), "abcdefgh");
     let context = context(sent.now);
     let mut exchange = begin(policy);
-    assert_eq!(exchange.on_headers(Request::new(&sent.headers), false, &context), Step::Hold);
+    assert_eq!(exchange.on_headers(Request::new(&borrowed(&sent.headers)), false, &context), Step::Hold);
     match exchange.on_body(&Once(body, Cell::new(false)), true, &context) {
         Step::Deny(record) => assert_eq!(record.denial().map(hookwarden::verify::Denial::code), Some("host_failure")),
         other => panic!("{other:?}"),

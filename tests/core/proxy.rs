@@ -7,7 +7,7 @@ use hookwarden::guard::peer::Peer;
 use hookwarden::guard::pool::Pool;
 use hookwarden::step::{Outcome, Step};
 use hookwarden::verify::primitives::timestamp::UnixTime;
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::{Denial, Request, borrowed};
 use serde_json::Value;
 
 use crate::delivery::Buffer;
@@ -82,7 +82,7 @@ impl Proxy {
 
 impl Way<'_> {
     pub fn headers(&mut self, sent: &Sent, end: bool) -> Step {
-        self.exchange.on_headers(Request::new(&sent.headers), end, &self.proxy.context())
+        self.exchange.on_headers(Request::new(&borrowed(&sent.headers)), end, &self.proxy.context())
     }
 
     /// The body as far as the host has received it.

@@ -1,6 +1,6 @@
 //! The path of a request whose capture does not say it: that of the only source that it can be for.
 
-use hookwarden::verify::Request;
+use hookwarden::verify::{Request, borrowed};
 
 use super::capture::Captured;
 use super::configuration::Configuration;
@@ -13,7 +13,8 @@ pub fn put_in(captured: &mut Captured, configuration: &Configuration) {
         return;
     }
     let head = captured.head();
-    let request = Request::new(&head);
+    let lines = borrowed(&head);
+    let request = Request::new(&lines);
     let presents = |source: &&SourceEntry| {
         let mut dialects = source.checks().filter_map(trial::schemes).flatten();
         dialects.any(|(scheme, _)| scheme.is_presented(request))

@@ -9,7 +9,7 @@ use hookwarden::report;
 use hookwarden::step::{Outcome, Record, Step};
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::request::MAX_HEADERS;
-use hookwarden::verify::{Denial, HeaderLine, Request};
+use hookwarden::verify::{Denial, HeaderLine, Request, borrowed};
 
 use super::configuration::Configuration;
 use super::peer::Peer;
@@ -82,7 +82,7 @@ pub fn decide(configuration: &Configuration, head: &[HeaderLine], body: &[u8], p
     let mut step = match head.len() > MAX_HEADERS {
         // The adapter does not read such a head.
         true => exchange.on_failure(Denial::TooManyHeaders),
-        false => exchange.on_headers(Request::new(head), body.is_empty(), &context),
+        false => exchange.on_headers(Request::new(&borrowed(head)), body.is_empty(), &context),
     };
     let mut pieces = 0;
     loop {

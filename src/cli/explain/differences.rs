@@ -8,7 +8,7 @@ use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::scheme::credential::{CredentialPlace, CredentialScheme};
 use hookwarden::verify::scheme::signature::SignatureScheme;
 use hookwarden::verify::scheme::{Scheme, native};
-use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request};
+use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request, borrowed};
 
 use super::suspects::signed_time;
 use crate::cli::{clock, http_request};
@@ -16,7 +16,8 @@ use crate::cli::{clock, http_request};
 /// What there is to say about a request in front of a dialect: what is missing, doubled or of another form, and when
 /// it was signed.
 pub fn differences(dialect: &Dialect, head: &[HeaderLine], body: &[u8], now: UnixTime) -> Vec<String> {
-    let request = Request::new(head);
+    let lines = borrowed(head);
+    let request = Request::new(&lines);
     let mut lines = Vec::new();
     for name in native::headers([&dialect.0]) {
         match request.header(&name) {

@@ -1,6 +1,6 @@
 //! One request, explained.
 
-use hookwarden::verify::{Denial, HeaderLine, Request};
+use hookwarden::verify::{Denial, HeaderLine, Request, borrowed};
 
 use super::advice;
 use super::capture::Captured;
@@ -90,7 +90,8 @@ pub fn explain(
 fn checked(check: &CheckEntry, captured: &Captured, arrival: &Arrival) -> Checked {
     let head = captured.head();
     let result = Verifier::as_configured(check).map(|verifier| verifier.matching(&head, &captured.body, arrival.time));
-    let selected = Verifier::as_configured(check).map_or(0, |verifier| verifier.selected_dialect(Request::new(&head)));
+    let selected =
+        Verifier::as_configured(check).map_or(0, |verifier| verifier.selected_dialect(Request::new(&borrowed(&head))));
     let (expected, differences) = match trial::dialects_with_json(check).get(selected) {
         Some((json, dialect)) => {
             (expected::expected(check, json), differences(dialect, &head, &captured.body, arrival.time))
@@ -224,7 +225,7 @@ fn say_losses(findings: &mut Vec<Finding>, captured: &Captured, denial: Denial) 
 /// Whether a request has the proof of any check of a source.
 fn source_proof_is_presented(source: &SourceEntry, head: &[HeaderLine]) -> bool {
     let dialects = source.checks().filter_map(trial::schemes).flatten();
-    dialects.into_iter().any(|(scheme, _)| scheme.is_presented(Request::new(head)))
+    dialects.into_iter().any(|(scheme, _)| scheme.is_presented(Request::new(&borrowed(head))))
 }
 
 impl Explanation {

@@ -7,7 +7,7 @@ use hookwarden::verify::key::algorithm::SignatureAlgorithm;
 use hookwarden::verify::key::secret::Key;
 use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::scheme::signature::SignatureScheme;
-use hookwarden::verify::{HeaderLine, Request};
+use hookwarden::verify::{HeaderLine, Request, borrowed};
 
 use super::capture::Captured;
 use super::configuration::Configuration;
@@ -44,7 +44,8 @@ fn signature(
     body: &[u8],
     out: &mut String,
 ) {
-    let request = Request::new(head);
+    let lines = borrowed(head);
+    let request = Request::new(&lines);
     let content = Content::new(body, request.media_type());
     let facts = Facts { request: Some(request), content: Some(&content), ..Facts::default() };
     let values = own.signature.place.values(&facts).unwrap_or_default();

@@ -5,7 +5,7 @@ use hookwarden::verify::bytes::percent;
 use hookwarden::verify::expression::Facts;
 use hookwarden::verify::expression::content::Content;
 use hookwarden::verify::expression::native::Origin;
-use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request};
+use hookwarden::verify::{Denial, HeaderLine, Request, borrowed};
 
 use super::body;
 use super::error::Error;
@@ -44,7 +44,8 @@ impl RequestBuilder {
     /// Reads something of the request, as the filter would.
     pub fn read<T>(&self, view: View<'_>, read: impl FnOnce(&Facts<'_>) -> Result<T, Denial>) -> Result<T, Denial> {
         let head = self.head();
-        let request = Request::new(&head);
+        let lines = borrowed(&head);
+        let request = Request::new(&lines);
         let content = Content::new(&self.body, request.media_type());
         let element = match view.element {
             [] => None,
@@ -68,10 +69,8 @@ impl RequestBuilder {
 
     /// The value of a header that occurs once.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        match Request::new(&self.headers).header(name) {
-            Occurrence::Once(value) => Some(value),
-            Occurrence::Missing | Occurrence::Repeated => None,
-        }
+        let mut values = self.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        values.next().filter(|_| values.next().is_none()).map(|(_, value)| value.as_slice())
     }
 
     /// Sets a header: in the place of the first of its name, if there are any.

@@ -1,6 +1,5 @@
 //! The two schemes that sign parts of the HTTP message: RFC 9421, and draft-cavage-http-signatures before it.
 
-use hookwarden::verify::Request;
 use hookwarden::verify::bytes::encoding;
 use hookwarden::verify::primitives::mac::HashAlgorithm;
 use hookwarden::verify::primitives::native::write_http_date;
@@ -9,6 +8,7 @@ use hookwarden::verify::scheme::draft_cavage::HttpSignatureScheme;
 use hookwarden::verify::scheme::draft_cavage::{self, RequestLine};
 use hookwarden::verify::scheme::message_signature::MessageSignatureScheme;
 use hookwarden::verify::scheme::message_signature::{self, Component, RequestFacts};
+use hookwarden::verify::{Request, borrowed};
 
 use super::builder::RequestBuilder;
 use super::error::Error;
@@ -52,7 +52,8 @@ pub fn make_message_signature(
     builder.set_header("signature", format!("{label}=:AAAA:").as_bytes())?;
 
     let head = builder.head();
-    let request = Request::new(&head);
+    let lines = borrowed(&head);
+    let request = Request::new(&lines);
     let is_plain = scheme.public_url.as_deref().is_some_and(|url| url.starts_with("http:"));
     let facts = RequestFacts {
         method: request.method(),
@@ -91,7 +92,8 @@ pub fn make_http_signature(
     builder.set_header(&scheme.rule.header, value(b"AAAA").as_bytes())?;
 
     let head = builder.head();
-    let request = Request::new(&head);
+    let lines = borrowed(&head);
+    let request = Request::new(&lines);
     let facts = RequestLine { method: request.method(), target: request.target(), authority: request.authority() };
     let signed = draft_cavage::begin(request, facts, &scheme.rule).map_err(of_signature)?;
     let tag = context.key.tag(scheme.algorithm, &scheme.key, context.rng, &mut |_| Ok(signed.base.clone()))?;

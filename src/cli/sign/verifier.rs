@@ -7,7 +7,7 @@ use hookwarden::config::dialects::Dialect;
 use hookwarden::config::problem::{Kind, Problem};
 use hookwarden::verify::bytes::json::Json;
 use hookwarden::verify::primitives::timestamp::UnixTime;
-use hookwarden::verify::{Denial, Request, Requirement, Verified};
+use hookwarden::verify::{Denial, Request, Requirement, Verified, borrowed};
 
 use super::builder::RequestBuilder;
 use super::error::Error;
@@ -82,7 +82,11 @@ impl Verifier {
 
     /// The position of the dialect that decides about a request.
     pub fn deciding_dialect(&self, builder: &RequestBuilder) -> usize {
-        self.requirement.selected_dialects(Request::new(&builder.head())).first().copied().unwrap_or_default()
+        self.requirement
+            .selected_dialects(Request::new(&borrowed(&builder.head())))
+            .first()
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The filter's verdict.

@@ -3,7 +3,7 @@
 use crate::verify::check::requirement::{Requirement, Verified};
 use crate::verify::denial::Denial;
 use crate::verify::primitives::timestamp::UnixTime;
-use crate::verify::request::{HeaderLine, Request, Rereading};
+use crate::verify::request::{HeaderLine, Request, Rereading, borrowed};
 
 impl Requirement {
     /// For each sender, in order, the position of the dialect that decides about this request.
@@ -18,7 +18,7 @@ impl Requirement {
     /// # Errors
     /// Why it is refused.
     pub fn verify(&self, head: &[HeaderLine], body: &[u8], now: UnixTime) -> Result<Verified, Denial> {
-        let mut proof = self.begin(Request::new(head), now, Rereading::Possible);
+        let mut proof = self.begin(Request::new(&borrowed(head)), now, Rereading::Possible);
         proof.update(body);
         proof.finish(self, &body, now)
     }

@@ -3,16 +3,19 @@
 use crate::verify::bytes::inflate::Coding;
 use crate::verify::denial::Denial;
 
-/// A header line as the host gives it: the name (any case), the raw value.
+/// A header line: the name (any case), the raw value.
 pub type HeaderLine = (String, Vec<u8>);
 
-/// The most lines of a head: the SDK cannot read maps of more.
+/// A borrowed [`HeaderLine`]. Those of a request in a proxy stay in the one piece of memory that the host hands over.
+pub type Line<'a> = (&'a str, &'a [u8]);
+
+/// The most lines of a head. Envoy gives maps of up to 1024.
 pub const MAX_HEADERS: usize = 1000;
 
 /// The head of a request, borrowed from the host's one header map.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    headers: &'a [HeaderLine],
+    headers: &'a [Line<'a>],
 }
 
 /// How often a header occurs in the request. An empty value is not an absent header.
@@ -26,16 +29,22 @@ pub enum Occurrence<'a> {
     Repeated,
 }
 
+/// A head's lines, borrowed.
+#[must_use]
+pub fn borrowed(head: &[HeaderLine]) -> Vec<Line<'_>> {
+    head.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
+}
+
 impl<'a> Request<'a> {
     /// Wraps the host's header map, pseudo headers included.
     #[must_use]
-    pub fn new(headers: &'a [HeaderLine]) -> Self {
+    pub fn new(headers: &'a [Line<'a>]) -> Self {
         Self { headers }
     }
 
     /// All header lines, in order.
     #[must_use]
-    pub fn headers(self) -> &'a [HeaderLine] {
+    pub fn headers(self) -> &'a [Line<'a>] {
         self.headers
     }
 

@@ -1,7 +1,7 @@
 //! The headers that are kept until the body is complete: those that a scheme reads, and no others.
 
 use crate::verify::denial::Denial;
-use crate::verify::request::head::{HeaderLine, Request};
+use crate::verify::request::head::{HeaderLine, Line, Request, borrowed};
 use crate::verify::request::name::is_numbered;
 
 /// The most that is kept of one head, in bytes: more than Envoy accepts for a whole head, which is 60 KiB by default.
@@ -53,20 +53,20 @@ impl HeadersRead {
             request.headers().iter().filter(move |(header, _)| header.eq_ignore_ascii_case(name)).take(2)
         });
         let numbered = request.headers().iter().filter(|(header, _)| is_numbered(header));
-        let lines: Vec<&HeaderLine> = named.chain(numbered).collect();
+        let lines: Vec<&Line<'_>> = named.chain(numbered).collect();
         let len =
             lines.iter().fold(0usize, |sum, (name, value)| sum.saturating_add(name.len()).saturating_add(value.len()));
         if len > MAX_KEPT {
             return Err(Denial::TooManyHeaders);
         }
-        Ok(KeptHeaders(lines.into_iter().cloned().collect()))
+        Ok(KeptHeaders(lines.into_iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect()))
     }
 }
 
 impl KeptHeaders {
-    /// The headers as a request.
-    pub fn request(&self) -> Request<'_> {
-        Request::new(&self.0)
+    /// The headers' lines, for a [`Request`].
+    pub fn lines(&self) -> Vec<Line<'_>> {
+        borrowed(&self.0)
     }
 
     /// How much memory they take, in bytes.

@@ -8,7 +8,7 @@ mod kept;
 mod name;
 
 pub use body::{HeldBody, Rereading};
-pub use head::{HeaderLine, MAX_HEADERS, Occurrence, Request};
+pub use head::{HeaderLine, Line, MAX_HEADERS, Occurrence, Request, borrowed};
 pub use kept::MAX_KEPT;
 pub(super) use kept::{HeadersRead, KeptHeaders};
 pub use name::is_header_name;

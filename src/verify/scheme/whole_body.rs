@@ -3,7 +3,7 @@
 use crate::verify::denial::Denial;
 use crate::verify::expression::Facts;
 use crate::verify::expression::content::Content;
-use crate::verify::request::{HeldBody, KeptHeaders, Rereading};
+use crate::verify::request::{HeldBody, KeptHeaders, Request, Rereading};
 use crate::verify::scheme::kind::{AwaitsBody, Head};
 
 /// The longest body that is read whole, in bytes. Envoy's own limit is lower. The copy lives only while the request is
@@ -43,7 +43,8 @@ impl WholeBody {
             Some(copy) => copy,
             None => read_whole(body)?,
         };
-        let request = self.head.request();
+        let lines = self.head.lines();
+        let request = Request::new(&lines);
         let content = Content::new(&whole, request.media_type());
         decide(&Facts { request: Some(request), content: Some(&content), ..Facts::default() })
     }
@@ -52,7 +53,7 @@ impl WholeBody {
 impl WholeBody {
     /// Reads something of the head that was kept.
     pub fn peek_head<T>(&self, read: impl FnOnce(&Facts<'_>) -> T) -> T {
-        read(&Facts { request: Some(self.head.request()), ..Facts::default() })
+        read(&Facts { request: Some(Request::new(&self.head.lines())), ..Facts::default() })
     }
 
     /// Reads something of head and body before the decision.
@@ -68,7 +69,8 @@ impl WholeBody {
                 &own
             }
         };
-        let request = self.head.request();
+        let lines = self.head.lines();
+        let request = Request::new(&lines);
         let content = Content::new(whole, request.media_type());
         Ok(read(&Facts { request: Some(request), content: Some(&content), ..Facts::default() }))
     }

@@ -38,7 +38,7 @@ extern "C" fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, size: *m
     if refuses("proxy_get_header_map_pairs", name_of(kind)) {
         return INTERNAL_FAILURE;
     }
-    match map(kind, |map| serialize(map)) {
+    match host(|host| host.map_bytes.clone()).or_else(|| map(kind, |map| serialize(map))) {
         Some(pairs) => {
             // SAFETY: the SDK passes valid pointers for the result.
             unsafe { give(pairs, data, size) };

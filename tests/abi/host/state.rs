@@ -49,6 +49,8 @@ pub(super) struct Host {
     pub(super) filter_state: BTreeMap<String, String>,
     /// Calls that would stop the VM in a real host.
     pub(super) misuse: Vec<String>,
+    /// The bytes that the host hands over for every map of headers, in place of the right ones.
+    pub(super) map_bytes: Option<Vec<u8>>,
     /// The ABI call that the host refuses.
     pub(super) refuses: Option<String>,
     /// Callbacks and the calls that they made, in order.

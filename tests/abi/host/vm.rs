@@ -111,6 +111,11 @@ impl Vm {
         host(|host| host.calls.clone())
     }
 
+    /// The bytes that the host hands over for every map of headers from now on.
+    pub fn hand_over(&self, map: &[u8]) {
+        host(|host| host.map_bytes = Some(map.to_vec()));
+    }
+
     /// From now on the host refuses this call of the ABI.
     pub fn refuse(&self, call: &str) {
         host(|host| host.refuses = Some(call.to_owned()));

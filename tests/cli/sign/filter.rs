@@ -11,8 +11,8 @@ use hookwarden::filter::{ActivePolicy, BodyBuffer, Context, Exchange};
 use hookwarden::guard::memory::{Memory, NotWritten, Versioned};
 use hookwarden::guard::pool::Pool;
 use hookwarden::step::{Outcome, Step};
-use hookwarden::verify::Request;
 use hookwarden::verify::primitives::timestamp::UnixTime;
+use hookwarden::verify::{Request, borrowed};
 use serde_json::{Value, json};
 
 #[path = "../../core/nothing.rs"]
@@ -87,7 +87,7 @@ impl Made {
         head.push((":scheme".to_owned(), b"https".to_vec()));
         head.extend(self.headers.clone());
         let context = Context { now: UnixTime::from_secs(self.now), peer: &Nothing, memory };
-        let mut step = exchange.on_headers(Request::new(&head), self.body.is_empty(), &context);
+        let mut step = exchange.on_headers(Request::new(&borrowed(&head)), self.body.is_empty(), &context);
         if matches!(step, Step::Hold) {
             step = exchange.on_body(&Buffer(&self.body), true, &context);
         }

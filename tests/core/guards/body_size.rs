@@ -1,13 +1,13 @@
 //! How long a body may be.
 
 use hookwarden::guard::body_size::BodySize;
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::{Denial, Request, borrowed};
 
 use super::headers;
 
 fn size(declared: Option<&str>, limit: Option<u64>) -> BodySize {
     let headers = headers(&declared.map(|length| ("content-length", length)).into_iter().collect::<Vec<_>>());
-    BodySize::declared_by(Request::new(&headers), limit).expect("the declared length is within the limit")
+    BodySize::declared_by(Request::new(&borrowed(&headers)), limit).expect("the declared length is within the limit")
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use hookwarden::guard::address::{Networks, parse_network};
 use hookwarden::guard::transport::{ForwardedProto, TlsVersion, TransportRule};
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::{Denial, Request, borrowed};
 
 use super::{Client, headers};
 
@@ -27,7 +27,7 @@ fn behind() -> Client {
 }
 
 fn check(rule: &TransportRule, lines: &[(&str, &str)], client: &Client) -> Result<(), Denial> {
-    rule.check(Request::new(&headers(lines)), client)
+    rule.check(Request::new(&borrowed(&headers(lines))), client)
 }
 
 #[test]

@@ -4,7 +4,7 @@ use hookwarden::verify::bytes::json::{Json, JsonPath};
 use hookwarden::verify::expression::message::{Message, TemplateError};
 use hookwarden::verify::expression::native::{Origin, UrlParts, like};
 use hookwarden::verify::expression::{Expression, ExpressionError, Facts};
-use hookwarden::verify::{Denial, Request};
+use hookwarden::verify::{Denial, Request, borrowed};
 
 use super::headers;
 
@@ -19,7 +19,8 @@ fn parse(text: &str) -> Result<Expression, ExpressionError> {
 /// The value of `header:X-Value` after these filters.
 fn filtered(filters: &str, value: &str) -> Result<String, Denial> {
     let headers = headers(&[(":method", "POST"), ("x-value", value)]);
-    let facts = Facts { request: Some(Request::new(&headers)), ..Facts::default() };
+    let lines = borrowed(&headers);
+    let facts = Facts { request: Some(Request::new(&lines)), ..Facts::default() };
     let bytes = expression(&format!("header:X-Value{filters}")).value(&facts)?;
     Ok(String::from_utf8(bytes).expect("text"))
 }

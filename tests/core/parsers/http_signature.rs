@@ -3,7 +3,7 @@ use std::time::Duration;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::scheme::HttpSignatureError as Error;
 use hookwarden::verify::scheme::draft_cavage::{ClaimedHttpSignature, HttpSignatureRule, RequestLine, begin};
-use hookwarden::verify::{HeaderLine, Request};
+use hookwarden::verify::{HeaderLine, Request, borrowed};
 
 use super::headers;
 
@@ -20,7 +20,7 @@ fn request() -> Vec<HeaderLine> {
 
 fn begin_with(lines: &[HeaderLine], facts: RequestLine<'_>) -> Result<ClaimedHttpSignature, Error> {
     let rule = HttpSignatureRule { header: "Keygen-Signature".to_owned(), algorithm: "ed25519".to_owned() };
-    begin(Request::new(lines), facts, &rule)
+    begin(Request::new(&borrowed(lines)), facts, &rule)
 }
 
 fn with(name: &str, value: &str) -> Result<ClaimedHttpSignature, Error> {
@@ -218,7 +218,7 @@ fn in_authorization_the_parameters_follow_the_scheme() {
     let begin_in = |header: &str, value: &str| {
         let lines = headers(&[("date", DATE), ("digest", DIGEST), ("authorization", value), ("signature", value)]);
         let rule = HttpSignatureRule { header: header.to_owned(), algorithm: "ed25519".to_owned() };
-        begin(Request::new(&lines), FACTS, &rule).map(drop)
+        begin(Request::new(&borrowed(&lines)), FACTS, &rule).map(drop)
     };
     for scheme in ["Signature", "signature", "SIGNATURE"] {
         assert_eq!(begin_in("authorization", &format!("{scheme} {SIGNATURE}")), Ok(()), "{scheme}");

@@ -4,7 +4,7 @@ use hookwarden::config::dialects::Dialect;
 use hookwarden::verify::bytes::json::Json;
 use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::scheme::credential::{CredentialForm, CredentialPlace};
-use hookwarden::verify::{Denial, Occurrence, Request};
+use hookwarden::verify::{Denial, Occurrence, Request, borrowed};
 
 use super::sender::Presented;
 use super::{Finding, Mistake, Scene, coding, known, last_word, runtime, sender, strength};
@@ -112,8 +112,9 @@ fn missing(scene: &Scene<'_>, others: &[Presented], mistakes: &mut Vec<Mistake>)
         mistakes.push(of_another_sender(others, scene));
         return;
     }
-    let is_lacking =
-        |name: &&String| !name.ends_with('*') && Request::new(&scene.head).header(name) == Occurrence::Missing;
+    let is_lacking = |name: &&String| {
+        !name.ends_with('*') && Request::new(&borrowed(&scene.head)).header(name) == Occurrence::Missing
+    };
     let names: Vec<_> = scene.needed.iter().filter(is_lacking).cloned().collect();
     let lacking: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
     let what = if lacking.is_empty() {

@@ -10,7 +10,7 @@ use hookwarden::verify::primitives::timestamp::Unit;
 use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::scheme::signature::SignatureScheme;
 use hookwarden::verify::scheme::signature::{Location, Place};
-use hookwarden::verify::{HeaderLine, Request};
+use hookwarden::verify::{HeaderLine, Request, borrowed};
 
 use super::head_change::HeadChange;
 use super::header::is_pseudo;
@@ -63,7 +63,7 @@ fn other_dialect(search: &mut Search<'_>, dialects: &[Dialect], keys: &Keys<'_>)
 
 /// The position of the dialect that decides about the request.
 fn selected(scene: &Scene<'_>) -> usize {
-    Verifier::as_configured(scene.check).map_or(0, |one| one.selected_dialect(Request::new(&scene.head)))
+    Verifier::as_configured(scene.check).map_or(0, |one| one.selected_dialect(Request::new(&borrowed(&scene.head))))
 }
 
 /// Tries another scheme, with the mistakes that it would explain.

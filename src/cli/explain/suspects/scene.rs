@@ -7,7 +7,7 @@ use hookwarden::verify::expression::Facts;
 use hookwarden::verify::key::keyring::Selector;
 use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::scheme::native;
-use hookwarden::verify::{Denial, HeaderLine, Request};
+use hookwarden::verify::{Denial, HeaderLine, Request, borrowed};
 
 use super::Change;
 use super::effort::Effort;
@@ -89,7 +89,8 @@ impl<'a> Scene<'a> {
 
     /// Whether the request has a proof where the check looks for one.
     pub(super) fn is_presented(&self) -> bool {
-        let request = Request::new(&self.head);
+        let lines = borrowed(&self.head);
+        let request = Request::new(&lines);
         let lacks = matches!(self.denial, Denial::SignatureMissing | Denial::CredentialMissing);
         !lacks || self.dialects.iter().any(|(scheme, _)| scheme.is_presented(request))
     }

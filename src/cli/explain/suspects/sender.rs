@@ -4,9 +4,9 @@ use std::cell::OnceCell;
 
 use hookwarden::config::dialects::{self, Dialect};
 use hookwarden::config::providers;
-use hookwarden::verify::Request;
 use hookwarden::verify::bytes::json::Json;
 use hookwarden::verify::expression::Expression;
+use hookwarden::verify::{Request, borrowed};
 
 use super::key::Keys;
 use super::{Bench, Change, Effort, Mistake, Scene, Search, Strength};
@@ -58,7 +58,8 @@ pub fn look(search: &mut Search<'_>, _dialects: &[Dialect], keys: &Keys<'_>) {
                     &made
                 }
             };
-            let request = Request::new(&scene.head);
+            let lines = borrowed(&scene.head);
+            let request = Request::new(&lines);
             let is_presented = dialects.iter().any(|(scheme, _)| scheme.is_presented(request));
             if !is_presented
                 && !dialects.iter().any(|(scheme, _)| scheme.proof_value().is_some_and(Expression::needs_body))
@@ -153,7 +154,8 @@ pub struct Presented {
 /// The providers whose proof this request has in its head, other than the check's own: names, those first that the
 /// request's own words name.
 pub fn presented(scene: &Scene<'_>) -> Vec<Presented> {
-    let request = Request::new(&scene.head);
+    let lines = borrowed(&scene.head);
+    let request = Request::new(&lines);
     let mut names = with_shipped(|all| {
         all.iter()
             .filter(|shipped| {

@@ -9,7 +9,7 @@ use hookwarden::verify::primitives::timestamp::UnixTime;
 use hookwarden::verify::primitives::timestamp::parse_http_date;
 use hookwarden::verify::scheme::Scheme;
 use hookwarden::verify::scheme::jwt::JwtScheme;
-use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request};
+use hookwarden::verify::{Denial, HeaderLine, Occurrence, Request, borrowed};
 
 use super::{Mistake, Scene};
 use crate::cli::explain::trial::{self, Verifier};
@@ -132,7 +132,8 @@ pub fn token_parts(scheme: &JwtScheme, head: &[HeaderLine], body: &[u8]) -> Opti
 
 /// When the sender says that it signed.
 pub fn signed_time((scheme, _): &Dialect, head: &[HeaderLine], body: &[u8]) -> Option<UnixTime> {
-    let request = Request::new(head);
+    let lines = borrowed(head);
+    let request = Request::new(&lines);
     match scheme {
         Scheme::Signature(scheme) => http_request::read(head, body, |facts| {
             let rule = scheme.timestamp.as_ref()?;

@@ -98,7 +98,7 @@ impl Place {
                     if request.header(header) == Occurrence::Repeated {
                         return Err(Denial::SignatureDuplicated);
                     }
-                    values.push(Cow::Borrowed(value.as_slice()));
+                    values.push(Cow::Borrowed(*value));
                 }
             }
             Place::Value(value) => values.push(Cow::Owned(value.value(facts).map_err(Denial::as_signature)?)),
