@@ -50,6 +50,7 @@ impl<'a> Request<'a> {
 
     /// The value of `name`, ignoring ASCII case, if it occurs exactly once.
     #[must_use]
+    #[inline(never)]
     pub fn header(self, name: &str) -> Occurrence<'a> {
         let mut values = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
         match (values.next(), values.next()) {
