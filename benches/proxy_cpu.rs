@@ -6,7 +6,8 @@
 //! without a filter, for the same body, both in the rounds that other load disturbed least.
 //!
 //! The baseline filters: one that does nothing, the minimum that can verify a body, and that with all calls of the host that a
-//! filter needs to be of use (`benches/filters`):
+//! filter needs to be of use (`benches/filters`). Hookwarden runs as `hookwarden manifest` sets it up: Envoy allows and calls
+//! what the configuration needs (`capability_restriction_config`), nothing else. The baselines have no such list.
 //!
 //! ```text
 //! cargo build --release --target wasm32-wasip1 --example bench_noop --example bench_bare --example bench_obligatory
@@ -131,15 +132,16 @@ const OTHER: &str = "other module";
 fn start_proxies(upstream: SocketAddr) -> Option<Vec<Named>> {
     let without = Setup { bare_upstream: Some(upstream), ..Setup::new(json!({})) };
     let baseline = |name: &str| Setup { module: Some(filter(name)), ..without.clone() };
-    let ours = Setup { plugin: Some(plugin()), ..without.clone() };
+    let of = |plugin: Value| Setup { plugin: Some(plugin), ..without.clone() }.restricted();
+    let ours = of(plugin());
     let mut setups = vec![
         (NO_FILTER, without.clone().hold(Hold::NoFilter)),
         (NOTHING, baseline("bench_noop.wasm")),
         (BARE, baseline("bench_bare.wasm")),
         (OBLIGATORY, baseline("bench_obligatory.wasm")),
         (OURS, ours.clone()),
-        (EVERY_SENDER, Setup { plugin: Some(every_sender()), ..without.clone() }),
-        (SELF_RELIANT, Setup { plugin: Some(self_reliant(every_sender())), ..without.clone() }),
+        (EVERY_SENDER, of(every_sender())),
+        (SELF_RELIANT, of(self_reliant(every_sender()))),
     ];
     if let Some(module) = std::env::var_os("HOOKWARDEN_BENCH_OTHER") {
         setups.push((OTHER, Setup { module: Some(module.into()), ..ours }));

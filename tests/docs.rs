@@ -4,7 +4,7 @@
 //! Where a new test goes, in `tests/docs/`: a fenced block of JSON or YAML `examples.rs`; a key of the configuration
 //! `keys.rs`, and for a new object `base.rs` first; a word of a scheme `schemes.rs`; a denial
 //! `denials.rs`; a metric `metrics.rs`; a command or its options `commands.rs`; what a
-//! command prints `samples.rs`; anything else in the repository that a
+//! command prints `samples.rs`; a capability of the module `capabilities.rs`; anything else in the repository that a
 //! document names `mentions.rs`; what a benchmark measured `performance.rs`; a limit, margin or wait that the code
 //! holds `limits.rs`; links `links.rs`.
 //!
@@ -34,6 +34,8 @@ mod documents;
 #[path = "docs/support.rs"]
 mod support;
 
+#[path = "docs/capabilities.rs"]
+mod capabilities;
 #[path = "docs/commands.rs"]
 mod commands;
 #[path = "docs/denials.rs"]

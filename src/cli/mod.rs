@@ -2,6 +2,7 @@
 
 mod arguments;
 mod body_margin;
+mod capabilities;
 mod check;
 mod clock;
 mod completions;

@@ -290,6 +290,79 @@ fn istios_access_log_goes_to_a_format_without_the_query() {
     }
 }
 
+/// The list of capabilities in a manifest; `None` if there is none.
+fn capabilities(text: &str) -> Option<Vec<&str>> {
+    let list = text.split("allowed_capabilities:\n").nth(1)?;
+    Some(list.lines().map_while(|line| line.trim().strip_suffix(": {}")).collect())
+}
+
+#[test]
+fn envoy_lets_the_module_do_what_the_configuration_needs_and_nothing_else() {
+    for (configuration, needed, unneeded) in [
+        (
+            PLAIN,
+            vec![],
+            vec!["proxy_on_response_headers", "proxy_on_log", "proxy_http_call", "proxy_call_foreign_function"],
+        ),
+        (
+            &remembering(),
+            vec!["proxy_on_response_headers", "proxy_get_header_map_value", "proxy_on_log"],
+            vec!["proxy_on_response_body", "proxy_http_call"],
+        ),
+        (
+            GUARDED,
+            vec![
+                "proxy_on_response_headers",
+                "proxy_on_response_body",
+                "proxy_on_response_trailers",
+                "proxy_http_call",
+                "proxy_continue_stream",
+                "proxy_on_http_call_response",
+            ],
+            vec!["proxy_call_foreign_function"],
+        ),
+    ] {
+        for (target, more) in [("envoy", vec![]), ("compose", vec![]), ("istio-gateway", vec!["--hold", "filter"])] {
+            let text = manifest(target, configuration, &more).out;
+            let list = capabilities(&text).unwrap_or_else(|| panic!("{target}: {text}"));
+            for name in
+                ["proxy_on_request_headers", "proxy_on_request_body", "proxy_on_request_trailers"].iter().chain(&needed)
+            {
+                assert!(list.contains(name), "{target}: {name}\n{text}");
+            }
+            assert!(!unneeded.iter().any(|name| list.contains(name)), "{target}: {list:?}");
+            // A list without one of them is not the configuration's.
+            for name in &needed {
+                let without = text.replace(&format!("{name}: {{}}\n"), "proxy_done: {}\n");
+                let checked = hookwarden(&["check", "-"], &without);
+                assert!(checked.out.contains("error[capability-missing]"), "{target} {name}: {}", checked.out);
+            }
+            passes(&text);
+        }
+    }
+}
+
+#[test]
+fn another_list_means_another_vm() {
+    let vm = |text: &str| {
+        let (_, rest) = text.split_once("vm_id: hookwarden\n").expect("a VM");
+        let value = rest.lines().find_map(|line| line.trim().strip_prefix("value: "));
+        value.expect("what tells it from others").to_owned()
+    };
+    let [plain, same, remembering, store] = [PLAIN, &PLAIN.replace("5m", "6m"), &remembering(), GUARDED]
+        .map(|configuration| vm(&manifest("envoy", configuration, &[]).out));
+    assert_eq!(plain, same);
+    assert!(plain != remembering && remembering != store && plain != store, "{plain} {remembering} {store}");
+}
+
+#[test]
+fn resources_without_a_field_for_capabilities_have_none() {
+    for target in ["istio-gateway", "istio-sidecar", "envoy-gateway"] {
+        let text = manifest(target, PLAIN, &[]).out;
+        assert_eq!(capabilities(&text), None, "{target}");
+    }
+}
+
 /// A configuration that remembers events.
 fn remembering() -> String {
     PLAIN.replacen("\"max_body_bytes\"", "\"replay\": { \"window\": \"72h\" },\n      \"max_body_bytes\"", 1)

@@ -135,7 +135,7 @@ codes! {
     FAILS_OPEN Error "fails-open" "docs/decision.md#the-decision" "If the module cannot run, or before its configuration arrives, every request passes."
     STAYS_STOPPED Warning "stays-stopped" "docs/operations.md#when-the-vm-stops" "A VM that has stopped stays stopped, with all its sources, until Envoy is restarted."
     PER_ROUTE Error "per-route-config" "docs/configuration.md#sources-and-matching" "A route gives the plugin a configuration of its own, which Envoy refuses or ignores."
-    CAPABILITY_MISSING Error "capability-missing" "docs/hosts.md#restricting-the-modules-capabilities" "Envoy does not ask the module, and forwards every request."
+    CAPABILITY_MISSING Error "capability-missing" "docs/hosts.md#restricting-the-modules-capabilities" "Envoy's list of capabilities lacks a function that the configuration needs: requests pass unverified or are refused, or events are lost."
     FILTER_OFF Error "filter-off" "docs/decision.md#the-decision" "The plugin is off, for all requests or for some."
     BEHIND_ROUTER Error "behind-router" "docs/envoy.md#plain-envoy" "The plugin comes after the router, which must be the last filter."
     BODY_CHANGED Warning "body-changed" "docs/decision.md#the-decision" "A filter before hookwarden can change the body."

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::plan::Plan;
 use super::template::fill;
-use super::{Address, Arguments, Output, clusters, live, pretty};
+use super::{Address, Arguments, Output, capabilities, clusters, live, pretty};
 use crate::cli::runtime_changes::{REQUEST_ID, setting};
 use crate::cli::terminal::Failure;
 
@@ -115,6 +115,8 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
             ("TRUSTED_HOPS", arguments.trusted_hops.to_string()),
             ("MODULE", module(arguments).to_owned()),
             ("ENVIRONMENT", environment),
+            ("CAPABILITIES", capabilities::restriction(plan)),
+            ("VM_CONFIGURATION", capabilities::vm_configuration(plan)),
             ("CONFIGURATION", pretty::json(&plan.configuration)),
             ("LIMIT", plan.limit.to_string()),
             ("TLS", tls(arguments, plan)),

@@ -4,7 +4,7 @@ use super::backend::Backend;
 use super::envoy::lines;
 use super::plan::{Hold, Plan};
 use super::template::fill;
-use super::{Address, Arguments, Output, Target, clusters, kubernetes, pretty};
+use super::{Address, Arguments, Output, Target, capabilities, clusters, kubernetes, pretty};
 use crate::cli::runtime_changes::{REQUEST_ID, setting};
 use crate::cli::terminal::Failure;
 
@@ -63,6 +63,8 @@ pub fn resources(arguments: &Arguments, plan: &Plan, hold: Hold) -> Result<Outpu
         ("DESTINATION_PORT", if is_gateway { String::new() } else { format!("destinationPort: {port}") }),
         ("PULL_SECRET", option(arguments.pull_secret.as_deref(), |name| format!("imagePullSecret: {name}"))),
         ("PLUGIN_ENVIRONMENT", kubernetes::block(plan, lines("vmConfig:\n  env:", names))),
+        ("CAPABILITIES", capabilities::restriction(plan)),
+        ("VM_CONFIGURATION", capabilities::vm_configuration(plan)),
         ("VM_ENVIRONMENT", kubernetes::block(plan, vm_environment(plan))),
         ("CONFIGURATION_JSON", pretty::json(&plan.configuration)),
         ("CODE", option(module.as_ref(), Module::code)),

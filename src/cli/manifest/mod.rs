@@ -1,6 +1,7 @@
 //! `hookwarden manifest`.
 
 mod backend;
+mod capabilities;
 mod clusters;
 mod envoy;
 mod envoy_gateway;

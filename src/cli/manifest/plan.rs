@@ -1,9 +1,11 @@
 //! What a manifest must provide for a configuration.
 
 use clap::ValueEnum;
+use hookwarden::config;
 
 use super::{live, store};
 use crate::cli::body_margin;
+use crate::cli::capabilities::Capabilities;
 use crate::cli::check::sources::{Published, Source, sources};
 use crate::cli::check::surroundings::variables;
 use crate::cli::document::Document;
@@ -55,6 +57,8 @@ pub struct Plan {
     pub wants_tls: bool,
     /// Whether a source wants a client certificate.
     pub wants_client_certificate: bool,
+    /// What the module needs of Envoy, and Envoy of the module.
+    pub capabilities: Capabilities,
 }
 
 /// A cluster that a sender's keys are fetched from.
@@ -101,6 +105,9 @@ impl Plan {
         let transports: Vec<_> = sources.iter().filter_map(|source| source.at.get("transport")).collect();
         let wants = |name| transports.iter().any(|transport| transport.get(name).is_some_and(|at| at.value.is_true()));
         let trusts = |transport: &Cursor<'_>| transport.get("insecure_trust_forwarded_proto").is_some();
+        let configuration = with_hold(&document.root, hold);
+        let seen = |_: &str| Some(config::UNSEEN.to_owned());
+        let (policy, _) = config::inspect(configuration.to_json().as_bytes(), &seen);
         Self {
             variables: unique(names.iter().map(|(name, _)| (*name).to_owned())),
             limit: (largest.max().unwrap_or(DEFAULT_BODY) + body_margin::above(body_margin::CONNECTION_DEFAULT))
@@ -121,7 +128,8 @@ impl Plan {
                 .any(|name| UNDERSCORES.touches.header(&name)),
             wants_tls: transports.iter().any(|transport| !trusts(transport)),
             wants_client_certificate: wants("client_certificate"),
-            configuration: with_hold(&document.root, hold),
+            capabilities: Capabilities::of(policy.as_ref()),
+            configuration,
         }
     }
 

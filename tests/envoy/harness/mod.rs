@@ -11,6 +11,7 @@
 //! The soak, the benchmarks and the compose tests use parts of this, as the module `harness` of their own crate root.
 
 pub mod bootstrap;
+pub mod capabilities;
 pub mod client;
 pub mod http2;
 pub mod launch;

@@ -25,11 +25,17 @@ pub fn with_dynamic_listeners(setup: Setup) -> Setup {
 /// Replaces the plugin's configuration, as a control plane would, and waits until Envoy has accepted or rejected it.
 #[track_caller]
 pub fn push(proxy: &Proxy, plugin: &Value) -> Pushed {
+    push_changed(proxy, |config| *at(config, "/configuration/value") = json!(plugin.to_string()))
+}
+
+/// The same with any change to what Envoy is told of the plugin.
+#[track_caller]
+pub fn push_changed(proxy: &Proxy, change: impl Fn(&mut Value)) -> Pushed {
     let mut listeners = read(proxy.folder());
     for listener in listeners.as_array_mut().expect("a list") {
         let filters = at(listener, "/filter_chains/0/filters/0/typed_config/http_filters");
         let wasm = filters.as_array_mut().into_iter().flatten().find(|f| f["name"] == "envoy.filters.http.wasm");
-        *at(wasm.expect("the wasm filter"), "/typed_config/config/configuration/value") = json!(plugin.to_string());
+        change(at(wasm.expect("the wasm filter"), "/typed_config/config"));
     }
     let counts = || (count(proxy, "update_success"), count(proxy, "update_rejected"));
     let (accepted, rejected) = counts();

@@ -1,23 +1,44 @@
-//! What Envoy may ask of the module, where that is restricted.
+//! What the module may do and what Envoy may ask of it, where that is restricted, against what the configuration needs.
 
 use super::super::codes;
 use super::super::findings::Findings;
 use super::super::setup::Setup;
+use crate::cli::capabilities::{Capabilities, Loss, Needed};
+use crate::cli::document::cursor::Cursor;
 
-/// What Envoy skips in silence: it then forwards the request. `docs/hosts.md` has the whole list.
-const ASKED: [&str; 3] = ["proxy_on_request_headers", "proxy_on_request_body", "proxy_on_request_trailers"];
+/// Where Envoy reads the list: since 1.40 also with the VM.
+const LISTS: [&[&str]; 2] = [
+    &["capability_restriction_config", "allowed_capabilities"],
+    &["vm_config", "capability_restriction_config", "allowed_capabilities"],
+];
 
 pub fn check(setup: &Setup<'_>, findings: &mut Findings) {
-    let Some(at) = setup.plugin.at(&["capability_restriction_config", "allowed_capabilities"]) else { return };
+    let policy = setup.configuration.as_ref().and_then(|configuration| configuration.policy.as_ref());
+    let needed = Capabilities::of(policy).functions();
+    for at in LISTS.iter().filter_map(|names| setup.plugin.at(names)) {
+        compare(&at, &needed, findings);
+    }
+}
+
+/// One finding for all that is missing with the same effect.
+fn compare(at: &Cursor<'_>, needed: &[Needed], findings: &mut Findings) {
     let allowed: Vec<_> = at.members().into_iter().map(|(name, _)| name).collect();
     // An empty list restricts nothing.
-    let missing: Vec<_> = ASKED.into_iter().filter(|name| !allowed.contains(name)).collect();
-    if allowed.is_empty() || missing.is_empty() {
+    if allowed.is_empty() {
         return;
     }
-    let message = format!(
-        "lacks {}, so that Envoy does not ask the module and forwards requests: forged ones pass",
-        missing.join(", ")
-    );
-    findings.add(&codes::CAPABILITY_MISSING, &at, message, "add what is missing: docs/hosts.md has the whole list");
+    let mut effects: Vec<(Loss, Vec<&str>)> = Vec::new();
+    for Needed { name, loss } in needed.iter().filter(|function| !allowed.contains(&function.name)) {
+        match effects.iter_mut().find(|(other, _)| other == loss) {
+            Some((_, names)) => names.push(name),
+            None => effects.push((*loss, vec![name])),
+        }
+    }
+    for (loss, names) in effects {
+        let Some(clause) = loss.clause() else { continue };
+        let message = format!("lacks {}, so that {clause}", names.join(", "));
+        let right = "add what is missing: `hookwarden manifest envoy` writes the list for a configuration, and docs/hosts.md \
+                     has the whole one";
+        findings.add(&codes::CAPABILITY_MISSING, at, message, right);
+    }
 }

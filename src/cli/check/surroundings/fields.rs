@@ -63,6 +63,7 @@ message!(
         "allow_precompiled",
         "nack_on_code_cache_miss",
         "environment_variables",
+        "capability_restriction_config",
     ]
 );
 message!(ENVIRONMENT, "environment_variables", ["host_env_keys", "key_values"]);
@@ -259,7 +260,7 @@ impl Fields<'_> {
             return;
         }
         self.of(plugin, &PLUGIN);
-        let below: [(&[&str], &Message); 8] = [
+        let below: [(&[&str], &Message); 9] = [
             (&["vm_config"], &VM),
             (&["vm_config", "environment_variables"], &ENVIRONMENT),
             (&["vm_config", "code"], &CODE),
@@ -267,6 +268,7 @@ impl Fields<'_> {
             (&["vm_config", "code", "remote"], &REMOTE),
             (&["vm_config", "code", "remote", "http_uri"], &HTTP_URI),
             (&["capability_restriction_config"], &CAPABILITIES),
+            (&["vm_config", "capability_restriction_config"], &CAPABILITIES),
             (&["reload_config"], &RELOAD),
         ];
         for (names, message) in below {
