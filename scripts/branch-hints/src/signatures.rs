@@ -2,25 +2,25 @@
 
 use std::collections::BTreeSet;
 
-/// What a protocol buffer says in Envoy's answers: the signature is valid, or a text about why it is not.
+/// Envoy's answers, as protocol buffers: a boolean for a valid signature, a text for any other.
 const VALID: &[u8] = &[0x08, 0x01];
 const INVALID: &[u8] = &[0x12, 0x01, b'-'];
 
-/// The numbers of the fields in a question.
+/// The number of the field with the signature.
 const SIGNATURE: u8 = 3;
 
-/// Signatures that are taken to be valid. Nothing is computed: all requests of the workload are valid, and the module also asks
-/// for changed ones of those that it knows, to see whether the host notices.
+/// Answers without any cryptography: the requests of the workload are valid, and when the module starts, it asks about valid
+/// signatures first, and then about changed ones, to see whether the host notices.
 #[derive(Default)]
 pub struct Signatures {
-    /// The signatures, and what was said about them.
+    /// What was found valid: the whole questions, their signatures, and the rest of them.
     questions: BTreeSet<Vec<u8>>,
     signatures: BTreeSet<Vec<u8>>,
     signed: BTreeSet<Vec<u8>>,
 }
 
 impl Signatures {
-    /// Valid is the first signature that is shown for a hash, a key and a text, and only for these.
+    /// The first signature for a hash, a key and a text is valid, for these only.
     pub fn answer(&mut self, question: &[u8]) -> &'static [u8] {
         if self.questions.contains(question) {
             return VALID;

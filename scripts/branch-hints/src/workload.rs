@@ -1,4 +1,4 @@
-//! What the module is watched at: requests that it accepts, of every provider, and many of the two usual kinds.
+//! What the module runs to be observed: requests that it accepts, of every provider, and many of the two usual kinds.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::vm::Request;
 pub struct Sender {
     /// For messages.
     pub name: String,
-    /// As many providers as this it counts.
+    /// It counts as much as this many providers.
     pub weight: f64,
     /// The plugin's configuration.
     pub configuration: Value,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use wasmparser::{BinaryReader, KnownCustom, Operator, Parser, Payload};
 
@@ -21,13 +22,18 @@ fn run(module: &Path, out: &Path) -> Output {
     command.arg(module).arg("--out").arg(out).output().expect("it runs")
 }
 
-/// The module with hints that the tool made just now.
-fn hinted(module: &Path, name: &str) -> (PathBuf, Vec<u8>) {
+/// Where the tool writes the module with hints.
+fn add_hints(module: &Path, name: &str) -> PathBuf {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let output = run(module, &out);
     assert!(output.status.success(), "{output:?}");
-    let bytes = fs::read(&out).expect("it was written");
-    (out, bytes)
+    out
+}
+
+/// One for all tests, because it takes seconds.
+fn hinted() -> &'static Path {
+    static HINTED: OnceLock<PathBuf> = OnceLock::new();
+    HINTED.get_or_init(|| add_hints(&module(), "hinted.wasm"))
 }
 
 /// Every section with its head.
@@ -52,19 +58,19 @@ fn has_hints(section: &[u8]) -> bool {
 #[test]
 fn only_the_section_with_the_hints_is_new_and_a_second_run_changes_nothing() {
     let before = fs::read(module()).expect("the module");
-    let (path, after) = hinted(&module(), "once.wasm");
+    let after = fs::read(hinted()).expect("the module with hints");
     let sections_before: Vec<_> = sections(&before).into_iter().filter(|section| !has_hints(section)).collect();
     let (hints, others): (Vec<_>, Vec<_>) = sections(&after).into_iter().partition(|section| has_hints(section));
     assert_eq!(before[..PREAMBLE], after[..PREAMBLE]);
     assert!(sections_before == others, "another section changed");
     assert_eq!(hints.len(), 1);
-    let (_, again) = hinted(&path, "twice.wasm");
+    let again = fs::read(add_hints(hinted(), "again.wasm")).expect("the module with hints");
     assert!(after == again, "another run gives another module");
 }
 
 #[test]
 fn every_hint_is_at_a_branch() {
-    let (_, module) = hinted(&module(), "hints.wasm");
+    let module = fs::read(hinted()).expect("the module with hints");
     let (mut imported, mut bodies, mut hints) = (0, Vec::new(), None);
     for payload in Parser::new(0).parse_all(&module) {
         match payload.expect("a valid module") {
