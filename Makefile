@@ -5,7 +5,8 @@ ENVOY_VERSION := 1.40.0
 PYTHON ?= python3
 CARGO ?= cargo
 
-WASM_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))/wasm32-wasip1/release
+RESULTS := $(abspath $(or $(CARGO_TARGET_DIR),target))
+WASM_DIR := $(RESULTS)/wasm32-wasip1/release
 
 # Another Envoy, for example of another version: make test HOOKWARDEN_ENVOY=/path/to/envoy
 export HOOKWARDEN_ENVOY ?= $(CURDIR)/.venv/bin/envoy
@@ -58,6 +59,7 @@ run: envoy module ## Demonstrates it in a real Envoy and keeps running; ONCE=1 e
 
 test: envoy redis prometheus module ## Runs all tests, including those with the real Envoy
 	$(CARGO) test --locked
+	$(CARGO) test --release --locked --manifest-path scripts/branch-hints/Cargo.toml --target-dir '$(RESULTS)'
 
 test-envoy: envoy redis prometheus module ## Runs only the tests that use Envoy
 	$(CARGO) test --locked --test envoy
@@ -68,7 +70,7 @@ test-envoys: redis module ## Runs the tests with Envoy on every supported versio
 test-host: module ## Runs the module in a second engine, wasmtime; installs the compiler that it needs (minutes the first time)
 	@cd tests/host && { $(CARGO) --version >/dev/null 2>&1 || \
 		rustup toolchain install --profile minimal "$$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)"; }
-	cd tests/host && CARGO_TARGET_DIR='$(abspath $(or $(CARGO_TARGET_DIR),target))' $(CARGO) test --locked
+	cd tests/host && CARGO_TARGET_DIR='$(RESULTS)' $(CARGO) test --locked
 
 test-compose: module ## Runs the compose set-up in Docker and tests it from outside
 	@scripts/test-compose
@@ -104,6 +106,8 @@ lint: ## Checks formatting and lints; a warning is an error
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets --test soak -- -D warnings
+	$(CARGO) fmt --manifest-path scripts/branch-hints/Cargo.toml --check
+	$(CARGO) clippy --locked --all-targets --manifest-path scripts/branch-hints/Cargo.toml --target-dir '$(RESULTS)' -- -D warnings
 	@for file in $$(grep -rlE '^#!.*bash' .ci scripts envoy/images); do bash -n "$$file" || exit 1; done
 	@$(PYTHON) -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' envoy/*.py
 
