@@ -119,9 +119,9 @@ impl Instance {
     }
 
     /// The host drops this configuration.
-    pub(super) fn on_done(&self) {
+    pub(super) fn on_end(&self) {
         self.retire();
-        self.gauges.on_done(self.host, self.host);
+        self.gauges.on_end(self.host, self.host);
     }
 
     /// The calls that are due, each with the number of its place.

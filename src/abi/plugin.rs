@@ -72,12 +72,14 @@ impl Context for Plugin {
         };
         self.conclude(&purpose, answer.as_ref().map(CallAnswer::response));
     }
+}
 
-    fn on_done(&mut self) -> bool {
+/// The host deletes the plugin. Not `on_done`: a host can then leave that callback out, which it makes for each request, too.
+impl Drop for Plugin {
+    fn drop(&mut self) {
         if let Some(instance) = &self.instance {
-            instance.on_done();
+            instance.on_end();
         }
-        true
     }
 }
 

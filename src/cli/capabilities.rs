@@ -59,7 +59,7 @@ const CALLED: &[(Need, Loss)] = &[(Need::Calls, Loss::Calls)];
 const LISTED: &[(Need, Loss)] = &[(Need::Always, Loss::Nothing)];
 
 /// All of them: what the module calls, WASI, and what Envoy calls.
-const ALL: [Capability; 40] = [
+const ALL: [Capability; 39] = [
     Capability { name: "proxy_log", uses: ALWAYS },
     Capability { name: "proxy_set_tick_period_milliseconds", uses: ALWAYS },
     Capability { name: "proxy_get_current_time_nanoseconds", uses: ALWAYS },
@@ -106,8 +106,6 @@ const ALL: [Capability; 40] = [
     Capability { name: "proxy_on_response_body", uses: &[(Need::Store, Loss::Order)] },
     Capability { name: "proxy_on_response_trailers", uses: &[(Need::Store, Loss::Order)] },
     Capability { name: "proxy_on_http_call_response", uses: CALLED },
-    // Tells the plugin that its configuration has ended, whose gauges then fall. That a request has ended means nothing.
-    Capability { name: "proxy_on_done", uses: LISTED },
     Capability {
         name: "proxy_on_log",
         uses: &[(Need::Replay, Loss::BrokenOffEvent), (Need::FloodLimit, Loss::Failures)],

@@ -83,7 +83,7 @@ impl Gauges {
     }
 
     /// The host has dropped the configuration in this thread. Unless another one takes over, nothing is closed any more.
-    pub fn on_done(&self, memory: &dyn Memory, meter: &dyn Meter) {
+    pub fn on_end(&self, memory: &dyn Memory, meter: &dyn Meter) {
         if self.current.end(memory) {
             self.put(&[], Sums::default(), memory, meter);
         }

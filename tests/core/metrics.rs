@@ -220,7 +220,7 @@ fn a_plugin_that_is_removed_leaves_no_gauge_raised() {
     gauges.on_tick(&policy, now, &memory, &host);
     let names = ["hookwarden.sources_closed", "hookwarden.source.a.closed", "hookwarden.source.b.expiring"];
     assert_eq!(names.map(|name| host.value(name)), [Some(1); 3]);
-    gauges.on_done(&memory, &host);
+    gauges.on_end(&memory, &host);
     gauges.on_tick(&policy, UnixTime::from_secs(NOW + 100), &memory, &host);
     assert_eq!(names.map(|name| host.value(name)), [Some(0); 3]);
 }
