@@ -8,6 +8,9 @@ use crate::verify::expression::value::Expression;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     segments: Vec<Segment>,
+    /// What the template decides for every request.
+    needs_body: bool,
+    streams: bool,
 }
 
 /// A piece of a template. A piece between `[[` and `]]` is omitted if a value in it is absent.
@@ -82,6 +85,13 @@ impl Message {
         self.segments.iter().flat_map(|segment| &segment.parts)
     }
 
+    fn new(segments: Vec<Segment>) -> Self {
+        let unread = Self { segments, needs_body: false, streams: false };
+        let needs_body = unread.values().any(Expression::needs_body);
+        let streams = unread.can_stream();
+        Self { needs_body, streams, ..unread }
+    }
+
     /// The values in it.
     pub fn values(&self) -> impl Iterator<Item = &Expression> {
         self.parts().filter_map(|part| match part {
@@ -111,7 +121,7 @@ impl Message {
     /// Whether any value can be read only when the body is complete.
     #[must_use]
     pub fn needs_body(&self) -> bool {
-        self.values().any(Expression::needs_body)
+        self.needs_body
     }
 
     /// Whether it differs by secret.
@@ -211,6 +221,10 @@ impl Message {
     /// unconditionally, and the rest is in the head.
     #[must_use]
     pub fn streams(&self) -> bool {
+        self.streams
+    }
+
+    fn can_stream(&self) -> bool {
         let bodies = self.values().filter(|value| value.is_raw_body()).count();
         let optional_body = self.segments.iter().filter(|segment| segment.optional).flat_map(|segment| &segment.parts);
         let optional_body = optional_body.filter(|part| matches!(part, Part::Value(value) if value.needs_body()));
@@ -351,7 +365,7 @@ impl Reader {
         match (self.optional, self.segments.is_empty()) {
             (true, _) => Err(TemplateError::Unbalanced),
             (_, true) => Err(TemplateError::Empty),
-            _ => Ok(Message { segments: self.segments }),
+            _ => Ok(Message::new(self.segments)),
         }
     }
 }
