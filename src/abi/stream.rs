@@ -6,7 +6,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{self, MapType};
 
 use super::header_map::HeaderMap;
-use super::host::{Action, Host as _, Refused};
+use super::host::{Action, Host as _};
 use super::http::{self, RequestBody};
 use super::instance::Instance;
 use super::proxy::ProxyWasm;
@@ -50,8 +50,9 @@ impl HttpContext for Stream {
         } else {
             let map = HeaderMap::read(MapType::HttpRequestHeaders);
             match map.as_ref().map(HeaderMap::lines) {
-                Ok(Ok(lines)) => session.on_headers(&lines, end),
-                Ok(Err(Refused)) | Err(Refused) => session.on_failure(Denial::HostFailure),
+                Ok(Ok(lines)) if !lines.is_empty() => session.on_headers(&lines, end),
+                // Every request has a path: a head without lines is not the one that goes on.
+                _ => session.on_failure(Denial::HostFailure),
             }
         };
         action.into()

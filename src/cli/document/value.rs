@@ -53,6 +53,15 @@ impl Value {
         self.member(name).map(|member| &member.value).filter(|value| value.kind != Kind::Null)
     }
 
+    /// The same without the member `name`.
+    pub fn without(&self, name: &str) -> Self {
+        let kind = match &self.kind {
+            Kind::Map(members) => Kind::Map(members.iter().filter(|member| member.key != name).cloned().collect()),
+            other => other.clone(),
+        };
+        Self { kind, ..*self }
+    }
+
     /// The value of the member `name`, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
         match &mut self.kind {
