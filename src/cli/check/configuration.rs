@@ -12,7 +12,7 @@ use super::findings::{Findings, Spot};
 use crate::cli::document::Document;
 use crate::cli::document::cursor::Cursor;
 use crate::cli::document::text::Text;
-use crate::cli::document::value::{Kind, Member, Value};
+use crate::cli::document::value::{Kind, Member, Places, Value};
 use crate::cli::document::{json, yaml};
 
 /// A plugin's configuration.
@@ -116,7 +116,7 @@ impl Configuration {
         &self,
         problem: &Problem,
         right: &str,
-        places: &[(Path, usize)],
+        places: &Places,
         origin: &dyn Fn(&str) -> Option<Spot>,
         findings: &mut Findings,
     ) {
@@ -143,18 +143,20 @@ impl Configuration {
 
     /// Whether the source above `path` may have `replay`: its events can be told apart.
     fn could_remember(&self, path: &Path) -> bool {
-        let sources = self.root().list("sources");
-        let Some(position) = sources.iter().position(|source| source.path.is_above(path)) else { return true };
+        let path = path.to_string();
+        let position = path.strip_prefix("$.sources[").and_then(|rest| rest.split_once(']')?.0.parse::<usize>().ok());
+        let sources = self.document.root.get("sources").map(Value::elements).unwrap_or_default();
+        let Some(source) = position.and_then(|position| sources.get(position)) else { return true };
         // Alone: with all others beside it, many sources would take minutes.
         let mut root = self.document.root.without("sources");
-        let mut source = sources.into_iter().nth(position).map(|source| source.value.clone());
-        let Some(Value { kind: Kind::Map(members), .. }) = &mut source else { return true };
+        let mut source = source.clone();
+        let Kind::Map(members) = &mut source.kind else { return true };
 
         let window = Member { at: 0, key: "window".to_owned(), value: Value::new(0, Kind::Text("24h".to_owned())) };
         let replay = Value::new(0, Kind::Map(vec![window]));
         members.push(Member { at: 0, key: "replay".to_owned(), value: replay });
         let Kind::Map(members) = &mut root.kind else { return true };
-        let alone = Value::new(0, Kind::List(source.into_iter().collect()));
+        let alone = Value::new(0, Kind::List(vec![source]));
         members.push(Member { at: 0, key: "sources".to_owned(), value: alone });
         let (_, said) = config::inspect(root.to_json().as_bytes(), &|_| Some(config::UNSEEN.to_owned()));
         let replay = Path::root().member("sources").element(0).member("replay");
@@ -171,12 +173,17 @@ impl Configuration {
 
     /// Where a problem is: at its path, or at the longest path above it that is there. What is wrong within a provider
     /// is wrong with how it is used.
-    fn spot(&self, problem: &Problem, places: &[(Path, usize)]) -> Spot {
-        let found = places.iter().filter(|(other, _)| other.is_above(&problem.path));
-        let found = found.max_by_key(|(other, _)| other.to_string().len());
+    fn spot(&self, problem: &Problem, places: &Places) -> Spot {
         let path = problem.path.to_string();
-        let (above, at) = found.map_or((path.clone(), self.document.root.at), |(other, at)| (other.to_string(), *at));
-        let path = if above.ends_with(".provider") { above } else { path };
+        let mut above = path.as_str();
+        let at = loop {
+            match (places.get(above), above.rfind(['.', '['])) {
+                (Some(at), _) => break *at,
+                (None, Some(end)) => above = above.get(..end).unwrap_or_default(),
+                (None, None) => break self.document.root.at,
+            }
+        };
+        let path = if above.ends_with(".provider") { above.to_owned() } else { path };
         Spot { file: Rc::clone(&self.document.file), place: self.document.text.place(at), path }
     }
 }

@@ -1,7 +1,12 @@
 //! What YAML and JSON documents are made of, with the place of every key and value.
 
+use std::collections::HashMap;
+
 use hookwarden::config::problem::Path;
 use hookwarden::verify::bytes::json::Json;
+
+/// Where each value begins, by its path; of a key that is there twice, the last.
+pub type Places = HashMap<String, usize>;
 
 /// A value, and where it is in its text.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,21 +162,21 @@ impl Value {
     }
 
     /// Every path in it and where the value or its key begins. Of a key that occurs twice, the later one.
-    pub fn places(&self) -> Vec<(Path, usize)> {
-        let mut places = vec![(Path::root(), self.at)];
+    pub fn places(&self) -> Places {
+        let mut places = Places::from([(Path::root().to_string(), self.at)]);
         self.collect(&Path::root(), &mut places);
         places
     }
 
-    fn collect(&self, path: &Path, places: &mut Vec<(Path, usize)>) {
+    fn collect(&self, path: &Path, places: &mut Places) {
         for (position, value) in self.elements().iter().enumerate() {
             let path = path.element(position);
-            places.push((path.clone(), value.at));
+            places.insert(path.to_string(), value.at);
             value.collect(&path, places);
         }
         for member in self.members() {
             let path = path.member(&member.key);
-            places.push((path.clone(), member.at));
+            places.insert(path.to_string(), member.at);
             member.value.collect(&path, places);
         }
     }

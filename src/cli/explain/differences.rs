@@ -16,8 +16,8 @@ use crate::cli::{clock, http_request};
 /// What there is to say about a request in front of a dialect: what is missing, doubled or of another form, and when
 /// it was signed.
 pub fn differences(dialect: &Dialect, head: &[HeaderLine], body: &[u8], now: UnixTime) -> Vec<String> {
-    let lines = borrowed(head);
-    let request = Request::new(&lines);
+    let borrowed = borrowed(head);
+    let request = Request::new(&borrowed);
     let mut lines = Vec::new();
     for name in native::headers([&dialect.0]) {
         match request.header(&name) {
