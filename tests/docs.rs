@@ -31,6 +31,8 @@
 mod base;
 #[path = "docs/documents.rs"]
 mod documents;
+#[path = "envoy/harness/manifest.rs"]
+mod manifest;
 #[path = "docs/support.rs"]
 mod support;
 

@@ -154,7 +154,7 @@ fn many_sources(upstream: SocketAddr) -> Result<Peer, Absent> {
     let sources: Vec<_> = (1..MANY).map(other).chain([source(Check::One)]).collect();
     let describe =
         Describe { id: "many", title: "hookwarden, 10,000 sources", about: "the request belongs to the last one" };
-    // As for one of them, since all are alike: the command compares each source with all others, which takes minutes here.
+    // As for one of them, since all are alike and the command takes half a minute for all.
     let capabilities = written(&json!({ "sources": [source(Check::One)] }));
     let setup = Setup { bare_upstream: Some(upstream), ..Setup::new(json!({ "sources": sources })) };
     start(describe, &[Check::One], &setup.restricted_to(capabilities))

@@ -1,10 +1,8 @@
 //! The list of capabilities in `docs/hosts.md`: whole, and each comment says what its line is for.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
+use crate::manifest::manifest;
 use crate::support::read;
 
 const DOCUMENT: &str = "docs/hosts.md";
@@ -24,18 +22,7 @@ fn documented() -> Vec<(String, Vec<String>)> {
 
 /// The functions that the manifest for this configuration has, and what tells its VM from others.
 fn written(source: &Value) -> (Vec<String>, Vec<String>) {
-    let mut manifest = Command::new(env!("CARGO_BIN_EXE_hookwarden"))
-        .args(["manifest", "envoy", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the command runs");
-    let configuration = json!({ "sources": [source] }).to_string();
-    manifest.stdin.take().expect("it is piped").write_all(configuration.as_bytes()).expect("it reads");
-    let output = manifest.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{source}: {}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("text");
+    let text = manifest(&json!({ "sources": [source] }));
     let list = text.split("allowed_capabilities:\n").nth(1).expect("a list");
     let names = list.lines().map_while(|line| line.trim().strip_suffix(": {}")).map(str::to_owned);
     let vm = list.lines().find_map(|line| line.trim().strip_prefix("value: ")).expect("a text").trim_matches('"');

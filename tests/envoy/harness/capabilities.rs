@@ -1,13 +1,11 @@
 //! The capabilities of a configuration, as `hookwarden manifest` writes them.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use serde_json::Value;
 
 use crate::harness::bootstrap::at;
 use crate::harness::launch::Setup;
 use crate::harness::listeners::manager;
+use crate::harness::manifest::manifest;
 
 /// What a manifest has of capabilities in the plugin's `config`.
 #[derive(Clone)]
@@ -19,19 +17,7 @@ pub struct Written {
 
 /// What the manifest for this configuration has.
 pub fn written(plugin: &Value) -> Written {
-    let mut manifest = Command::new(env!("CARGO_BIN_EXE_hookwarden"))
-        .args(["manifest", "envoy", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the command runs");
-    let mut input = manifest.stdin.take().expect("it is piped");
-    input.write_all(plugin.to_string().as_bytes()).expect("it reads the configuration");
-    drop(input);
-    let output = manifest.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut bootstrap: Value = serde_yaml_ng::from_slice(&output.stdout).expect("YAML");
+    let mut bootstrap: Value = serde_yaml_ng::from_str(&manifest(plugin)).expect("YAML");
     let config = config(&mut bootstrap);
     Written {
         restriction: at(config, "/capability_restriction_config").take(),

@@ -17,6 +17,7 @@ pub mod http2;
 pub mod launch;
 pub mod limiter;
 pub mod listeners;
+pub mod manifest;
 pub mod parallel;
 pub mod prometheus;
 mod proxy;
