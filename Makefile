@@ -59,7 +59,7 @@ run: envoy module ## Demonstrates it in a real Envoy and keeps running; ONCE=1 e
 
 test: envoy redis prometheus module ## Runs all tests, including those with the real Envoy
 	$(CARGO) test --locked
-	$(CARGO) test --release --locked --manifest-path scripts/branch-hints/Cargo.toml --target-dir '$(RESULTS)'
+	$(CARGO) test --release --locked --manifest-path scripts/post-link/Cargo.toml --target-dir '$(RESULTS)'
 
 test-envoy: envoy redis prometheus module ## Runs only the tests that use Envoy
 	$(CARGO) test --locked --test envoy
@@ -106,8 +106,8 @@ lint: ## Checks formatting and lints; a warning is an error
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets --test soak -- -D warnings
-	$(CARGO) fmt --manifest-path scripts/branch-hints/Cargo.toml --check
-	$(CARGO) clippy --locked --all-targets --manifest-path scripts/branch-hints/Cargo.toml --target-dir '$(RESULTS)' -- -D warnings
+	$(CARGO) fmt --manifest-path scripts/post-link/Cargo.toml --check
+	$(CARGO) clippy --locked --all-targets --manifest-path scripts/post-link/Cargo.toml --target-dir '$(RESULTS)' -- -D warnings
 	@for file in $$(grep -rlE '^#!.*bash' .ci scripts envoy/images); do bash -n "$$file" || exit 1; done
 	@$(PYTHON) -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' envoy/*.py
 

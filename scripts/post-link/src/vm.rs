@@ -130,7 +130,7 @@ impl Vm {
         self.counts.data_mut(&mut self.store).fill(0);
     }
 
-    /// What the branches did since then, in their order.
+    /// What was counted since then, in the order of the places.
     pub fn counts(&self) -> Vec<Counts> {
         let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
         let counts = |bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! What the branches do while the senders send.
+//! What functions and branches do while the senders send.
 
 use crate::instrument::Instrumented;
 use crate::profile::{Counts, Profile};
@@ -11,9 +11,9 @@ const REFUSED: usize = 50;
 /// What was seen.
 #[derive(Default)]
 pub struct Observation {
-    /// The branches.
+    /// What functions and branches did.
     pub profile: Profile,
-    /// How many requests were accepted while the branches were counted.
+    /// How many requests were accepted while it was counted.
     pub accepted: usize,
     /// Who sent the requests that were not accepted, and therefore not counted.
     pub refused: Vec<String>,
@@ -26,7 +26,7 @@ impl Observation {
         let mut observation = Self::default();
         for sender in senders {
             let counts = observation.run(&program, sender).map_err(|error| format!("{}: {error}", sender.name))?;
-            observation.profile.add(sender.weight, &instrumented.branches, &counts);
+            observation.profile.add(sender.weight, &instrumented.places, &counts);
         }
         observation.check()
     }

@@ -19,7 +19,7 @@ pub struct Sender {
     pub configuration: Value,
     /// Its valid requests.
     pub requests: Vec<Request>,
-    /// How often they are sent while the branches are counted.
+    /// How often they are sent while it counts.
     pub rounds: usize,
 }
 

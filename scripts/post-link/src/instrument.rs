@@ -1,4 +1,4 @@
-//! A copy of the module that counts what its branches do.
+//! A copy of the module that counts what its functions and branches do.
 
 use std::convert::Infallible;
 
@@ -9,89 +9,57 @@ use wasm_encoder::{
 };
 use wasmparser::{
     CodeSectionReader, CustomSectionReader, ExportSectionReader, FunctionBody, FunctionSectionReader,
-    ImportSectionReader, MemorySectionReader, Operator, Parser, Payload, TypeRef, TypeSectionReader,
+    ImportSectionReader, MemorySectionReader, Parser, TypeSectionReader,
 };
 
-/// The memory of the copy that has the counts: for each branch how often it was not taken and how often it was, as two
-/// little-endian numbers of eight bytes.
-pub const COUNTS: &str = "branch_counts";
+use crate::code::{Branch, Imports, functions, is_branch};
 
-/// The bytes of the two counts of a branch.
+/// The memory of the copy that has the counts: for each place how often the condition there was 0 and how often it was not,
+/// as two little-endian numbers of eight bytes.
+pub const COUNTS: &str = "counts";
+
+/// The bytes of the two counts of a place.
 pub const COUNTS_SIZE: usize = 16;
 
 /// The bytes of a page of memory.
 const PAGE: u64 = 65536;
 
-/// An `if` or a `br_if`.
+/// Where the copy counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Branch {
-    /// The index of its function, imported ones included.
-    pub function: u32,
-    /// Where it is, from the first byte of the function's body, the declaration of its locals.
-    pub offset: u32,
+pub enum Place {
+    /// The beginning of the function with this index; as if its condition were never 0.
+    Entry(u32),
+    /// A branch.
+    Branch(Branch),
 }
 
 /// A module that counts.
 pub struct Instrumented {
     /// What runs.
     pub module: Vec<u8>,
-    /// The branches in the order of their counts.
-    pub branches: Vec<Branch>,
+    /// The places in the order of their counts.
+    pub places: Vec<Place>,
 }
 
-/// Adds the counts and a function that increments them, and calls that before each branch. Both come after those that the
-/// module has, so that no index in it changes.
+/// Adds the counts and a function that increments them, and calls that at each place. Both come after those that the module
+/// has, so that no index in it changes.
 pub fn instrument(plain: &[u8]) -> Result<Instrumented, Error<Infallible>> {
-    let branches = branches(plain)?;
+    let places = places(plain)?;
     let mut module = Module::new();
-    let size = (branches.len() * COUNTS_SIZE) as u64;
+    let size = (places.len() * COUNTS_SIZE) as u64;
     let mut counter = Counter { pages: size.div_ceil(PAGE), ..Counter::default() };
     counter.parse_core_module(&mut module, Parser::new(0), plain)?;
-    Ok(Instrumented { module: module.finish(), branches })
+    Ok(Instrumented { module: module.finish(), places })
 }
 
-fn is_branch(operator: &Operator<'_>) -> bool {
-    matches!(operator, Operator::If { .. } | Operator::BrIf { .. })
-}
-
-/// Every branch, in the order of the code.
-fn branches(module: &[u8]) -> Result<Vec<Branch>, Error<Infallible>> {
-    let (mut branches, mut function) = (Vec::new(), 0);
-    for payload in Parser::new(0).parse_all(module) {
-        match payload? {
-            Payload::ImportSection(imports) => function = count_imports(imports)?.functions,
-            Payload::CodeSectionEntry(body) => {
-                for operator in body.get_operators_reader()?.into_iter_with_offsets() {
-                    let (operator, at) = operator?;
-                    if is_branch(&operator) {
-                        branches.push(Branch { function, offset: (at - body.range().start) as u32 });
-                    }
-                }
-                function += 1;
-            }
-            _ => {}
-        }
+/// Every place, in the order of the code.
+fn places(plain: &[u8]) -> Result<Vec<Place>, Error<Infallible>> {
+    let mut places = Vec::new();
+    for function in functions(plain)? {
+        places.push(Place::Entry(function.index));
+        places.extend(function.branches.keys().copied().map(Place::Branch));
     }
-    Ok(branches)
-}
-
-/// How many of a kind are imported, and come first.
-#[derive(Default)]
-struct Imports {
-    functions: u32,
-    memories: u32,
-}
-
-fn count_imports(section: ImportSectionReader<'_>) -> Result<Imports, Error<Infallible>> {
-    let mut imports = Imports::default();
-    for import in section {
-        match import?.ty {
-            TypeRef::Func(_) => imports.functions += 1,
-            TypeRef::Memory(_) => imports.memories += 1,
-            _ => {}
-        }
-    }
-    Ok(imports)
+    Ok(places)
 }
 
 #[derive(Default)]
@@ -103,8 +71,8 @@ struct Counter {
     ty: u32,
     function: u32,
     memory: u32,
-    /// How many branches have been seen.
-    branches: usize,
+    /// How many places have been seen.
+    places: usize,
 }
 
 impl Reencode for Counter {
@@ -126,7 +94,7 @@ impl Reencode for Counter {
         imports: &mut wasm_encoder::ImportSection,
         section: ImportSectionReader<'_>,
     ) -> Result<(), Error<Infallible>> {
-        self.imports = count_imports(section.clone())?;
+        self.imports = Imports::count(section.clone())?;
         utils::parse_import_section(self, imports, section)
     }
 
@@ -180,12 +148,13 @@ impl Reencode for Counter {
 
     fn parse_function_body(&mut self, code: &mut CodeSection, body: FunctionBody<'_>) -> Result<(), Error<Infallible>> {
         let mut function = self.new_function_with_parsed_locals(&body)?;
+        function.instruction(&Instruction::I32Const(1));
+        self.call_counter(&mut function);
+        function.instruction(&Instruction::Drop);
         for operator in body.get_operators_reader()? {
             let operator = operator?;
             if is_branch(&operator) {
-                function.instruction(&Instruction::I32Const((self.branches * COUNTS_SIZE) as i32));
-                function.instruction(&Instruction::Call(self.function));
-                self.branches += 1;
+                self.call_counter(&mut function);
             }
             function.instruction(&self.instruction(operator)?);
         }
@@ -200,7 +169,14 @@ impl Reencode for Counter {
 }
 
 impl Counter {
-    /// `(condition, address of the branch's counts) -> condition`
+    /// Counts the condition on the stack, which stays there, at the next place.
+    fn call_counter(&mut self, function: &mut Function) {
+        function.instruction(&Instruction::I32Const((self.places * COUNTS_SIZE) as i32));
+        function.instruction(&Instruction::Call(self.function));
+        self.places += 1;
+    }
+
+    /// `(condition, address of the place's counts) -> condition`
     fn count(&self) -> Function {
         const CONDITION: u32 = 0;
         const ADDRESS: u32 = 1;

@@ -1,13 +1,17 @@
-//! Adds branch hints to the module, so that engines which read them lay out and compile first what accepted requests run:
+//! Arranges the module for what accepted requests run:
 //!
 //! ```text
-//! branch-hints MODULE [--out FILE]
+//! post-link MODULE [--out FILE]
 //! ```
 //!
-//! It counts what each branch does while the module verifies valid requests of every provider, in an interpreter, and inserts
-//! the section `metadata.code.branch_hint`. Every other byte stays. The same module and the same `providers/` give the same
-//! bytes, and hints that the module already has make no difference. Without `--out`, MODULE is replaced.
+//! It counts what each function and each branch does while the module verifies valid requests of every provider, in an
+//! interpreter. Then it puts the functions that were called first, and inserts the section `metadata.code.branch_hint`, so that
+//! engines which read it lay out and compile first what is usual. It writes every number as short as it can be; what the module
+//! does is the same. The same module and the same `providers/` give the same bytes, and to arrange a module again changes
+//! nothing. Without `--out`, MODULE is replaced.
 
+mod arrangement;
+mod code;
 mod host;
 mod instrument;
 mod observation;
@@ -18,15 +22,17 @@ mod signatures;
 mod vm;
 mod workload;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
 
+use crate::arrangement::Arranged;
 use crate::instrument::instrument;
 use crate::observation::Observation;
 use crate::workload::workload;
 
-const USAGE: &str = "usage: branch-hints MODULE [--out FILE]";
+const USAGE: &str = "usage: post-link MODULE [--out FILE]";
 
 fn main() -> ExitCode {
     match run() {
@@ -35,7 +41,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            eprintln!("branch hints: {why}");
+            eprintln!("post-link: {why}");
             ExitCode::FAILURE
         }
     }
@@ -51,20 +57,25 @@ fn run() -> Result<String, String> {
     let plain = section::without_hints(&module).map_err(|error| invalid(&error))?;
     let instrumented = instrument(&plain).map_err(|error| invalid(&error))?;
     let senders = workload(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../providers"))?;
-    let observation = Observation::of(&instrumented, &senders).map_err(|error| named(&error))?;
-    let hints = observation.profile.hints();
-    let hinted = section::with_hints(&plain, &hints).map_err(|error| invalid(&error))?;
+    let Observation { profile, accepted, refused } =
+        Observation::of(&instrumented, &senders).map_err(|error| named(&error))?;
+    let called = profile.functions();
+    let count = called.len();
+    let mut arranged = Arranged::of(&plain, called).map_err(|error| invalid(&error))?;
+    let hints: BTreeMap<_, _> =
+        profile.hints().into_iter().map(|(branch, taken)| (arranged.branch(branch), taken)).collect();
+    let hinted = section::with_hints(&arranged.module, &hints).map_err(|error| invalid(&error))?;
     replace(&out, &hinted, &path).map_err(|error| format!("{}: {error}", out.display()))?;
     Ok(format!(
-        "branch hints: {} of {} branches that {} accepted requests reach; {} valid requests were not accepted",
+        "post-link: {count} functions that {accepted} accepted requests call come first, {} of {} branches there have hints; \
+         {} valid requests were not accepted",
         hints.len(),
-        observation.profile.reached(),
-        observation.accepted,
-        observation.refused.len(),
+        profile.reached(),
+        refused.len(),
     ))
 }
 
-/// The module, and where the hinted one goes.
+/// The module, and where the arranged one goes.
 fn arguments(arguments: Vec<PathBuf>) -> Result<(PathBuf, PathBuf), String> {
     match &arguments[..] {
         [module] if !module.to_string_lossy().starts_with("--") => Ok((module.clone(), module.clone())),

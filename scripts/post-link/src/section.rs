@@ -7,7 +7,7 @@ use std::ops::Range;
 use wasm_encoder::{BranchHint, BranchHints, Section as _};
 use wasmparser::{BinaryReader, BinaryReaderError};
 
-use crate::instrument::Branch;
+use crate::code::{Branch, Function, functions};
 
 /// The name of the section.
 const NAME: &str = "metadata.code.branch_hint";
@@ -41,20 +41,22 @@ pub fn with_hints(plain: &[u8], hints: &BTreeMap<Branch, bool>) -> Result<Vec<u8
     let code = sections(plain)?.into_iter().find(|section| section.id == CODE);
     let code = code.map_or(plain.len(), |code| code.range.start);
     let mut hinted = plain[..code].to_vec();
-    encode(hints).append_to(&mut hinted);
+    encode(&functions(plain)?, hints).append_to(&mut hinted);
     hinted.extend_from_slice(&plain[code..]);
     Ok(hinted)
 }
 
-fn encode(hints: &BTreeMap<Branch, bool>) -> BranchHints {
-    let mut functions: BTreeMap<u32, Vec<BranchHint>> = BTreeMap::new();
-    for (branch, taken) in hints {
-        let hint = BranchHint { branch_func_offset: branch.offset, branch_hint_value: u32::from(*taken) };
-        functions.entry(branch.function).or_default().push(hint);
-    }
+fn encode(functions: &[Function], hints: &BTreeMap<Branch, bool>) -> BranchHints {
     let mut section = BranchHints::new();
-    for (function, hints) in functions {
-        section.function_hints(function, hints);
+    for function in functions {
+        let hint = |(branch, offset): (&Branch, &u32)| {
+            let taken = hints.get(branch)?;
+            Some(BranchHint { branch_func_offset: *offset, branch_hint_value: u32::from(*taken) })
+        };
+        let hints: Vec<_> = function.branches.iter().filter_map(hint).collect();
+        if !hints.is_empty() {
+            section.function_hints(function.index, hints);
+        }
     }
     section
 }
