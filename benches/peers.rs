@@ -2,10 +2,11 @@
 //!
 //! Every peer is started, has to refuse forged requests and to let a genuine one pass, and is measured: CPU time of all
 //! processes that a request passes through but for client and upstream, in interleaved rounds, and latency at a fixed rate.
-//! What a check adds is the time above that of the same proxy without it, for the same body in the same round.
+//! What a check adds is the time above that of the same proxy without it, for the same body in the same round. All of that
+//! is done several times.
 //!
 //! A full run writes docs/performance.json, docs/performance.svg and what README.md and docs/performance.md show of them.
-//! With `HOOKWARDEN_BENCH_QUICK=1` a run takes a minute, its figures are not comparable, and it writes to target/performance
+//! With `HOOKWARDEN_BENCH_QUICK=1` a run takes about a minute, its figures are not comparable, and it writes to target/performance
 //! only. A peer that cannot be had is named and left out; with `HOOKWARDEN_REQUIRE_PEERS=1` that ends the run.
 //!
 //! All processes end with this one, however it ends.
@@ -52,10 +53,11 @@ mod proof;
 mod results;
 #[path = "peers/rounds.rs"]
 mod rounds;
+#[path = "peers/start.rs"]
+mod start;
 #[path = "peers/tables.rs"]
 mod tables;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -63,9 +65,9 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::measure::{progress, start_upstream};
-use crate::peer::{Absent, Peer};
 use crate::plan::Effort;
 use crate::results::Results;
+use crate::start::Number;
 
 fn main() -> ExitCode {
     if authorizer::serve_if_asked() {
@@ -82,71 +84,52 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    let began = Instant::now();
     let machine = machine::machine();
     let is_set = |name: &str| std::env::var(name).is_ok_and(|value| value == "1");
     let is_quick = is_set("HOOKWARDEN_BENCH_QUICK");
     let effort = if is_quick { Effort::quick() } else { Effort::full() };
+    let upstream = start_upstream();
 
-    let (peers, left_out) = start_all(start_upstream(), is_set("HOOKWARDEN_REQUIRE_PEERS"))?;
-    for peer in &peers {
-        progress(&format!("forged requests first: {}", peer.title));
-        proof::prove(peer)?;
+    let mut start = Number { number: 0, count: effort.starts, began: Instant::now() };
+    let (mut peers, left_out) = start::peers(upstream, &start)?;
+    if let (Some(what), true) = (left_out.first(), is_set("HOOKWARDEN_REQUIRE_PEERS")) {
+        return Err(format!("there is no {what}"));
+    }
+    progress("");
+    for what in &left_out {
+        eprintln!("LEFT OUT: there is no {what}");
+    }
+    let versions = machine::versions(&peers);
+    let mut starts = vec![start::measure(&peers, &effort, &start)?];
+    for number in 1..effort.starts {
+        start.number = number;
+        // Ended before others begin.
+        peers.clear();
+        (peers, _) = start::peers(upstream, &start)?;
+        starts.push(start::measure(&peers, &effort, &start)?);
     }
     progress("");
     eprintln!(
-        "All {} refuse what is forged and let what is genuine pass.",
-        peers.iter().filter(|peer| !peer.is_open()).count()
+        "All {} refused what is forged and let what is genuine pass, {} times.",
+        peers.iter().filter(|peer| !peer.is_open()).count(),
+        effort.starts
     );
-
-    let versions = machine::versions(&peers);
-    let mut cases = plan::cases(&peers);
-    rounds::measure(&peers, &mut cases, &effort, latency::duration(&peers, &effort))?;
-    let latencies = latency::measure(&peers, &effort)?;
-    progress("");
 
     let results = Results {
         peers: &peers,
-        cases: &cases,
-        latencies: &latencies,
+        starts: &starts,
         effort: &effort,
         left_out: &left_out,
         machine,
         versions,
         is_quick,
-        seconds: began.elapsed().as_secs_f64(),
+        seconds: start.began.elapsed().as_secs_f64(),
     };
     let results = results.json();
     for name in tables::SECTIONS {
         println!("{}", tables::section(name, &results).expect("it is listed"));
     }
     write(&results, is_quick)
-}
-
-/// The peers, and why others are missing.
-fn start_all(upstream: SocketAddr, is_required: bool) -> Result<(Vec<Peer>, Vec<String>), String> {
-    let starts = [haproxy::start_haproxy as envoy::Start, nginx::start_nginx].into_iter().chain(envoy::ALL);
-    let count = starts.clone().count();
-    let (mut peers, mut left_out) = (Vec::new(), Vec::new());
-    for (number, start) in starts.enumerate() {
-        progress(&format!("starting {}/{count}", number + 1));
-        match start(upstream) {
-            Ok(peer) => peers.push(peer),
-            Err(Absent::Broken(error)) => return Err(error),
-            Err(Absent::Missing(what)) if is_required => return Err(format!("there is no {what}")),
-            Err(Absent::Missing(what)) => {
-                progress("");
-                eprintln!("LEFT OUT: there is no {what}");
-                left_out.push(what);
-            }
-        }
-    }
-    let has = |id: &str| peers.iter().any(|peer| peer.id == id);
-    if has("envoy") && has("hookwarden") {
-        Ok((peers, left_out))
-    } else {
-        Err("there is nothing to compare with".to_owned())
-    }
 }
 
 fn write(results: &Value, is_quick: bool) -> Result<(), String> {

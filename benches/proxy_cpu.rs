@@ -3,7 +3,9 @@
 //! Every filter runs in its own Envoy, with one worker, the bootstrap of the repository without its access log, and a
 //! keep-alive client and an upstream in this process. Measurements are taken in many short rounds (A B C, B C A, C A B,
 //! …), so that other load on the machine affects all of them alike. What a filter adds is its time minus that of an Envoy
-//! without a filter, for the same body, both in the rounds that other load disturbed least.
+//! without a filter, for the same body, both in the rounds that other load disturbed least. Every Envoy is started several
+//! times, since where its code and data lie in memory is chance, and costs or saves some microseconds of each request: of
+//! what the starts give, the median counts.
 //!
 //! The baseline filters: one that does nothing, the minimum that can verify a body, and that with all calls of the host that a
 //! filter needs to be of use (`benches/filters`). Hookwarden runs as `hookwarden manifest` sets it up: Envoy allows and calls
@@ -65,11 +67,13 @@ struct Case {
     proxy: &'static str,
     expected: Expected,
     wire: Vec<u8>,
-    /// µs of CPU time per request, one value for each round.
-    rounds: Vec<f64>,
+    /// µs of CPU time per request, for each start one value for each round.
+    starts: Vec<Vec<f64>>,
 }
 
 struct Effort {
+    /// How often every proxy is started. All else is for each start.
+    starts: usize,
     warm_up: usize,
     /// The requests of a round that are not measured.
     lead: usize,
@@ -80,23 +84,37 @@ struct Effort {
 fn main() {
     let quick = std::env::var("HOOKWARDEN_BENCH_QUICK").is_ok_and(|value| value == "1");
     let effort = if quick {
-        Effort { warm_up: 200, lead: 10, rounds: 5, requests: 50 }
+        Effort { starts: 2, warm_up: 200, lead: 10, rounds: 3, requests: 50 }
     } else {
-        Effort { warm_up: 3000, lead: 25, rounds: 401, requests: 50 }
+        Effort { starts: 7, warm_up: 3000, lead: 25, rounds: 57, requests: 50 }
     };
     let upstream = start_upstream();
-    let Some(mut proxies) = start_proxies(upstream) else { return };
-    let mut cases = cases(proxies.iter().any(|proxy| proxy.name == OTHER));
-    assert_filters_verify(&proxies);
+    let mut cases = Vec::new();
+    for start in 1..=effort.starts {
+        progress(&format!("start {start}/{}", effort.starts));
+        let Some(proxies) = start_proxies(upstream) else { return };
+        assert_filters_verify(&proxies);
+        if cases.is_empty() {
+            cases = self::cases(proxies.iter().any(|proxy| proxy.name == OTHER));
+        }
+        measure(&proxies, &mut cases, &effort, &format!("start {start}/{}", effort.starts));
+    }
+    progress("");
+    print_table(&cases, &effort);
+}
 
+/// From one start of the proxies to their end.
+fn measure(proxies: &[Named], cases: &mut [Case], effort: &Effort, start: &str) {
     let mut connections: Vec<TcpStream> = proxies.iter().map(|proxy| connect(proxy.proxy.address)).collect();
-    let numbers: Vec<usize> = cases.iter().map(|case| number_of(&proxies, case.proxy)).collect();
-    for (number, case) in cases.iter().enumerate() {
-        progress(&format!("warm-up {}/{}: {} {}", number + 1, cases.len(), case.filter, size(case.body)));
+    let numbers: Vec<usize> = cases.iter().map(|case| number_of(proxies, case.proxy)).collect();
+    for (number, case) in cases.iter_mut().enumerate() {
+        let count = numbers.len();
+        progress(&format!("{start}: warm-up {}/{count}: {} {}", number + 1, case.filter, size(case.body)));
         send_expecting(&mut connections[numbers[number]], &case.wire, effort.warm_up, case.expected);
+        case.starts.push(Vec::new());
     }
     for round in 0..effort.rounds {
-        progress(&format!("round {}/{}", round + 1, effort.rounds));
+        progress(&format!("{start}: round {}/{}", round + 1, effort.rounds));
         let first = round % cases.len();
         for turn in 0..cases.len() {
             let position = (first + turn) % cases.len();
@@ -108,12 +126,9 @@ fn main() {
             let before = cpu_nanoseconds(pid);
             send_expecting(&mut connections[proxy], &case.wire, effort.requests, case.expected);
             let spent = cpu_nanoseconds(pid) - before;
-            case.rounds.push(spent as f64 / 1000.0 / effort.requests as f64);
+            case.starts.last_mut().expect("pushed").push(spent as f64 / 1000.0 / effort.requests as f64);
         }
     }
-    progress("");
-    print_table(&cases, &effort);
-    proxies.clear();
 }
 
 /// An Envoy with one of the filters.
@@ -251,7 +266,7 @@ fn cases(has_other: bool) -> Vec<Case> {
             Expected::Refused
         };
         let body = request.body.len();
-        cases.push(Case { group, filter, body, proxy, expected, wire: request.wire(), rounds: Vec::new() });
+        cases.push(Case { group, filter, body, proxy, expected, wire: request.wire(), starts: Vec::new() });
     };
     for (group, body) in [("1KiB", SMALL), ("64KiB", LARGE)] {
         add(group, NO_FILTER, NO_FILTER, signed("/hooks/github", body));
@@ -310,36 +325,54 @@ fn assert_filters_verify(proxies: &[Named]) {
 
 fn print_table(cases: &[Case], effort: &Effort) {
     println!(
-        "CPU time of the proxy, µs per request; {} rounds of {} requests. Quiet: the lowest tenth of the rounds ends here.",
-        effort.rounds, effort.requests
+        "CPU time of the proxy, µs per request; {} starts of {} rounds of {} requests, of the starts the median. Quiet: the",
+        effort.starts, effort.rounds, effort.requests
+    );
+    println!(
+        "lowest tenth of the rounds of a start ends here. Of what is added, the lowest and the highest start stand beside it."
     );
     println!();
     println!(
-        "| group     | filter               |   body | total, quiet | total, median | added, quiet | to bare | to obligatory |"
+        "| group     | filter               |   body | total, quiet | total, median | added, quiet                | to bare | to obligatory |"
     );
     println!(
-        "| --------- | -------------------- | -----: | -----------: | ------------: | -----------: | ------: | ------------: |"
+        "| --------- | -------------------- | -----: | -----------: | ------------: | --------------------------: | ------: | ------------: |"
     );
     for case in cases {
         let name = format!("{:<9} | {:<20} | {:>6}", case.group, case.filter, size(case.body));
-        let (quiet, median) = (quantile(&case.rounds, QUIET), quantile(&case.rounds, 0.5));
+        let (quiet, median) = (median(&case.quantiles(QUIET)), median(&case.quantiles(0.5)));
         if case.filter == NO_FILTER {
-            println!("| {name} | {quiet:>12.1} | {median:>13.1} | {:>12} | {:>7} | {:>13} |", "", "", "");
+            println!("| {name} | {quiet:>12.1} | {median:>13.1} | {:>27} | {:>7} | {:>13} |", "", "", "");
             continue;
         }
         let added = added(case, cases);
+        let spread =
+            format!("{:.1} ({:.1} to {:.1})", self::median(&added), quantile(&added, 0.0), quantile(&added, 1.0));
         let ratio = |to: &str| {
             let other = cases.iter().find(|other| other.filter == to && other.group == case.group);
-            other.map_or_else(String::new, |other| format!("{:.2}", added / self::added(other, cases)))
+            other.map_or_else(String::new, |other| {
+                format!("{:.2}", self::median(&added) / self::median(&self::added(other, cases)))
+            })
         };
         let (bare, obligatory) = (ratio(BARE), ratio(OBLIGATORY));
-        println!("| {name} | {quiet:>12.1} | {median:>13.1} | {added:>12.1} | {bare:>7} | {obligatory:>13} |");
+        println!("| {name} | {quiet:>12.1} | {median:>13.1} | {spread:>27} | {bare:>7} | {obligatory:>13} |");
     }
 }
 
-/// The cost above that of no filter.
-fn added(case: &Case, cases: &[Case]) -> f64 {
+impl Case {
+    /// One value for each start.
+    fn quantiles(&self, part: f64) -> Vec<f64> {
+        self.starts.iter().map(|rounds| quantile(rounds, part)).collect()
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The cost above that of no filter, for each start.
+fn added(case: &Case, cases: &[Case]) -> Vec<f64> {
     let without = cases.iter().find(|other| other.filter == NO_FILTER && other.group == case.group);
-    let without = &without.expect("a baseline for every group").rounds;
-    quantile(&case.rounds, QUIET) - quantile(without, QUIET)
+    let without = without.expect("a baseline for every group").quantiles(QUIET);
+    case.quantiles(QUIET).iter().zip(without).map(|(with, without)| with - without).collect()
 }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::check::Check;
 use crate::client::Client;
-use crate::measure::{progress, quantile, size};
+use crate::measure::size;
 use crate::peer::Peer;
 use crate::plan::{Effort, LARGE, SMALL, needs_new_events};
+use crate::start::Number;
 
 /// Requests per second.
 pub const RATE: f64 = 400.0;
@@ -21,41 +22,29 @@ pub struct Latency {
     pub body: usize,
     /// µs, of all requests.
     pub samples: Vec<f64>,
-    /// µs of CPU time per request, one value for each segment.
-    pub spent: Vec<f64>,
+    /// µs of CPU time per request.
+    pub spent: f64,
 }
 
-pub fn duration(peers: &[Peer], effort: &Effort) -> Duration {
-    let runs = plan(peers).len() * effort.segments;
-    Duration::from_secs_f64(runs as f64 * effort.segment_seconds)
-}
-
-pub fn measure(peers: &[Peer], effort: &Effort) -> Result<Vec<Latency>, String> {
+/// The latencies of one start. They are of the same peers and bodies for every start, in the same order.
+pub fn measure(peers: &[Peer], effort: &Effort, start: &Number) -> Result<Vec<Latency>, String> {
     let mut all: Vec<Latency> = plan(peers);
-    let (count, runs) = (all.len(), all.len() * effort.segments);
-    for segment in 0..effort.segments {
-        for turn in 0..count {
-            let place = (segment + turn) % count;
-            let peer = &peers[all[place].peer];
-            let number = segment * count + turn;
-            let left = (runs - number) as f64 * effort.segment_seconds;
-            let body = all[place].body;
-            progress(&format!("latency {}/{runs}: {}, {}, about {left:.0} s left", number + 1, peer.title, size(body)));
-            let before = peer.spent();
-            let samples = run(peer, body, (segment * count + turn) as u64, effort.segment_seconds)
-                .map_err(|error| format!("{}, {} at {RATE} a second: {error}", peer.title, size(body)))?;
-            all[place].spent.push((peer.spent() - before) as f64 / 1000.0 / samples.len() as f64);
-            all[place].samples.extend(samples);
-        }
+    let count = all.len();
+    for turn in 0..count {
+        let latency = &mut all[(start.number + turn) % count];
+        let (peer, body) = (&peers[latency.peer], latency.body);
+        start.progress(&format!("latency {}/{count}: {}, {}", turn + 1, peer.title, size(body)));
+        let before = peer.spent();
+        latency.samples = run(peer, body, turn as u64, effort.seconds)
+            .map_err(|error| format!("{}, {} at {RATE} a second: {error}", peer.title, size(body)))?;
+        latency.spent = (peer.spent() - before) as f64 / 1000.0 / latency.samples.len() as f64;
     }
     Ok(all)
 }
 
 fn plan(peers: &[Peer]) -> Vec<Latency> {
     let measured = peers.iter().enumerate().filter(|(_, peer)| !LEFT_OUT.contains(&peer.id));
-    measured
-        .flat_map(|(peer, _)| BODIES.map(|body| Latency { peer, body, samples: Vec::new(), spent: Vec::new() }))
-        .collect()
+    measured.flat_map(|(peer, _)| BODIES.map(|body| Latency { peer, body, samples: Vec::new(), spent: 0.0 })).collect()
 }
 
 fn check(peer: &Peer) -> Check {
@@ -103,10 +92,4 @@ fn run(peer: &Peer, body: usize, run: u64, seconds: f64) -> Result<Vec<f64>, Str
         samples.extend(thread.join().expect("no thread panics")?);
     }
     Ok(samples)
-}
-
-impl Latency {
-    pub fn percentile(&self, part: f64) -> f64 {
-        quantile(&self.samples, part)
-    }
 }

@@ -21,21 +21,25 @@ const CHOICES: [&str; 4] = ["many", "chain", "logged", "envoy-logged"];
 const NEVER_TWICE: &str = "guarded";
 
 pub struct Effort {
+    /// How often every peer is started.
+    pub starts: usize,
+    /// For each start.
     pub warm_up: usize,
+    /// For each start.
     pub rounds: usize,
     /// Scales the requests of a round.
     pub part: usize,
-    pub segments: usize,
-    pub segment_seconds: f64,
+    /// Of the latency of a peer, for each start.
+    pub seconds: f64,
 }
 
 impl Effort {
     pub fn full() -> Self {
-        Self { warm_up: 1500, rounds: 161, part: 4, segments: 4, segment_seconds: 1.5 }
+        Self { starts: 7, warm_up: 1500, rounds: 17, part: 4, seconds: 1.0 }
     }
 
     pub fn quick() -> Self {
-        Self { warm_up: 60, rounds: 5, part: 1, segments: 1, segment_seconds: 0.4 }
+        Self { starts: 2, warm_up: 60, rounds: 3, part: 1, seconds: 0.4 }
     }
 
     /// The requests of a round: fewer if each takes longer.
@@ -50,6 +54,12 @@ impl Effort {
             2
         };
         each * self.part
+    }
+
+    /// The requests before them that are not measured: the first ones after those to another peer, or of another kind, find
+    /// cold caches.
+    pub fn lead(&self, body: usize) -> usize {
+        self.requests(body) / 2
     }
 }
 
@@ -134,6 +144,7 @@ pub fn needs_new_events(peer: &Peer) -> bool {
     peer.id == NEVER_TWICE
 }
 
+/// The cases of one start. They are the same for every start, in the same order.
 pub fn cases(peers: &[Peer]) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut next_event = 0_u64;

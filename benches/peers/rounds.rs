@@ -1,29 +1,25 @@
 //! CPU time, in many short rounds. A round has all cases, each round begins with another one, so that other load on the
 //! machine affects all of them alike.
 
-use std::time::{Duration, Instant};
-
-use crate::measure::{progress, size};
+use crate::measure::size;
 use crate::peer::Peer;
 use crate::plan::{Case, Effort, needs_new_events};
+use crate::start::Number;
 
-pub fn measure(peers: &[Peer], cases: &mut [Case], effort: &Effort, after: Duration) -> Result<(), String> {
+pub fn measure(peers: &[Peer], cases: &mut [Case], effort: &Effort, start: &Number) -> Result<(), String> {
     let count = cases.len();
     for (number, case) in cases.iter_mut().enumerate() {
         let peer = &peers[case.peer];
-        progress(&format!("warm-up {}/{count}: {}, {}", number + 1, peer.title, size(case.body)));
+        start.progress(&format!("warm-up {}/{count}: {}, {}", number + 1, peer.title, size(case.body)));
         let requests = (effort.warm_up * effort.requests(case.body) / effort.requests(0)).max(2);
         run(peer, case, requests)?;
     }
-    let began = Instant::now();
     for round in 0..effort.rounds {
-        let left = began.elapsed().div_f64(round.max(1) as f64).mul_f64((effort.rounds - round) as f64) + after;
-        let left = if round == 0 { String::new() } else { format!(", about {} s left", left.as_secs()) };
-        progress(&format!("round {}/{} of {count} cases{left}", round + 1, effort.rounds));
+        start.progress(&format!("round {}/{} of {count} cases", round + 1, effort.rounds));
         for turn in 0..count {
             let case = &mut cases[(round + turn) % count];
-            let requests = effort.requests(case.body);
-            let spent = run(&peers[case.peer], case, requests)?;
+            run(&peers[case.peer], case, effort.lead(case.body))?;
+            let spent = run(&peers[case.peer], case, effort.requests(case.body))?;
             case.rounds.push(spent);
         }
     }

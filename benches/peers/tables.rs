@@ -63,9 +63,10 @@ impl Tables<'_> {
     fn machine(&self) -> String {
         let (machine, versions) = (&self.results["machine"], &self.results["versions"]);
         let mut text = format!(
-            "Measured on {} with `{}`, {} rounds, requests in flight: {}, {} s: {}, {} cores, {} GiB, {}, Linux {}, load before {}.\n",
+            "Measured on {} with `{}`, {} starts of {} rounds, requests in flight: {}, {} s: {}, {} cores, {} GiB, {}, Linux {}, load before {}.\n",
             plain(&self.results["date"]),
             plain(&self.results["command"]),
+            self.results["starts"],
             self.results["rounds"],
             self.results["in_flight"],
             self.results["seconds"],
@@ -176,9 +177,9 @@ impl Tables<'_> {
     }
 
     fn ratios(&self) -> String {
-        let mut text = head(&["Ratio of medians", ""]);
+        let mut text = head(&["Ratio, of each start", "median (quartiles)"]);
         for row in self.rows("ratios") {
-            line(&mut text, plain(&row["what"]), &[format!("{:.2}", row["ratio"].as_f64().unwrap_or(f64::NAN))]);
+            line(&mut text, plain(&row["what"]), &[spread_of(&row["ratio"], |ratio| format!("{ratio:.2}"))]);
         }
         text
     }
@@ -237,6 +238,10 @@ impl Tables<'_> {
 
 /// `24 (22 to 27)`: the median and the quartiles.
 fn spread(value: &Value) -> String {
+    spread_of(value, number)
+}
+
+fn spread_of(value: &Value, number: impl Fn(f64) -> String) -> String {
     let (median, quartiles) = (value["median"].as_f64(), &value["quartiles"]);
     match (median, quartiles[0].as_f64(), quartiles[1].as_f64()) {
         (Some(median), Some(low), Some(high)) => format!("{} ({} to {})", number(median), number(low), number(high)),
