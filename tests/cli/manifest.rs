@@ -634,6 +634,85 @@ fn the_cluster_of_a_store_has_the_bounds_of_the_documents() {
 }
 
 #[test]
+fn a_store_that_is_no_webdis_gets_tls_to_its_own_host() {
+    let configuration = GUARDED.replace(
+        r#""cluster": "webdis","#,
+        r#""kind": "rest", "cluster": "replay-store", "authority": "store.example.com", "timeout": "2s","#,
+    );
+    for target in TARGETS.iter().filter(|target| **target != "istio-sidecar") {
+        let text = manifest(target, &configuration, &[]).out;
+        assert!(text.contains("address: store.example.com, port_value: 443"), "{target}: {text}");
+        assert!(text.contains("sni: store.example.com") && text.contains("max_retries: 0"), "{target}: {text}");
+        assert!(!text.contains("7379") && !text.contains("WEBDIS_IMAGE"), "{target}: {text}");
+        let checked = hookwarden(&["check", "--deny-warnings", "-"], &text);
+        assert_eq!(checked.code, 0, "{target}: {}{}", checked.out, checked.err);
+    }
+}
+
+/// Of some readers of YAML they are booleans or nothing.
+#[test]
+fn a_variable_whose_name_is_a_word_of_yaml_stays_a_text() {
+    const WORDS: [&str; 3] = ["NO", "Y", "NULL"];
+    let secrets: Vec<String> =
+        WORDS.iter().map(|word| format!(r#"{{ "id": "of-{word}", "env": "{word}" }}"#)).collect();
+    let configuration = format!(
+        r#"{{ "sources": [{{ "name": "a", "match": {{ "path": "/a" }},
+            "verify": {{ "provider": "github", "secrets": [{}] }} }}] }}"#,
+        secrets.join(", ")
+    );
+    let live: (&str, &[&str]) = ("envoy", &["--live-secrets"]);
+    for (target, more) in TARGETS.iter().map(|target| (*target, &[][..])).chain([live]) {
+        let text = manifest(target, &configuration, more).out;
+        for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+            let is_part = |char: char| char.is_ascii_alphanumeric() || "_-./%()".contains(char);
+            for word in line.split(|char| !is_part(char)).filter(|word| WORDS.contains(word)) {
+                assert!(line.contains(&format!("\"{word}\"")), "{target}: {line}");
+            }
+        }
+        assert!(WORDS.iter().all(|word| text.contains(&format!("\"{word}\""))), "{target}: {text}");
+    }
+}
+
+#[test]
+fn compose_publishes_the_port_on_the_address_that_it_is_given() {
+    for (listen, published) in [
+        ("127.0.0.1:8443", "- \"127.0.0.1:8443:8443\""),
+        ("[::1]:8443", "- \"[::1]:8443:8443\""),
+        ("0.0.0.0:8443", "- \"8443:8443\""),
+    ] {
+        let text = manifest("compose", PLAIN, &["--listen", listen]).out;
+        assert!(text.contains(published), "{listen}: {text}");
+        // In the container.
+        assert!(text.contains("socket_address: { address: \"0.0.0.0\", port_value: 8443 }"), "{listen}: {text}");
+    }
+    let ran = hookwarden(&["manifest", "compose", "-", "--listen", "localhost:8443"], PLAIN);
+    assert!(ran.code == 2 && ran.err.contains("127.0.0.1:8443"), "{}", ran.err);
+}
+
+#[test]
+fn compose_mounts_the_files_of_live_secrets() {
+    let live = PLAIN.replace("\"env\": \"STRIPE_WEBHOOK_SECRET\"", "\"filter_state\": \"hw.stripe\"");
+    let text = manifest("compose", &live, &[]).out;
+    assert!(text.contains("target: /etc/hookwarden\n"), "{text}");
+    assert!(text.contains("filename: /etc/hookwarden/secrets/stripe\n"), "{text}");
+    assert!(!manifest("compose", PLAIN, &[]).out.contains("/etc/hookwarden"), "nothing reads files");
+}
+
+#[test]
+fn envoy_gateway_downloads_a_module_that_is_a_file() {
+    let url = "https://modules.example.com/hookwarden.wasm";
+    let text = manifest("envoy-gateway", PLAIN, &["--module", url, "--sha256", SUM]).out;
+    let code = format!(
+        "type: HTTP\n        http:\n          # The sum pins the file: what sha256sum prints.\n          url: {url}\n"
+    );
+    assert!(text.contains(&code) && text.contains(SUM) && !text.contains("type: Image"), "{text}");
+    let checked = hookwarden(&["check", "--deny-warnings", "-"], &text);
+    assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
+    let refused = hookwarden(&["manifest", "envoy-gateway", "-", "--module", url, "--pull-secret", "registry"], PLAIN);
+    assert!(refused.code == 2 && refused.err.contains("--pull-secret"), "{}", refused.err);
+}
+
+#[test]
 fn no_name_of_the_configuration_takes_the_place_of_another() {
     let live = r#"{ "sources": [{ "name": "a", "match": { "path": "/a" }, "verify": { "provider": "github", "secrets": [
         { "id": "1", "filter_state": "hw.k" }, { "id": "2", "filter_state": "k" }] } }] }"#;

@@ -13,7 +13,10 @@ const OF_ISTIO: [&str; 2] = ["outbound|", "inbound|"];
 pub fn all(arguments: &Arguments, plan: &Plan) -> Result<Vec<String>, Failure> {
     let mut found = Vec::new();
     for name in plan.stores.iter().filter(|name| is_own(name)) {
-        found.push(store(name, &store_address(arguments, name)?));
+        found.push(store(name, &store_address(arguments, name, 7379)?));
+    }
+    for (name, host) in plan.store_services.iter().filter(|(name, _)| is_own(name)) {
+        found.push(store_service(name, host, &store_address(arguments, host, 443)?));
     }
     found.extend(plan.services.iter().filter(|name| is_own(name)).map(|name| service(name)));
     found.extend(
@@ -50,10 +53,10 @@ fn element(comment: &str, name: &str, address: &Address) -> String {
     text
 }
 
-fn store_address(arguments: &Arguments, name: &str) -> Result<Address, Failure> {
+fn store_address(arguments: &Arguments, host: &str, port: u16) -> Result<Address, Failure> {
     match &arguments.store {
         Some(text) => Address::parse(text),
-        None => Ok(Address { host: name.to_owned(), port: 7379 }),
+        None => Ok(Address { host: host.to_owned(), port }),
     }
 }
 
@@ -61,6 +64,14 @@ fn store(name: &str, address: &Address) -> String {
     let comment = "# Remembers events for all proxies: Webdis in front of a Redis that only the proxies reach.\n";
     // docs/fleet.md says why each of these.
     element(comment, name, address).replace(CONNECT, "connect_timeout: 0.1s") + STORE_BOUNDS
+}
+
+/// A service that answers each call by itself (docs/fleet.md), so that its connections may be kept.
+fn store_service(name: &str, host: &str, address: &Address) -> String {
+    let comment = "# Remembers events for all proxies: docs/fleet.md.\n";
+    element(comment, name, address)
+        + &STORE_BOUNDS.replace("        max_requests_per_connection: 10\n", "")
+        + &tls(host)
 }
 
 /// How long Envoy tries to connect; a store has less, for that is a part of `store.timeout`.

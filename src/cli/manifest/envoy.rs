@@ -20,12 +20,24 @@ const RECEIVER: &str = "receiver";
 /// The service of Envoy in a compose file.
 const ENVOY: &str = "envoy";
 const TLS_FOLDER: &str = "/etc/envoy/tls";
+/// As a volume of a compose file.
+const SECRET_FILES: &str = "\
+- type: bind
+  # With the folders sds and secrets: envoy.yaml says what is in them.
+  source: ${SECRETS_FOLDER:-./hookwarden}
+  target: /etc/hookwarden
+  read_only: true
+";
 
 /// The bootstrap, and a file for each live secret.
 pub fn bootstrap(arguments: &Arguments, plan: &Plan) -> Result<Vec<Output>, Failure> {
     let listen = arguments.listen.as_deref().unwrap_or("127.0.0.1:10000");
     let upstream = arguments.upstream.as_deref().unwrap_or("127.0.0.1:10001");
-    let mut outputs = vec![make(arguments, plan, listen, upstream)?];
+    with_live_files(vec![make(arguments, plan, listen, upstream)?], plan)
+}
+
+/// Adds a file for each live secret.
+fn with_live_files(mut outputs: Vec<Output>, plan: &Plan) -> Result<Vec<Output>, Failure> {
     outputs.extend(live::files(&plan.live_keys));
     let mut names = BTreeSet::new();
     match outputs.iter().find(|output| !names.insert(output.name.as_str())) {
@@ -54,13 +66,30 @@ pub fn compose(arguments: &Arguments, plan: &Plan) -> Result<Vec<Output>, Failur
     }
     let environment = match plan.variables.is_empty() {
         true => String::new(),
-        false => lines("environment:", plan.variables.iter().map(|name| format!("  - {name}"))),
+        false => lines("environment:", plan.variables.iter().map(|name| format!("  - {}", pretty::scalar(name)))),
     };
     let tls = match folder(arguments, plan) {
         Some(folder) => {
             format!("- type: bind\n  source: ${{TLS_FOLDER:-./tls}}\n  target: {folder}\n  read_only: true\n")
         }
         None => String::new(),
+    };
+    let port = address.port;
+    let published = match address.host.parse::<IpAddr>() {
+        Ok(host) if host.is_unspecified() => format!("{port}:{port}"),
+        Ok(IpAddr::V6(host)) => format!("[{host}]:{port}:{port}"),
+        Ok(host) => format!("{host}:{port}:{port}"),
+        Err(_) => {
+            return Err(Failure::Message(format!(
+                "--listen {listen}: compose publishes the port on an address of the machine, such as 127.0.0.1:{port}"
+            )));
+        }
+    };
+    // The address is one of the machine: inside its container Envoy has others.
+    let inside = format!("0.0.0.0:{port}");
+    let secrets = match plan.reads_secret_files() {
+        true => SECRET_FILES,
+        false => "",
     };
     let text = fill(
         COMPOSE,
@@ -69,17 +98,21 @@ pub fn compose(arguments: &Arguments, plan: &Plan) -> Result<Vec<Output>, Failur
             ("ENVIRONMENT", environment),
             ("MODULE", module(arguments).to_owned()),
             ("TLS_VOLUME", tls),
-            ("LISTEN_PORT", address.port.to_string()),
+            ("PUBLISHED", published),
+            ("SECRET_FILES", secrets.to_owned()),
             ("RECEIVER", receiver.host),
             ("RECEIVER_PORT", receiver.port.to_string()),
             ("STORE_SERVICES", stores(arguments, plan)?),
         ],
     );
-    Ok(vec![Output { name: "docker-compose.yaml".to_owned(), text }, make(arguments, plan, listen, upstream)?])
+    let compose = Output { name: "docker-compose.yaml".to_owned(), text };
+    with_live_files(vec![compose, make(arguments, plan, &inside, upstream)?], plan)
 }
 
 fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Result<Output, Failure> {
-    if plan.stores.iter().chain(&plan.services).any(|name| name == RECEIVER) {
+    let pairs = plan.store_services.iter().chain(&plan.confirmations).map(|(name, _)| name);
+    let keys = plan.key_clusters.iter().map(|cluster| &cluster.name);
+    if plan.stores.iter().chain(&plan.services).chain(pairs).chain(keys).any(|name| name == RECEIVER) {
         return Err(Failure::Message(format!(
             "a cluster of the configuration is called {RECEIVER:?}, as the manifest calls that of the upstream: rename it"
         )));
@@ -93,7 +126,7 @@ fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Res
     let environment = match plan.variables.is_empty() {
         true => String::new(),
         false => {
-            let names = plan.variables.iter().map(|name| format!("    - {name}"));
+            let names = plan.variables.iter().map(|name| format!("    - {}", pretty::scalar(name)));
             let head = "environment_variables:\n  # Only these reach the filter. One that is not set closes its own source (503).\n  host_env_keys:";
             lines(head, names)
         }

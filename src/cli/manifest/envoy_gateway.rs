@@ -2,10 +2,10 @@
 
 use super::backend::Backend;
 use super::envoy::{REQUEST_ID_COMMENT, lines};
-use super::kubernetes::{block, common, hostnames, module};
+use super::kubernetes::{block, common, hostnames, module, sum};
 use super::plan::Plan;
 use super::template::fill;
-use super::{Address, Arguments, Output, clusters};
+use super::{Address, Arguments, Output, clusters, pretty};
 use crate::cli::runtime_changes::{REQUEST_ID, UNDERSCORES, setting};
 use crate::cli::terminal::Failure;
 
@@ -18,7 +18,7 @@ const UPSTREAM: &str = "receiver:8080";
 
 /// The resources as one file.
 pub fn resources(arguments: &Arguments, plan: &Plan) -> Result<Output, Failure> {
-    let names = plan.variables.iter().map(|name| format!("    - {name}"));
+    let names = plan.variables.iter().map(|name| format!("    - {}", pretty::scalar(name)));
     let hops = arguments.trusted_hops;
     let address = match hops {
         0 => String::new(),
@@ -43,14 +43,7 @@ pub fn resources(arguments: &Arguments, plan: &Plan) -> Result<Output, Failure> 
     let mut values = common(arguments, plan, UPSTREAM)?;
     values.extend([
         ("PROXY_NAMESPACE", PROXY_NAMESPACE.to_owned()),
-        ("MODULE", module(arguments, "registry.example.com/hookwarden")),
-        (
-            "PULL_SECRET",
-            match &arguments.pull_secret {
-                Some(name) => format!("pullSecretRef: {{ name: {name} }}"),
-                None => String::new(),
-            },
-        ),
+        ("CODE", code(arguments)?),
         ("PLUGIN_ENVIRONMENT", block(plan, lines("env:\n  hostKeys:", names))),
         ("HOSTNAMES", hostnames(plan)),
         ("CLUSTERS", clusters),
@@ -62,6 +55,28 @@ pub fn resources(arguments: &Arguments, plan: &Plan) -> Result<Output, Failure> 
     ]);
     let text = fill(TEMPLATE, &values) + &backend.resource(arguments);
     Ok(Output { name: "hookwarden.yaml".to_owned(), text })
+}
+
+/// Where the module comes from: an image, or a file that Envoy Gateway downloads.
+fn code(arguments: &Arguments) -> Result<String, Failure> {
+    let (module, sum) = (module(arguments, "registry.example.com/hookwarden"), sum(arguments));
+    let is_file = module.starts_with("http://") || module.starts_with("https://");
+    match (&arguments.pull_secret, is_file) {
+        (Some(_), true) => Err(Failure::Message(format!(
+            "--pull-secret is for an image in a registry, and --module {module} is a file: leave one of them out"
+        ))),
+        (None, true) => Ok(format!(
+            "type: HTTP\nhttp:\n  # The sum pins the file: what sha256sum prints.\n  url: {module}\n  {sum}"
+        )),
+        (secret, false) => {
+            let secret =
+                secret.as_ref().map(|name| format!("\n  pullSecretRef: {{ name: {name} }}")).unwrap_or_default();
+            Ok(format!(
+                "type: Image\nimage:\n  # Your registry. The sum pins the image: its digest, which `make oci` prints.\n  \
+                 url: {module}\n  {sum}{secret}"
+            ))
+        }
+    }
 }
 
 /// What keeps the headers that senders sign, if anything has to.

@@ -40,7 +40,8 @@ pub fn resources(arguments: &Arguments, plan: &Plan, hold: Hold) -> Result<Outpu
         Hold::Chain => None,
         Hold::Filter => Some(Module::of(arguments)?),
     };
-    let names = plan.variables.iter().map(|name| format!("    - {{ name: {name}, valueFrom: HOST }}"));
+    let names =
+        plan.variables.iter().map(|name| format!("    - {{ name: {}, valueFrom: HOST }}", pretty::scalar(name)));
     let clusters = clusters::all(arguments, plan)?;
     let backend = Backend::of(Address::parse(arguments.upstream.as_deref().unwrap_or(usual))?, arguments);
     if arguments.gateway_api && matches!(backend, Backend::Outside { .. }) {
@@ -194,7 +195,7 @@ fn signed_comment(plan: &Plan, is_gateway: bool) -> String {
 }
 
 fn vm_environment(plan: &Plan) -> String {
-    let names = plan.variables.iter().map(|name| format!("    - {name}"));
+    let names = plan.variables.iter().map(|name| format!("    - {}", pretty::scalar(name)));
     let head = "environment_variables:\n  # Only these reach the filter. One that is not set closes its own source (503).\n  host_env_keys:";
     lines(head, names)
 }

@@ -8,10 +8,6 @@ use crate::cli::terminal::Failure;
 /// What both kinds of resources have.
 pub fn common(arguments: &Arguments, plan: &Plan, usual: &str) -> Result<Vec<(&'static str, String)>, Failure> {
     let upstream = Address::parse(arguments.upstream.as_deref().unwrap_or(usual))?;
-    let sum = match &arguments.sha256 {
-        Some(sum) => format!("sha256: {}", pretty::scalar(sum)),
-        None => "# sha256: ...".to_owned(),
-    };
     for (name, value) in
         [("--name", arguments.name()), ("--namespace", arguments.namespace()), ("--secret", arguments.secret())]
             .into_iter()
@@ -29,8 +25,10 @@ pub fn common(arguments: &Arguments, plan: &Plan, usual: &str) -> Result<Vec<(&'
         }
     }
     let secret = arguments.secret();
-    let variable =
-        |name: &String| format!("- name: {name}\n  valueFrom:\n    secretKeyRef: {{ name: {secret}, key: {name} }}\n");
+    let variable = |name: &String| {
+        let name = pretty::scalar(name);
+        format!("- name: {name}\n  valueFrom:\n    secretKeyRef: {{ name: {secret}, key: {name} }}\n")
+    };
     let variables: String = plan.variables.iter().map(variable).collect();
     let environment = lines("env:", variables.lines().map(|line| format!("  {line}")));
     Ok(vec![
@@ -38,16 +36,24 @@ pub fn common(arguments: &Arguments, plan: &Plan, usual: &str) -> Result<Vec<(&'
         ("NAME", arguments.name().to_owned()),
         ("NAMESPACE", arguments.namespace().to_owned()),
         ("SECRET", secret.to_owned()),
-        ("SHA256", sum),
+        ("SHA256", sum(arguments)),
         ("CONFIGURATION", pretty::yaml(&plan.configuration)),
         ("CONTAINER_ENVIRONMENT", block(plan, environment)),
         ("VARIABLES", variables),
         ("LIMIT", plan.limit.to_string()),
         ("STATS", STATS.to_owned()),
         ("REPLICAS", replicas(arguments, plan)),
-        ("UPSTREAM_HOST", upstream.host),
+        ("UPSTREAM_HOST", pretty::scalar(&upstream.host)),
         ("UPSTREAM_PORT", upstream.port.to_string()),
     ])
+}
+
+/// What pins the module.
+pub fn sum(arguments: &Arguments) -> String {
+    match &arguments.sha256 {
+        Some(sum) => format!("sha256: {}", pretty::scalar(sum)),
+        None => "# sha256: ...".to_owned(),
+    }
 }
 
 /// A hint on the cluster of a replay store that stands in the cluster.

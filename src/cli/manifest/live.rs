@@ -1,6 +1,6 @@
 //! Live secrets: the filter that reads them from files into filter state, and Envoy's descriptions of those files.
 
-use super::Output;
+use super::{Output, pretty};
 use crate::cli::document::value::{Kind, Member, Value};
 
 /// Where the files are, for Envoy.
@@ -75,6 +75,11 @@ fn file(key: &str) -> &str {
     key.strip_prefix("hw.").unwrap_or(key)
 }
 
+/// Where Envoy finds the description of a secret, for YAML.
+fn description(key: &str) -> String {
+    pretty::scalar(&format!("{FOLDER}/sds/{}.yaml", file(key)))
+}
+
 /// What a file source of secrets wants to know of the proxy, if there is one.
 pub fn node(is_used: bool) -> String {
     match is_used {
@@ -91,7 +96,8 @@ pub fn filter(keys: &[String]) -> String {
     let entries: String = keys
         .iter()
         .map(|key| {
-            let file = file(key);
+            let (shown, path) = (pretty::scalar(file(key)), description(key));
+            let (key, file) = (pretty::scalar(key), file(key));
             format!(
                 "        - object_key: {key}
           factory_key: envoy.string
@@ -104,11 +110,11 @@ pub fn filter(keys: &[String]) -> String {
                 typed_config:
                   \"@type\": type.googleapis.com/envoy.extensions.formatter.generic_secret.v3.GenericSecret
                   secret_configs:
-                    {file}:
-                      name: {file}
+                    {shown}:
+                      name: {shown}
                       sds_config:
                         resource_api_version: V3
-                        path_config_source: {{ path: {FOLDER}/sds/{file}.yaml }}
+                        path_config_source: {{ path: {path} }}
 "
             )
         })
@@ -128,14 +134,15 @@ pub fn filter(keys: &[String]) -> String {
 pub fn files(keys: &[String]) -> Vec<Output> {
     let output = |key: &String| {
         let file = file(key);
+        let (shown, path) = (pretty::scalar(file), pretty::scalar(&format!("{FOLDER}/secrets/{file}")));
         let text = format!(
             "# {FOLDER}/sds/{file}.yaml: where Envoy finds this secret.
 resources:
   - \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
-    name: {file}
+    name: {shown}
     generic_secret:
       secret:
-        filename: {FOLDER}/secrets/{file}
+        filename: {path}
         # Envoy looks at the file again when something is renamed in this folder, as Kubernetes does: not if it is written in place.
         watched_directory: {{ path: {FOLDER}/secrets }}
 "

@@ -40,7 +40,8 @@ pub struct Arguments {
     /// Where verified requests go [default: what is usual for the target].
     #[arg(long, value_name = "HOST:PORT")]
     upstream: Option<String>,
-    /// Where Envoy listens (envoy, compose) [default: 127.0.0.1:10000, in a container 0.0.0.0:10000].
+    /// Where Envoy listens, or on which address of the machine compose publishes its port (envoy, compose) [default:
+    /// 127.0.0.1:10000, for compose 0.0.0.0:10000].
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
     /// How many proxies in front are trusted to set X-Forwarded-For (envoy, compose, Envoy Gateway).

@@ -35,8 +35,10 @@ pub struct Plan {
     pub limit: u64,
     /// The hosts that its sources name; none if one is for any host.
     pub hosts: Vec<String>,
-    /// The clusters of replay stores.
+    /// The clusters of replay stores that are a Webdis.
     pub stores: Vec<String>,
+    /// The clusters of replay stores that are another service, and the host of each.
+    pub store_services: Vec<(String, String)>,
     /// The keys of filter state that hold live secrets.
     pub live_keys: Vec<String>,
     /// The clusters that live secrets are fetched from.
@@ -84,7 +86,19 @@ impl Plan {
             true => Vec::new(),
             false => unique(sources.iter().flat_map(|source| source.hosts.clone())),
         };
-        let stores = sources.iter().filter_map(|source| source.at.at(&["replay", "store", "cluster"])?.text());
+        let (mut stores, mut store_services) = (Vec::new(), Vec::new());
+        for store in sources.iter().filter_map(|source| source.at.at(&["replay", "store"])) {
+            let text = |key| store.get(key).and_then(|at| at.text());
+            match (text("cluster"), text("kind")) {
+                (Some(name), Some("rest")) => {
+                    let host = text("authority").unwrap_or(name);
+                    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+                    store_services.push((name.to_owned(), host.to_owned()));
+                }
+                (Some(name), _) => stores.push(name.to_owned()),
+                (None, _) => {}
+            }
+        }
         let (mut live_keys, mut services) = (Vec::new(), Vec::new());
         live::keys(&document.root, &mut live_keys);
         live::clusters(&document.root, &mut services);
@@ -119,7 +133,8 @@ impl Plan {
             key_clusters,
             confirmations,
             forgets_alone: store::is_missing(&document.root),
-            stores: unique(stores.map(str::to_owned)),
+            stores: unique(stores.into_iter()),
+            store_services: unique(store_services.into_iter()),
             signs_request_id: sources.iter().any(|source| source.signs_request_id()),
             signs_path: sources.iter().any(|source| source.signs_path()),
             reads_underscores: sources
@@ -156,11 +171,11 @@ fn with_hold(root: &Value, hold: Hold) -> Value {
     Value::new(root.at, Kind::Map(members))
 }
 
-fn unique(texts: impl Iterator<Item = String>) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for text in texts {
-        if !found.contains(&text) {
-            found.push(text);
+fn unique<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut found = Vec::new();
+    for value in values {
+        if !found.contains(&value) {
+            found.push(value);
         }
     }
     found
