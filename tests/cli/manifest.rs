@@ -644,6 +644,10 @@ fn a_store_that_is_no_webdis_gets_tls_to_its_own_host() {
         assert!(text.contains("address: store.example.com, port_value: 443"), "{target}: {text}");
         assert!(text.contains("sni: store.example.com") && text.contains("max_retries: 0"), "{target}: {text}");
         assert!(!text.contains("7379") && !text.contains("WEBDIS_IMAGE"), "{target}: {text}");
+        let at_a_port = configuration.replace("store.example.com", "store.example.com:8443");
+        let text_with_port = manifest(target, &at_a_port, &[]).out;
+        assert!(text_with_port.contains("address: store.example.com, port_value: 8443"), "{target}: {text_with_port}");
+        assert!(text_with_port.contains("sni: store.example.com\n"), "{target}: {text_with_port}");
         let checked = hookwarden(&["check", "--deny-warnings", "-"], &text);
         assert_eq!(checked.code, 0, "{target}: {}{}", checked.out, checked.err);
     }
@@ -716,6 +720,8 @@ fn envoy_gateway_downloads_a_module_that_is_a_file() {
 fn no_name_of_the_configuration_takes_the_place_of_another() {
     let live = r#"{ "sources": [{ "name": "a", "match": { "path": "/a" }, "verify": { "provider": "github", "secrets": [
         { "id": "1", "filter_state": "hw.k" }, { "id": "2", "filter_state": "k" }] } }] }"#;
+    let keys = r#"{ "sources": [{ "name": "plaid", "match": { "path": "/plaid" }, "replay": { "window": "24h" }, "verify": {
+        "provider": "plaid", "keys": [{ "jwk": { "cluster": "receiver", "authority": "sandbox.plaid.com" } }] } }] }"#;
     let stored = |cluster: &str| {
         format!(
             r#"{{ "sources": [{{ "name": "a", "match": {{ "path": "/a" }},
@@ -727,6 +733,13 @@ fn no_name_of_the_configuration_takes_the_place_of_another() {
         ("envoy", live.to_owned(), &[][..], "two files would be called k.yaml"),
         ("envoy", live.replace("hw.k", "hw.envoy"), &[], "two files would be called envoy.yaml"),
         ("envoy", stored("receiver"), &[], "is called \"receiver\""),
+        (
+            "envoy",
+            stored("receiver").replace("\"cluster\"", "\"kind\": \"rest\", \"cluster\""),
+            &[],
+            "is called \"receiver\"",
+        ),
+        ("envoy", keys.to_owned(), &[], "is called \"receiver\""),
         ("compose", stored("receiver"), &[], "another one has this name"),
         ("compose", stored("store"), &["--upstream", "envoy:8080"], "another one has this name"),
         ("compose", stored("store"), &["--upstream", "127.0.0.1:8080"], "give it a name"),

@@ -9,14 +9,17 @@ use crate::cli::terminal::Failure;
 /// How Istio names the clusters that it makes of Services, such as `outbound|7379||webdis.hooks.svc.cluster.local`.
 const OF_ISTIO: [&str; 2] = ["outbound|", "inbound|"];
 
+/// Where a Webdis listens.
+const WEBDIS: u16 = 7379;
+
 /// Every cluster that a proxy must have for the configuration, each as an element of a list in YAML.
 pub fn all(arguments: &Arguments, plan: &Plan) -> Result<Vec<String>, Failure> {
     let mut found = Vec::new();
     for name in plan.stores.iter().filter(|name| is_own(name)) {
-        found.push(store(name, &store_address(arguments, name, 7379)?));
+        found.push(store(name, &store_address(arguments, name, WEBDIS)?));
     }
-    for (name, host) in plan.store_services.iter().filter(|(name, _)| is_own(name)) {
-        found.push(store_service(name, host, &store_address(arguments, host, 443)?));
+    for (name, Address { host, port }) in plan.store_services.iter().filter(|(name, _)| is_own(name)) {
+        found.push(store_service(name, host, &store_address(arguments, host, *port)?));
     }
     found.extend(plan.services.iter().filter(|name| is_own(name)).map(|name| service(name)));
     found.extend(
@@ -128,7 +131,8 @@ fn credential_injectors(headers: &[String]) -> String {
 "
     .to_owned();
     for header in headers {
-        let name = header.to_ascii_lowercase();
+        let file = header.to_ascii_lowercase();
+        let (name, header) = (pretty::scalar(&file), pretty::scalar(header));
         text.push_str(&format!(
             "        - name: {name}
           typed_config:
@@ -143,7 +147,7 @@ fn credential_injectors(headers: &[String]) -> String {
                   name: {name}
                   sds_config:
                     resource_api_version: V3
-                    path_config_source: {{ path: /etc/hookwarden/sds/{name}.yaml }}
+                    path_config_source: {{ path: /etc/hookwarden/sds/{file}.yaml }}
 "
         ));
     }

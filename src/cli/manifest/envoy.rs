@@ -36,7 +36,7 @@ pub fn bootstrap(arguments: &Arguments, plan: &Plan) -> Result<Vec<Output>, Fail
     with_live_files(vec![make(arguments, plan, listen, upstream)?], plan)
 }
 
-/// Adds a file for each live secret.
+/// Adds a file for each live secret. No two may have one name.
 fn with_live_files(mut outputs: Vec<Output>, plan: &Plan) -> Result<Vec<Output>, Failure> {
     outputs.extend(live::files(&plan.live_keys));
     let mut names = BTreeSet::new();
@@ -110,9 +110,11 @@ pub fn compose(arguments: &Arguments, plan: &Plan) -> Result<Vec<Output>, Failur
 }
 
 fn make(arguments: &Arguments, plan: &Plan, listen: &str, upstream: &str) -> Result<Output, Failure> {
-    let pairs = plan.store_services.iter().chain(&plan.confirmations).map(|(name, _)| name);
-    let keys = plan.key_clusters.iter().map(|cluster| &cluster.name);
-    if plan.stores.iter().chain(&plan.services).chain(pairs).chain(keys).any(|name| name == RECEIVER) {
+    let names = plan.stores.iter().chain(&plan.services);
+    let names = names.chain(plan.store_services.iter().map(|(name, _)| name));
+    let names = names.chain(plan.confirmations.iter().map(|(name, _)| name));
+    let mut names = names.chain(plan.key_clusters.iter().map(|cluster| &cluster.name));
+    if names.any(|name| name == RECEIVER) {
         return Err(Failure::Message(format!(
             "a cluster of the configuration is called {RECEIVER:?}, as the manifest calls that of the upstream: rename it"
         )));

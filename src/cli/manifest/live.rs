@@ -8,8 +8,8 @@ const FOLDER: &str = "/etc/hookwarden";
 
 /// What the files need, as a comment.
 pub const NEEDS: &str = "\
-# The other files that were written belong into /etc/hookwarden/sds, and each secret into the file of /etc/hookwarden/secrets that is
-# named there, without a line feed at the end. Envoy does not start without them. To change a secret, rename a new file into its
+# The file that was written for each live secret belongs into /etc/hookwarden/sds, and the secret into the file of
+# /etc/hookwarden/secrets that is named there, without a line feed at the end. Envoy does not start without them. To change a secret, rename a new file into its
 # place: one that is written in place is not seen.
 ";
 

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use hookwarden::config;
 
-use super::{live, store};
+use super::{Address, live, store};
 use crate::cli::body_margin;
 use crate::cli::capabilities::Capabilities;
 use crate::cli::check::sources::{Published, Source, sources};
@@ -15,6 +15,9 @@ use crate::cli::runtime_changes::UNDERSCORES;
 
 /// What Envoy buffers where a source does not say how much it takes.
 const DEFAULT_BODY: u64 = body_margin::CONNECTION_DEFAULT;
+
+/// Where a store that is no Webdis listens, unless its `authority` says otherwise.
+const HTTPS: u16 = 443;
 
 /// Who holds requests in a set-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -37,8 +40,8 @@ pub struct Plan {
     pub hosts: Vec<String>,
     /// The clusters of replay stores that are a Webdis.
     pub stores: Vec<String>,
-    /// The clusters of replay stores that are another service, and the host of each.
-    pub store_services: Vec<(String, String)>,
+    /// The clusters of replay stores that are another service, and where each is.
+    pub store_services: Vec<(String, Address)>,
     /// The keys of filter state that hold live secrets.
     pub live_keys: Vec<String>,
     /// The clusters that live secrets are fetched from.
@@ -86,14 +89,15 @@ impl Plan {
             true => Vec::new(),
             false => unique(sources.iter().flat_map(|source| source.hosts.clone())),
         };
-        let (mut stores, mut store_services) = (Vec::new(), Vec::new());
+        let (mut stores, mut store_services) = (Vec::new(), Vec::<(String, Address)>::new());
         for store in sources.iter().filter_map(|source| source.at.at(&["replay", "store"])) {
             let text = |key| store.get(key).and_then(|at| at.text());
             match (text("cluster"), text("kind")) {
+                (Some(name), Some("rest")) if store_services.iter().any(|(own, _)| own == name) => {}
                 (Some(name), Some("rest")) => {
                     let host = text("authority").unwrap_or(name);
-                    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-                    store_services.push((name.to_owned(), host.to_owned()));
+                    let https = || Address { host: host.to_owned(), port: HTTPS };
+                    store_services.push((name.to_owned(), Address::parse(host).unwrap_or_else(|_| https())));
                 }
                 (Some(name), _) => stores.push(name.to_owned()),
                 (None, _) => {}
@@ -134,7 +138,7 @@ impl Plan {
             confirmations,
             forgets_alone: store::is_missing(&document.root),
             stores: unique(stores.into_iter()),
-            store_services: unique(store_services.into_iter()),
+            store_services,
             signs_request_id: sources.iter().any(|source| source.signs_request_id()),
             signs_path: sources.iter().any(|source| source.signs_path()),
             reads_underscores: sources
@@ -171,11 +175,11 @@ fn with_hold(root: &Value, hold: Hold) -> Value {
     Value::new(root.at, Kind::Map(members))
 }
 
-fn unique<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
-    let mut found = Vec::new();
-    for value in values {
-        if !found.contains(&value) {
-            found.push(value);
+fn unique(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for text in texts {
+        if !found.contains(&text) {
+            found.push(text);
         }
     }
     found
