@@ -67,7 +67,7 @@ use serde_json::Value;
 use crate::measure::{progress, start_upstream};
 use crate::plan::Effort;
 use crate::results::Results;
-use crate::start::Number;
+use crate::start::StartNumber;
 
 fn main() -> ExitCode {
     if authorizer::serve_if_asked() {
@@ -90,7 +90,7 @@ fn run() -> Result<(), String> {
     let effort = if is_quick { Effort::quick() } else { Effort::full() };
     let upstream = start_upstream();
 
-    let mut start = Number { number: 0, count: effort.starts, began: Instant::now() };
+    let mut start = StartNumber { number: 0, count: effort.starts, began: Instant::now() };
     let (mut peers, left_out) = start::peers(upstream, &start)?;
     if let (Some(what), true) = (left_out.first(), is_set("HOOKWARDEN_REQUIRE_PEERS")) {
         return Err(format!("there is no {what}"));

@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::measure::size;
 use crate::peer::Peer;
 use crate::plan::{Effort, LARGE, SMALL, needs_new_events};
-use crate::start::Number;
+use crate::start::StartNumber;
 
 /// Requests per second.
 pub const RATE: f64 = 400.0;
@@ -27,7 +27,7 @@ pub struct Latency {
 }
 
 /// The latencies of one start. They are of the same peers and bodies for every start, in the same order.
-pub fn measure(peers: &[Peer], effort: &Effort, start: &Number) -> Result<Vec<Latency>, String> {
+pub fn measure(peers: &[Peer], effort: &Effort, start: &StartNumber) -> Result<Vec<Latency>, String> {
     let mut all: Vec<Latency> = plan(peers);
     let count = all.len();
     for turn in 0..count {

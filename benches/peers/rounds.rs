@@ -4,9 +4,9 @@
 use crate::measure::size;
 use crate::peer::Peer;
 use crate::plan::{Case, Effort, needs_new_events};
-use crate::start::Number;
+use crate::start::StartNumber;
 
-pub fn measure(peers: &[Peer], cases: &mut [Case], effort: &Effort, start: &Number) -> Result<(), String> {
+pub fn measure(peers: &[Peer], cases: &mut [Case], effort: &Effort, start: &StartNumber) -> Result<(), String> {
     let count = cases.len();
     for (number, case) in cases.iter_mut().enumerate() {
         let peer = &peers[case.peer];

@@ -16,7 +16,7 @@ use crate::plan::{self, Case, Effort};
 use crate::{proof, rounds};
 
 /// Which of the starts it is.
-pub struct Number {
+pub struct StartNumber {
     /// From 0.
     pub number: usize,
     /// How many there are.
@@ -31,7 +31,7 @@ pub struct Measured {
     pub latencies: Vec<Latency>,
 }
 
-impl Number {
+impl StartNumber {
     /// Says what happens, and how long the run still takes.
     pub fn progress(&self, text: &str) {
         let left = match self.number {
@@ -46,7 +46,7 @@ impl Number {
 }
 
 /// Starts every peer, and says why others are missing.
-pub fn peers(upstream: SocketAddr, start: &Number) -> Result<(Vec<Peer>, Vec<String>), String> {
+pub fn peers(upstream: SocketAddr, start: &StartNumber) -> Result<(Vec<Peer>, Vec<String>), String> {
     let all = [start_haproxy as Start, start_nginx].into_iter().chain(envoy::ALL);
     let count = all.clone().count();
     let (mut peers, mut left_out) = (Vec::new(), Vec::new());
@@ -67,7 +67,7 @@ pub fn peers(upstream: SocketAddr, start: &Number) -> Result<(Vec<Peer>, Vec<Str
 }
 
 /// Proves that the peers verify, and measures them.
-pub fn measure(peers: &[Peer], effort: &Effort, start: &Number) -> Result<Measured, String> {
+pub fn measure(peers: &[Peer], effort: &Effort, start: &StartNumber) -> Result<Measured, String> {
     for peer in peers {
         start.progress(&format!("forged requests first: {}", peer.title));
         proof::prove(peer)?;

@@ -71,6 +71,12 @@ fn every_manifest_passes_the_check_without_a_warning() {
             // A plain Envoy has no resources with names, and loads a file.
             let is_plain = matches!(target, "envoy" | "compose");
             let more = if is_plain && matches!(more[0], "--sha256" | "--name") { &[] } else { more };
+            // A sidecar forwards to its own workload.
+            let more = if target == "istio-sidecar" && more.contains(&"--upstream") {
+                &["--upstream", "127.0.0.1:8443"][..]
+            } else {
+                more
+            };
             // Istio has it in the mesh's configuration.
             let more = if target.starts_with("istio") && more[0] == "--trusted-hops" { &more[2..] } else { more };
             // A sidecar does not know its clients' addresses, which a test below covers.
@@ -244,6 +250,8 @@ fn options_that_do_not_go_together_are_refused() {
         ("istio-gateway", vec!["--pull-secret", "Not A Name"]),
         ("istio-gateway", vec!["--store", "webdis.hooks:7379"]),
         ("istio-sidecar", vec!["--gateway-api"]),
+        ("istio-sidecar", vec!["--upstream", "payments:8080"]),
+        ("istio-sidecar", vec!["--upstream", "192.0.2.7:8080", "--selector", "app=payments"]),
         ("envoy-gateway", vec!["--hold", "filter"]),
         ("envoy-gateway", vec!["--wasm-plugin"]),
         ("envoy", vec!["--hold", "chain"]),

@@ -1,5 +1,7 @@
 //! Resources for a gateway or a sidecar of Istio.
 
+use std::net::IpAddr;
+
 use super::backend::Backend;
 use super::envoy::lines;
 use super::plan::{Hold, Plan};
@@ -125,7 +127,24 @@ fn refuse_what_does_not_go_together(arguments: &Arguments, hold: Hold) -> Result
     if arguments.gateway_api && !arguments.selector.is_empty() {
         return refused("--gateway-api: Istio labels the gateway's pods itself, after --name; leave --selector out");
     }
-    Ok(())
+    match &arguments.upstream {
+        Some(upstream) if arguments.target == Target::IstioSidecar && !is_workload(upstream, arguments)? => {
+            refused(&format!(
+                "--upstream {upstream}: a sidecar forwards to its own workload, of which only the port can be chosen; name the \
+                 workload by --name or --selector, and write --upstream 127.0.0.1:PORT"
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether an upstream is the workload that the manifest is for: its loopback address, or its own name.
+fn is_workload(upstream: &str, arguments: &Arguments) -> Result<bool, Failure> {
+    let Address { host, .. } = Address::parse(upstream)?;
+    let name = host.split('.').next().unwrap_or_default();
+    let labels = arguments.selector.iter().filter_map(|label| label.split_once('='));
+    let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    Ok(is_loopback || name == arguments.name() || labels.into_iter().any(|(_, value)| value == name))
 }
 
 fn option<T: Copy>(value: Option<T>, text: impl Fn(T) -> String) -> String {
