@@ -26,9 +26,12 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 # The commit, where the sources are in git.
 REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 ENVOY_READY := .venv/envoy-$(ENVOY_VERSION)
+# Benchmarks in one process, and those with Envoy. That of the peers is a target of its own.
+MICRO := algorithms matching reading replay_store stages values
+WITH_ENVOY := proxy_cpu guards_cpu host_calls memory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy redis prometheus peers wasm module reproducible oci dist run test test-envoy test-envoys test-host test-compose images bench bench-micro bench-peers fuzz fuzz-seeds mutants soak lint doc clean
+.PHONY: help setup envoy redis prometheus peers wasm module reproducible oci dist run test test-envoy test-envoys test-host test-compose test-benches images bench bench-micro bench-peers fuzz fuzz-seeds mutants soak lint doc clean
 
 help: ## Lists the targets
 	@echo 'New here? `make run` shows hookwarden at work, README.md sets up a first source, CONTRIBUTING.md explains the rest.'
@@ -75,6 +78,13 @@ test-host: module ## Runs the module in a second engine, wasmtime; installs the 
 test-compose: module ## Runs the compose set-up in Docker and tests it from outside
 	@scripts/test-compose
 
+# A benchmark that nobody starts for weeks no longer works.
+test-benches: envoy module ## Runs every benchmark but the comparison once and briefly, to see that it works
+	@scripts/cargo-wasm --example bench_noop --example bench_bare --example bench_obligatory --example bench_calls
+	$(CARGO) test --locked $(foreach name,$(MICRO),--bench $(name))
+	HOOKWARDEN_REQUIRE_ENVOY=1 HOOKWARDEN_BENCH_FILTERS='$(WASM_DIR)/examples' HOOKWARDEN_BENCH_QUICK=1 \
+		$(CARGO) test --locked $(foreach name,$(WITH_ENVOY),--bench $(name))
+
 images: envoy redis prometheus ## Builds the images of the compose set-up locally, without a registry
 	@envoy/images/build
 
@@ -83,7 +93,7 @@ bench: envoy module ## Measures the proxy CPU of a request with and without the 
 	HOOKWARDEN_BENCH_FILTERS='$(WASM_DIR)/examples' $(CARGO) bench --locked --bench proxy_cpu
 
 bench-micro: ## Measures stages, algorithms and parsers in this process; ONLY=stages for one file of benches
-	$(CARGO) bench --locked $(foreach name,$(or $(ONLY),algorithms matching reading replay_store stages values),--bench $(name))
+	$(CARGO) bench --locked $(foreach name,$(or $(ONLY),$(MICRO)),--bench $(name))
 
 bench-peers: envoy peers module ## Measures it beside HAProxy, nginx, Lua and ext_authz; fills in docs/performance.md
 	@scripts/cargo-wasm --example bench_noop --example bench_bare --example bench_obligatory

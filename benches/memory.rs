@@ -31,6 +31,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::Proxy;
+use crate::harness::bootstrap::at;
 use crate::harness::launch::Setup;
 use crate::harness::senders;
 use crate::measure::{Expected, connect, progress, resident_bytes, send_expecting, start_upstream};
@@ -40,6 +41,9 @@ const CREDENTIAL: &str = "anymail:benchmark-password";
 const WORKERS: u32 = 2;
 /// The body of a held request.
 const HELD: usize = 1 << 20;
+/// Where Envoy begins to refuse requests: all that are held take as much as the shipped bootstrap allows.
+const HEAP_LIMIT: &str = "/overload_manager/resource_monitors/0/typed_config/max_heap_size_bytes";
+const HEAP: u64 = 4 << 30;
 /// What V8 reserves for a memory of 32-bit addresses, at least: all that an address and an offset can reach.
 const RESERVED: u64 = 8 << 30;
 
@@ -58,12 +62,13 @@ fn main() {
     };
     let upstream = start_upstream();
     let start = |plugin: Value| {
-        Proxy::start(&Setup {
+        let setup = Setup {
             bare_upstream: Some(upstream),
             workers: WORKERS,
             buffer_limit: Some(2 * 1024 * 1024),
             ..Setup::new(plugin)
-        })
+        };
+        Proxy::start(&setup.edit(|bootstrap, _| *at(bootstrap, HEAP_LIMIT) = json!(HEAP)))
     };
     println!("| situation                      | largest VM | all VMs | process |");
     println!("| ------------------------------ | ---------: | ------: | ------: |");

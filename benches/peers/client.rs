@@ -22,6 +22,11 @@ impl Client {
         Self { address, stream: None, answer: Vec::new(), closed: 0 }
     }
 
+    /// Ends the connection. The next request opens another one.
+    pub fn disconnect(&mut self) {
+        self.stream = None;
+    }
+
     /// Sends a request; returns the status of the response once its last byte has arrived.
     pub fn exchange(&mut self, wire: &[u8]) -> Result<u16, String> {
         let sent = self.send(wire);

@@ -89,6 +89,11 @@ impl Pool {
         Ok(())
     }
 
+    /// The next requests come on new connections.
+    pub fn reconnect(&mut self) {
+        self.0.iter_mut().for_each(Client::disconnect);
+    }
+
     fn closed(&self) -> usize {
         self.0.iter().map(|client| client.closed).sum()
     }

@@ -18,6 +18,8 @@ pub fn measure(peers: &[Peer], cases: &mut [Case], effort: &Effort, start: &Star
         start.progress(&format!("round {}/{} of {count} cases", round + 1, effort.rounds));
         for turn in 0..count {
             let case = &mut cases[(round + turn) % count];
+            // So that it does not matter what they have carried before.
+            case.pool.borrow_mut().reconnect();
             run(&peers[case.peer], case, effort.lead(case.body))?;
             let spent = run(&peers[case.peer], case, effort.requests(case.body))?;
             case.rounds.push(spent);
