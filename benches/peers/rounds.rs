@@ -1,5 +1,5 @@
-//! CPU time, in many short rounds. A round has all cases, each round begins with another one, so that other load on the
-//! machine affects all of them alike.
+//! CPU time, in many short rounds. A round has all cases, each time in another order, so that other load on the machine affects
+//! all of them alike, and none always follows the same other one.
 
 use crate::measure::size;
 use crate::peer::Peer;
@@ -16,8 +16,8 @@ pub fn measure(peers: &[Peer], cases: &mut [Case], effort: &Effort, start: &Star
     }
     for round in 0..effort.rounds {
         start.progress(&format!("round {}/{} of {count} cases", round + 1, effort.rounds));
-        for turn in 0..count {
-            let case = &mut cases[(round + turn) % count];
+        for place in order(round, count) {
+            let case = &mut cases[place];
             // So that it does not matter what they have carried before.
             case.pool.borrow_mut().reconnect();
             run(&peers[case.peer], case, effort.lead(case.body))?;
@@ -26,6 +26,17 @@ pub fn measure(peers: &[Peer], cases: &mut [Case], effort: &Effort, start: &Star
         }
     }
     Ok(())
+}
+
+/// The places of the cases, in the order of a round: it begins with another one, and steps on by another number.
+fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
+    let steps: Vec<usize> = (1..=count).filter(|step| has_no_common_factor(*step, count)).collect();
+    let step = steps[round % steps.len()];
+    (0..count).map(move |turn| (round + turn * step) % count)
+}
+
+fn has_no_common_factor(one: usize, other: usize) -> bool {
+    if other == 0 { one == 1 } else { has_no_common_factor(other, one % other) }
 }
 
 /// µs of CPU time per request.

@@ -45,19 +45,24 @@ impl StartNumber {
     }
 }
 
-/// Starts every peer, and says why others are missing.
+/// Starts every peer, and says why others are missing. Each start begins with another one, because the first ones find another
+/// machine than the last ones. They are returned in the same order every time.
 pub fn peers(upstream: SocketAddr, start: &StartNumber) -> Result<(Vec<Peer>, Vec<String>), String> {
     let all = [start_haproxy as Start, start_nginx].into_iter().chain(envoy::ALL);
-    let count = all.clone().count();
+    let mut all: Vec<(usize, Start)> = all.enumerate().collect();
+    let count = all.len();
+    all.rotate_left(start.number * count / start.count);
     let (mut peers, mut left_out) = (Vec::new(), Vec::new());
-    for (number, of) in all.enumerate() {
+    for (number, (place, of)) in all.into_iter().enumerate() {
         start.progress(&format!("proxy {}/{count}", number + 1));
         match of(upstream) {
-            Ok(peer) => peers.push(peer),
+            Ok(peer) => peers.push((place, peer)),
             Err(Absent::Broken(error)) => return Err(error),
             Err(Absent::Missing(what)) => left_out.push(what),
         }
     }
+    peers.sort_by_key(|(place, _)| *place);
+    let peers: Vec<Peer> = peers.into_iter().map(|(_, peer)| peer).collect();
     let has = |id: &str| peers.iter().any(|peer| peer.id == id);
     if has("envoy") && has("hookwarden") {
         Ok((peers, left_out))
