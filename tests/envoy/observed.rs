@@ -68,16 +68,20 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Two sources for each case, one for HTTP/1.1 and one for HTTP/2.
+/// A source whose counters no test reads: tests share the proxy, and run in any order.
+const UNCOUNTED: &str = "uncounted";
+
+/// Two sources for each case, one for HTTP/1.1 and one for HTTP/2, and the one that is not counted.
 fn setup(hold: Hold) -> crate::harness::launch::Setup {
-    let both = BOTH.map(|protocol| {
-        cases().into_iter().map(move |case| {
-            let mut source = guarded(&format!("{}-{protocol:?}", case.source), case.guards);
-            source["mode"] = json!("observe");
-            source
-        })
+    let both = BOTH
+        .map(|protocol| cases().into_iter().map(move |case| (format!("{}-{protocol:?}", case.source), case.guards)));
+    let uncounted = (UNCOUNTED.to_owned(), json!({"transport": {"https": true}}));
+    let sources = both.into_iter().flatten().chain([uncounted]).map(|(name, guards)| {
+        let mut source = guarded(&name, guards);
+        source["mode"] = json!("observe");
+        source
     });
-    guards(both.into_iter().flatten()).body_hold(hold)
+    guards(sources).body_hold(hold)
 }
 
 #[test]
@@ -115,8 +119,10 @@ fn assert_observed_denials_are_logged(proxy: &Proxy) {
 #[test]
 fn requests_that_would_have_been_denied_carry_no_identity() {
     let Some(proxy) = FILTER.take() else { return };
-    let request =
-        honest().at("/hooks/tls-Http1").with("x-hookwarden-source", "forged").with("x-hookwarden-key-id", "x");
+    let request = honest()
+        .at(&format!("/hooks/{UNCOUNTED}"))
+        .with("x-hookwarden-source", "forged")
+        .with("x-hookwarden-key-id", "x");
     for protocol in BOTH {
         let seen = proxy.passes(protocol, &request);
         assert_eq!(seen.identity_headers(), [""; 0]);
