@@ -6,8 +6,8 @@
 //! is done several times.
 //!
 //! A full run writes docs/performance.json, docs/performance.svg and what README.md and docs/performance.md show of them.
-//! With `HOOKWARDEN_BENCH_QUICK=1` a run takes about a minute, its figures are not comparable, and it writes to target/performance
-//! only. A peer that cannot be had is named and left out; with `HOOKWARDEN_REQUIRE_PEERS=1` that ends the run.
+//! With `HOOKWARDEN_BENCH_QUICK=1` a run takes about a minute, its figures are not comparable, and it writes to
+//! target/tmp/performance only. A peer that cannot be had is named and left out; with `HOOKWARDEN_REQUIRE_PEERS=1` that ends the run.
 //!
 //! All processes end with this one, however it ends.
 

@@ -251,6 +251,7 @@ fn options_that_do_not_go_together_are_refused() {
         ("istio-gateway", vec!["--store", "webdis.hooks:7379"]),
         ("istio-sidecar", vec!["--gateway-api"]),
         ("istio-sidecar", vec!["--upstream", "payments:8080"]),
+        ("istio-sidecar", vec!["--upstream", "webhooks.payments.svc:8080"]),
         ("istio-sidecar", vec!["--upstream", "192.0.2.7:8080", "--selector", "app=payments"]),
         ("envoy-gateway", vec!["--hold", "filter"]),
         ("envoy-gateway", vec!["--wasm-plugin"]),
@@ -259,6 +260,21 @@ fn options_that_do_not_go_together_are_refused() {
         let arguments = [&["manifest", target, "-"], more.as_slice()].concat();
         let ran = hookwarden(&arguments, PLAIN);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{target} {more:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_sidecar_forwards_to_a_port_of_its_own_workload() {
+    for more in [
+        &["--upstream", "localhost:8443"][..],
+        &["--upstream", "[::1]:8443"],
+        &["--upstream", "webhooks:8443"],
+        &["--upstream", "webhooks.webhooks.svc.cluster.local:8443"],
+        &["--upstream", "payments:8443", "--name", "payments"],
+        &["--upstream", "payments.shop:8443", "--selector", "app=payments", "--namespace", "shop"],
+    ] {
+        let text = manifest("istio-sidecar", PLAIN, more).out;
+        assert!(text.contains("ports: [{ containerPort: 8443 }]"), "{more:?}: {text}");
     }
 }
 

@@ -131,20 +131,25 @@ fn refuse_what_does_not_go_together(arguments: &Arguments, hold: Hold) -> Result
         Some(upstream) if arguments.target == Target::IstioSidecar && !is_workload(upstream, arguments)? => {
             refused(&format!(
                 "--upstream {upstream}: a sidecar forwards to its own workload, of which only the port can be chosen; name the \
-                 workload by --name or --selector, and write --upstream 127.0.0.1:PORT"
+                 workload by --name, --namespace or --selector, and write --upstream 127.0.0.1:PORT"
             ))
         }
         _ => Ok(()),
     }
 }
 
-/// Whether an upstream is the workload that the manifest is for: its loopback address, or its own name.
+/// Whether an upstream is the workload that the manifest is for: its loopback address, or its own name, alone or in its
+/// namespace.
 fn is_workload(upstream: &str, arguments: &Arguments) -> Result<bool, Failure> {
     let Address { host, .. } = Address::parse(upstream)?;
-    let name = host.split('.').next().unwrap_or_default();
-    let labels = arguments.selector.iter().filter_map(|label| label.split_once('='));
-    let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    Ok(is_loopback || name == arguments.name() || labels.into_iter().any(|(_, value)| value == name))
+    if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) {
+        return Ok(true);
+    }
+    let mut parts = host.split('.');
+    let (name, namespace) = (parts.next().unwrap_or_default(), parts.next());
+    let mut labels = arguments.selector.iter().filter_map(|label| label.split_once('='));
+    let is_named = name == arguments.name() || labels.any(|(_, value)| value == name);
+    Ok(is_named && namespace.is_none_or(|namespace| namespace == arguments.namespace()))
 }
 
 fn option<T: Copy>(value: Option<T>, text: impl Fn(T) -> String) -> String {
